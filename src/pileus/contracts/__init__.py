@@ -1,0 +1,1 @@
+"""What a neighbour may ask: protocols and frozen structs without bodies."""

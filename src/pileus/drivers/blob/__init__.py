@@ -1,0 +1,1 @@
+"""Stores of bytes: image data and object data."""

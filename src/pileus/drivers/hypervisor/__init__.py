@@ -1,0 +1,1 @@
+"""Hypervisors: what makes a guest run."""

@@ -1,0 +1,164 @@
+"""What a hypervisor owes the cloud. Contract: `tests/drivers/test_hypervisor.py`, tests named after the rules.
+
+H1  `ensure` is level-triggered: it makes the guest be as the spec says and returns what then is. Calling it again
+    with the same spec changes nothing and disturbs nothing.
+H2  A spec with a `generation` older than the newest one seen for that guest changes nothing.
+H3  `remove` of a guest that is not there succeeds. After it no process, disk, log or other file of the guest is left.
+H4  `observe` lists every guest of this cloud (and no foreign one), also those made before this process started.
+H5  A guest goes on running when this process dies, and is known again afterwards (simulators excepted for the
+    running, not for the knowing: a simulator given a state directory knows its guests again).
+H6  `power="on"` starts, `"off"` stops: first by asking the guest (ACPI), after `stop_timeout` seconds by force.
+    `power="paused"` and `"suspended"` (memory on disk) where `Host.abilities` names them.
+H7  A reboot is wanted by a larger `boots` than the last one acted upon; it happens exactly once however often the
+    spec is ensured. `reboot="soft"` asks the guest first, `"hard"` recreates its process from the spec.
+H8  `console_log` returns the end of what the guest wrote on its first serial line, over reboots.
+H9  `fetch` brings an image's bytes to this host once; concurrent calls share one transfer; a torn transfer leaves nothing
+    and the checksum is verified. An image that lies about its format raises `BadImage`.
+H10 No call blocks the event loop for more than 5 ms; every call may be cancelled, and then rule H1 still holds.
+H11 `ensure` when the host has no room or QEMU refuses raises `HypervisorError` with a reason for people, and leaves
+    nothing new behind.
+H12 Names, user-data, metadata from users are data: nothing of them is ever interpreted (XML, shell, paths).
+"""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+
+class HypervisorError(Exception):
+    """The host could not do it; `str(error)` may be shown to administrators."""
+
+
+class BadImage(HypervisorError):
+    """The image is not what its record says; trying again cannot help."""
+
+
+class ImageRef(Struct, frozen=True, kw_only=True):
+    """An image whose bytes `ImageReader` can bring. `format` is the *declared* format: raw, qcow2, vmdk, vdi, vhd, iso, ami…"""
+
+    id: str
+    format: str
+    size: int
+    """Bytes."""
+    hash_algo: str = "sha512"
+    hash_value: str = ""
+    """Hex; empty when unknown (then nothing is verified)."""
+    min_disk_gb: int = 0
+
+
+ImageReader = Callable[[str], AsyncIterator[bytes]]
+"""Given at construction: the bytes of an image id, chunk by chunk."""
+
+
+class Disk(Struct, frozen=True, kw_only=True):
+    """A disk of the guest, in boot order.
+
+    `source`: `"image"` (a private copy-on-write layer over `image`), `"blank"`, `"path"` (a block device or file that
+    another driver made, `path`), `"files"` (an ISO 9660 drive, label `config-2`, holding `files`).
+    `id` names the disk for ever: the same id is the same data. A `path` disk is never deleted by this driver.
+    """
+
+    id: str
+    source: Literal["image", "blank", "path", "files"]
+    size_gb: int = 0
+    """0 with an image: the image's own virtual size."""
+    image: ImageRef | None = None
+    path: str = ""
+    files: dict[str, bytes] = {}
+    bus: Literal["virtio", "scsi", "sata", "ide", "usb"] = "virtio"
+    cdrom: bool = False
+    readonly: bool = False
+
+
+class Nic(Struct, frozen=True, kw_only=True):
+    """A network card. `device` is the tap that the network driver keeps ready; empty with a simulated network."""
+
+    id: str
+    """The port's id."""
+    mac: str
+    device: str = ""
+    mtu: int = 0
+    model: str = "virtio"
+
+
+class Guest(Struct, frozen=True, kw_only=True):
+    """What should be. Everything that a rebooted node needs to bring the guest back alone."""
+
+    id: str
+    generation: int
+    name: str
+    """Shown to people only; any text."""
+    project_id: str
+    vcpus: int
+    ram_mb: int
+    power: Literal["on", "off", "paused", "suspended"] = "on"
+    boots: int = 0
+    reboot: Literal["soft", "hard"] = "soft"
+    stop_timeout: int = 60
+    disks: tuple[Disk, ...] = ()
+    nics: tuple[Nic, ...] = ()
+    kernel: ImageRef | None = None
+    ramdisk: ImageRef | None = None
+    cmdline: str = ""
+    firmware: Literal["bios", "uefi"] = "bios"
+    machine: str = ""
+    metadata: dict[str, str] = {}
+
+
+class GuestSeen(Struct, frozen=True, kw_only=True):
+    """What is. `state="crashed"`: the process ended or panicked without being asked to."""
+
+    id: str
+    generation: int
+    """Of the newest spec acted upon; 0 when unknown."""
+    state: Literal["running", "off", "paused", "suspended", "crashed"]
+    boots: int = 0
+    reason: str = ""
+
+
+class Host(Struct, frozen=True, kw_only=True):
+    """What this host is and has. Sizes are of the whole host, before reservations and overcommitment."""
+
+    hostname: str
+    hypervisor_type: str
+    """`QEMU`, `fake`, … as compute's API prints it."""
+    hypervisor_version: int
+    """Major*1000000 + minor*1000 + micro."""
+    accelerator: Literal["kvm", "tcg", "none"]
+    reason: str
+    """One line: why this accelerator."""
+    vcpus: int
+    ram_mb: int
+    disk_gb: int
+    address: str = "127.0.0.1"
+    cpu_info: dict[str, object] = {}
+    traits: tuple[str, ...] = ()
+    """Standard trait names of placement (`HW_CPU_X86_AVX2`, `COMPUTE_NODE`, …)."""
+    abilities: frozenset[str] = frozenset()
+    """Optional powers: `pause`, `suspend`, `console_vnc`, `console_serial`, …"""
+    uptime: str = ""
+
+
+class Hypervisor(Protocol):
+    """One host's hypervisor."""
+
+    async def info(self) -> Host: ...
+
+    async def fetch(self, image: ImageRef) -> None: ...
+
+    async def ensure(self, guest: Guest) -> GuestSeen: ...
+
+    async def remove(self, guest_id: str) -> None: ...
+
+    async def observe(self) -> list[GuestSeen]: ...
+
+    async def console_log(self, guest_id: str, last_bytes: int = 102400) -> bytes: ...
+
+    async def changes(self) -> AsyncIterator[str]:
+        """Ids of guests whose state changed by itself. A hint; `observe` is the truth."""
+        ...
+
+    async def start(self) -> None: ...
+
+    async def close(self) -> None: ...

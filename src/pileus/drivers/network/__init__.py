@@ -1,0 +1,1 @@
+"""Virtual networks: segments, addresses, routers, security groups on real traffic."""

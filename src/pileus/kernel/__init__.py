@@ -1,0 +1,1 @@
+"""Small libraries, each usable alone; none has heard of a service."""

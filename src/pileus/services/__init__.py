@@ -1,0 +1,1 @@
+"""The services, independent of one another; `pileus.app` puts them together."""
