@@ -20,7 +20,7 @@ H11 `ensure` when the host has no room or QEMU refuses raises `HypervisorError` 
 H12 Names, user-data, metadata from users are data: nothing of them is ever interpreted (XML, shell, paths).
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Literal, Protocol
 
 from msgspec import Struct
@@ -50,6 +50,10 @@ class ImageRef(Struct, frozen=True, kw_only=True):
 ImageReader = Callable[[str], AsyncIterator[bytes]]
 """Given at construction: the bytes of an image id, chunk by chunk."""
 
+Joiner = Callable[[str], Awaitable[None]]
+"""Given at construction: the network driver's `join`. Called with `Nic.device` whenever that device has been made anew,
+before the guest's first instruction."""
+
 
 class Disk(Struct, frozen=True, kw_only=True):
     """A disk of the guest, in boot order.
@@ -72,7 +76,8 @@ class Disk(Struct, frozen=True, kw_only=True):
 
 
 class Nic(Struct, frozen=True, kw_only=True):
-    """A network card. `device` is the tap that the network driver keeps ready; empty with a simulated network."""
+    """A network card. `device` names the tap that this driver makes at each start of the guest and hands to the network
+    driver through `Joiner`; it vanishes with the guest. Empty with a simulated network: the card then has no other end."""
 
     id: str
     """The port's id."""
