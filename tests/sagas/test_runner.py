@@ -16,7 +16,7 @@ from pileus.kernel.saga import Abort, Params, Run, Runner, Saga, SagaRow, SagaSe
 from pileus.kernel.types import HOUR, SECOND, Conflict, Ctx, NotFound, clock, cloud
 
 MS = 1000
-QUICK = SagaSettings(concurrency=8, backoff=5 * MS, backoff_max=20 * MS, undo_attempts=3)
+QUICK = SagaSettings(concurrency=8, backoff=0.005, backoff_max=0.02, undo_attempts=3)
 
 
 class Toy(Params, saga="toy.toy", frozen=True):
@@ -302,7 +302,7 @@ async def test_a_step_cancelled_from_inside_is_an_error_like_others(db: Database
 
 async def test_cancel_interrupts_backoff_and_wait(db: Database) -> None:
     log = Log(fail={"a": [ValueError()] * 1000})
-    slow = msgspec.structs.replace(QUICK, backoff=HOUR, backoff_max=HOUR)
+    slow = msgspec.structs.replace(QUICK, backoff=3600, backoff_max=3600)
     wait = Wait[Log, Any]("w", lambda tx, log, run, p: False, every=HOUR, timeout=HOUR)
     async with Running(db, log, toy(world("a")), toy(wait, params=Other), settings=slow):
         first, second = await begin(db, Toy(name="1"), key="1"), await begin(db, Other(name="2"), key="2")
@@ -400,7 +400,7 @@ async def test_abandon_skips_the_undo_but_frees_what_the_decision_reserved(db: D
 
 async def test_retry_ends_a_backoff(db: Database) -> None:
     log = Log(fail={"a": [ValueError()]})
-    slow = msgspec.structs.replace(QUICK, backoff=HOUR, backoff_max=HOUR)
+    slow = msgspec.structs.replace(QUICK, backoff=3600, backoff_max=3600)
     async with Running(db, log, toy(world("a")), settings=slow):
         saga_id = await begin(db, Toy(name="1"))
         await until(lambda: db.read_now(sagas.find, saga_id).attempt == 1)
@@ -483,7 +483,7 @@ async def test_a_lost_lease_stops_the_saga_at_its_next_write(db: Database) -> No
 
 async def test_heartbeats_keep_a_long_step(db: Database) -> None:
     log = Log()
-    short = msgspec.structs.replace(QUICK, lease=60 * MS)
+    short = msgspec.structs.replace(QUICK, lease=0.06)
     async with Running(db, log, toy(world("a", gate=True)), settings=short) as runner:
         saga_id = await begin(db, Toy(name="1"))
         for _ in range(10):

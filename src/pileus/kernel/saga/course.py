@@ -14,6 +14,7 @@ from pileus.kernel.saga import journal
 from pileus.kernel.saga.decisions import key_signal
 from pileus.kernel.saga.ground import Ground
 from pileus.kernel.saga.plan import Act, NotReady, Plan, encode
+from pileus.kernel.saga.settings import micros
 from pileus.kernel.saga.steps import Abort, Run, Wait
 from pileus.kernel.saga.tables import DONE, FAILED, STUCK
 from pileus.kernel.types import SECOND, Micros, clock
@@ -41,7 +42,7 @@ class Course:
         self.row = taken.row
         self.saga = taken.saga
         self.deadline_at = taken.row.deadline_at
-        self.lease_until = clock() + ground.settings.lease
+        self.lease_until = clock() + ground.lease
         self.late = False
         self.task: asyncio.Task[None] | None = None
         self._ground = ground
@@ -199,7 +200,7 @@ class Course:
 
     def _record(self, tx: Tx, **columns: object) -> None:
         """The fence, the saga's new columns and the lines of what is done since the last write."""
-        journal.move(tx, self.row, due_at=tx.now + self._ground.settings.lease, **columns)
+        journal.move(tx, self.row, due_at=tx.now + self._ground.lease, **columns)
         for name, output in self._pending:
             if self._undoing:
                 journal.write_undone(tx, self.row, name)
@@ -209,7 +210,7 @@ class Course:
     def _written(self, more: list[str]) -> None:
         names = [name for name, _ in self._pending] + more
         self._pending = []
-        self.lease_until = clock() + self._ground.settings.lease
+        self.lease_until = clock() + self._ground.lease
         if self._undoing:
             self._ground.counters.undos += len(names)
         else:
@@ -223,7 +224,7 @@ class Course:
         pending = self._pending
 
         def write(tx: Tx) -> None:
-            journal.turn(tx, self.row, reason=reason, attempt=0, due_at=tx.now + self._ground.settings.lease)
+            journal.turn(tx, self.row, reason=reason, attempt=0, due_at=tx.now + self._ground.lease)
             for name, output in pending:
                 journal.write_done(tx, self.row, name, output)
 
@@ -310,8 +311,8 @@ class Course:
 
     def _pause(self, attempt: int) -> Micros:
         settings = self._ground.settings
-        longest = min(settings.backoff_max, settings.backoff * 2 ** min(attempt - 1, 20))
-        return int(longest * random.uniform(0.5, 1.0))  # noqa: S311
+        longest = min(settings.backoff_max, settings.backoff * 2.0 ** min(attempt - 1, 20))
+        return micros(longest * random.uniform(0.5, 1.0))  # noqa: S311
 
     async def _sleep(self, signal: Signal, span: Micros) -> None:
         await self._break(signal.wait(max(span, 1000)))

@@ -5,7 +5,8 @@ from typing import Protocol
 
 from pileus.kernel.db import Database
 from pileus.kernel.saga.places import Places
-from pileus.kernel.saga.settings import SagaSettings
+from pileus.kernel.saga.settings import SagaSettings, micros
+from pileus.kernel.types import Micros
 
 
 class Probe(Protocol):
@@ -35,3 +36,7 @@ class Ground:
     places: Places
     probe: Probe | None = None
     counters: Counters = field(default_factory=Counters)
+    lease: Micros = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lease = micros(self.settings.lease)

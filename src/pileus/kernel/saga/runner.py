@@ -11,9 +11,9 @@ from pileus.kernel.saga.course import Course
 from pileus.kernel.saga.decisions import CANCELLED, STARTED
 from pileus.kernel.saga.ground import Ground, Probe
 from pileus.kernel.saga.places import Places
-from pileus.kernel.saga.settings import SagaSettings
+from pileus.kernel.saga.settings import SagaSettings, micros
 from pileus.kernel.saga.steps import Params, Saga
-from pileus.kernel.types import HOUR, SECOND, clock, new_hex
+from pileus.kernel.types import HOUR, clock, new_hex
 
 log = logging.getLogger(__name__)
 P = TypeVar("P", bound=Params)
@@ -87,7 +87,7 @@ class Runner:
 
     async def _claim(self) -> journal.Claim:
         room = self._places.free
-        write = asyncio.ensure_future(self._db.write(journal.claim, self.id, self.settings.lease, room, self.sagas))
+        write = asyncio.ensure_future(self._db.write(journal.claim, self.id, self._ground.lease, room, self.sagas))
         try:
             claim = await asyncio.shield(write)
         except asyncio.CancelledError:
@@ -104,7 +104,7 @@ class Runner:
         """How long to sleep when nobody wakes us. Between processes a wake may be lost, so never for ever."""
         spans = [max(next_due - clock(), 1000)] if next_due else []
         if self._db.multi_process:
-            spans.append(self.settings.lease)
+            spans.append(self._ground.lease)
         return min(spans, default=None)
 
     def _launch(self, taken: journal.Taken) -> None:
@@ -138,24 +138,24 @@ class Runner:
             try:
                 await self._beat()
                 if clock() - pruned > HOUR:
-                    while await self._db.write(journal.prune, self.settings.retention):
+                    while await self._db.write(journal.prune, micros(self.settings.retention)):
                         pass
                     pruned = clock()
             except Exception:
                 log.exception("sagas cannot be kept")
-            await asyncio.sleep(self.settings.lease / 3 / SECOND)
+            await asyncio.sleep(self.settings.lease / 3)
 
     async def _beat(self) -> None:
         now = clock()
         ending = []
         for course in self._courses.values():
-            if course.lease_until - now < self.settings.lease * 2 // 3:
+            if course.lease_until - now < self._ground.lease * 2 // 3:
                 ending.append(course)
             if course.deadline_at < now and not course.late:
                 course.late = True
                 log.error("saga %s %s is past its deadline, at %s", course.saga.name, course.row.id, course.row.step)
         if ending:
             held = [(course.row.seq, course.row.generation) for course in ending]
-            await self._db.write(journal.prolong, held, self.settings.lease)
+            await self._db.write(journal.prolong, held, self._ground.lease)
             for course in ending:
-                course.lease_until = now + self.settings.lease
+                course.lease_until = now + self._ground.lease
