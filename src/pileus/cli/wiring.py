@@ -31,7 +31,7 @@ class App(Protocol):
 
 
 def app() -> App:
-    module: Any = importlib.import_module(os.environ.get("PILEUS_TEST_APP", "pileus.app"))
+    module: Any = importlib.import_module(os.environ.get("PILEUS_APP", "pileus.app"))
     return module  # type: ignore[no-any-return]
 
 
