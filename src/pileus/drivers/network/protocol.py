@@ -16,6 +16,9 @@ N11 A router routes between its subnets; with a gateway it translates sources to
 N12 `close` leaves everything standing; `purge` leaves nothing.
 N13 No call blocks the event loop for more than 5 ms; a cancelled call keeps rule N1.
 N14 Host names and other text from users is data: never interpreted (shell, configuration files, paths).
+N15 `ensure_port` makes no device: it prepares everything by the *name* `PortSeen.device` and the hypervisor makes the tap at each start
+    of the guest. `join` puts such a new tap in its place before the guest runs; the tap vanishes by itself when the guest
+    ends, and what was prepared stays for the next one (`docs/adr/0001-taps.md`).
 """
 
 from typing import Literal, Protocol
@@ -113,7 +116,8 @@ class Port(Struct, frozen=True, kw_only=True):
     up: bool = True
     """Administrative state."""
     attached: bool = False
-    """False: the device stands ready for a hypervisor to open; True: it is joined to its network."""
+    """True: a device of this port's name that stands in the host's own namespace is joined as `join` would. Whether or
+    not, a port without a device is `ready`: devices come and go with their guests."""
     mtu: int = 1500
 
 
@@ -144,9 +148,9 @@ class PortSeen(Struct, frozen=True, kw_only=True):
     id: str
     generation: int
     device: str
-    """Name of the device for the hypervisor; empty in a simulator."""
+    """Name under which the hypervisor makes the device: at most 15 characters, not `vnet…`; empty in a simulator."""
     state: Literal["ready", "active", "down"]
-    """ready: waiting for a hypervisor; active: joined and carrying."""
+    """ready: prepared, no device in place; active: the device is joined and carrying."""
 
 
 class NetworkSeen(Struct, frozen=True, kw_only=True):
@@ -188,6 +192,12 @@ class NetworkDriver(Protocol):
     async def ensure_port(self, port: Port) -> PortSeen: ...
 
     async def remove_port(self, port_id: str) -> None: ...
+
+    async def join(self, device: str) -> None:
+        """A device of this name has just appeared in the host's own namespace (the guest is held back until this returns):
+        put it into its place on its port's network, up, with the port's MTU. Works from what the driver keeps on disk,
+        with no control plane alive. Already in place is success; an unknown name or a missing device is `NetworkError`."""
+        ...
 
     async def ensure_router(self, router: Router) -> None: ...
 

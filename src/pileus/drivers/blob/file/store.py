@@ -1,0 +1,149 @@
+"""`BlobStore` and `LocalBlobs` over a folder of any file system that has hard links and honours fsync."""
+
+import asyncio
+import contextlib
+import errno
+import os
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
+from typing import ParamSpec, TypeVar
+
+from pileus.drivers.blob.file.disk import Disk
+from pileus.drivers.blob.file.draft import Draft
+from pileus.drivers.blob.file.folders import FolderSyncs
+from pileus.drivers.blob.file.layout import Layout
+from pileus.drivers.blob.file.reader import Reader
+from pileus.drivers.blob.file.threads import Threads, settled
+from pileus.drivers.blob.protocol import BlobError, BlobExists, BlobFull, BlobInfo, BlobSeen
+
+P = ParamSpec("P")
+T = TypeVar("T")
+BUFFER = 1 << 20
+"""Bytes per hop into a thread: smaller ones cost more in hops than in hashing."""
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+class FileBlobs:
+    """Blobs under `root`, which is made when it is missing. `threads` bounds what goes on at once on the disk."""
+
+    def __init__(self, root: str | os.PathLike[str], *, threads: int = 16, disk: Disk | None = None) -> None:
+        self._root = os.path.abspath(root)
+        self._disk = disk or Disk()
+        self._layout = Layout(self._root)
+        self._syncs = FolderSyncs(self._disk)
+        self._threads = Threads(threads)
+        self._cuts: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        await self._run(self._prepare)
+
+    async def close(self) -> None:
+        if self._cuts:
+            await asyncio.wait(self._cuts)
+        self._threads.close()
+
+    async def info(self) -> BlobInfo:
+        free, total = await self._run(self._disk.space, self._root)
+        return BlobInfo(driver="file", free=free, total=total, abilities=frozenset({"local"}))
+
+    async def put(self, blob_id: str, chunks: AsyncIterable[bytes], hashes: Sequence[str] = ()) -> BlobSeen:
+        draft = Draft(self._disk, self._layout, self._syncs, blob_id, hashes)
+        try:
+            return await self._fill(draft, chunks)
+        except FileExistsError:
+            await self._discard(draft)
+            raise BlobExists(f"blob {blob_id} is there already") from None
+        except BaseException:
+            await self._discard(draft)
+            raise
+
+    def open(self, blob_id: str, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+        return self._read(Reader(self._disk, self._layout.blob(blob_id), blob_id, offset, length))
+
+    async def remove(self, blob_id: str) -> None:
+        await self._run(self._remove, blob_id, self._layout.blob(blob_id))
+
+    async def observe(self) -> list[BlobSeen]:
+        return await self._run(lambda: [*self._blobs(), *self._leftovers()])
+
+    def path(self, blob_id: str) -> str:
+        return self._layout.blob(blob_id)
+
+    async def _fill(self, draft: Draft, chunks: AsyncIterable[bytes]) -> BlobSeen:
+        """While one buffer is hashed and written, the next one is gathered: two are alive at most."""
+        parts: list[bytes] = []
+        size = 0
+        writing: asyncio.Future[None] | None = None
+        try:
+            async for chunk in chunks:
+                parts.append(chunk)
+                size += len(chunk)
+                if size >= BUFFER:
+                    if writing is not None:
+                        with _told():
+                            await settled(writing)
+                    writing = self._threads.start(draft.take, parts)
+                    parts, size = [], 0
+        finally:
+            if writing is not None:
+                with _told():
+                    await settled(writing)
+        return await self._run(draft.publish, parts)
+
+    async def _discard(self, draft: Draft) -> None:
+        """Finished even when the caller is cancelled once more."""
+        cut = asyncio.ensure_future(self._threads.run(draft.discard))
+        self._cuts.add(cut)
+        cut.add_done_callback(self._cuts.discard)
+        with contextlib.suppress(OSError):
+            await asyncio.shield(cut)
+
+    async def _read(self, reader: Reader) -> AsyncIterator[bytes]:
+        try:
+            while data := await self._run(reader.next, BUFFER):
+                yield data
+        finally:
+            await self._threads.run(reader.close)
+
+    async def _run(self, call: Callable[P, T], *args: P.args, **kw: P.kwargs) -> T:
+        with _told():
+            return await self._threads.run(call, *args, **kw)
+
+    def _prepare(self) -> None:
+        for folder in (*self._layout.folders, self._layout.drafts):
+            self._disk.make_folder(folder)
+        for folder in self._layout.parents:
+            self._disk.sync_folder(folder)
+        for name, seen in self._disk.scan(self._layout.drafts):
+            if seen.st_nlink > 1:  # killed between link and unlink: the blob is whole, this is its second name
+                self._disk.unlink(os.path.join(self._layout.drafts, name))
+
+    def _remove(self, blob_id: str, path: str) -> None:
+        self._disk.unlink(path)
+        for name, _ in self._disk.scan(self._layout.drafts):
+            draft = os.path.join(self._layout.drafts, name)
+            if self._layout.draft_owner(name) == blob_id and not self._disk.in_use(draft):
+                self._disk.unlink(draft)
+
+    def _blobs(self) -> Iterator[BlobSeen]:
+        for folder in self._layout.folders:
+            for name, seen in self._disk.scan(folder):
+                yield BlobSeen(id=name, size=seen.st_size, changed_at=seen.st_mtime_ns // 1000)
+
+    def _leftovers(self) -> Iterator[BlobSeen]:
+        for name, seen in self._disk.scan(self._layout.drafts):
+            owner = self._layout.draft_owner(name)
+            if owner is not None and seen.st_nlink == 1:
+                yield BlobSeen(id=owner, size=seen.st_size, changed_at=seen.st_mtime_ns // 1000, whole=False)
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """The system's errors in the protocol's words. `FileExistsError` is the caller's to explain."""
+    try:
+        yield
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno in _FULL:
+            raise BlobFull("no space left for blobs") from error
+        raise BlobError(f"the blob store's disk failed: {error.strerror}") from error

@@ -1,0 +1,32 @@
+"""What a service hands to the app."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pileus.kernel.events import Follower
+from pileus.kernel.reconcile import Reconciler
+from pileus.kernel.rest.face import Face
+from pileus.kernel.saga import Saga
+
+
+async def _nothing() -> None:
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """One service, built.
+
+    `internal` implements the service's contract for its neighbours. `sagas` are pairs of saga and world.
+    `start` runs once before the ports open, `close` after they have closed.
+    """
+
+    name: str
+    face: Face
+    internal: Any = None
+    sagas: Sequence[tuple[Saga[Any], Any]] = ()
+    reconcilers: Sequence[Reconciler] = ()
+    followers: Sequence[Follower] = ()
+    start: Callable[[], Awaitable[None]] = field(default=_nothing)
+    close: Callable[[], Awaitable[None]] = field(default=_nothing)

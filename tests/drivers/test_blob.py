@@ -1,0 +1,384 @@
+"""The contract of `pileus.drivers.blob.protocol`, run on every implementation; tests are named after its rules."""
+
+import asyncio
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+import tracemalloc
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from pileus.drivers.blob.file import FileBlobs
+from pileus.drivers.blob.file.disk import Disk
+from pileus.drivers.blob.protocol import BlobError, BlobExists, BlobFull, BlobMissing, BlobStore
+
+MIB = 1 << 20
+MAKERS: dict[str, Callable[[Path], BlobStore]] = {"file": FileBlobs}
+
+
+@pytest.fixture(params=MAKERS)
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BlobStore]:
+    made = MAKERS[request.param](tmp_path / "store")
+    await made.start()
+    yield made
+    await made.close()
+
+
+async def chunked(data: bytes, size: int = 65536) -> AsyncIterator[bytes]:
+    for at in range(0, len(data), size):
+        yield data[at : at + size]
+
+
+async def content(store: BlobStore, blob_id: str, offset: int = 0, length: int | None = None) -> bytes:
+    return b"".join([chunk async for chunk in store.open(blob_id, offset, length)])
+
+
+async def broken(data: bytes, error: Exception) -> AsyncIterator[bytes]:
+    yield data
+    raise error
+
+
+@pytest.mark.parametrize("size", [0, 1, 65536, MIB - 1, MIB, MIB + 1, 5 * MIB + 77])
+async def test_b1_what_was_put_is_read_back(store: BlobStore, size: int) -> None:
+    data = os.urandom(size)
+    seen = await store.put("a-1_Z", chunked(data))
+    assert (seen.id, seen.size, seen.whole, seen.hashes) == ("a-1_Z", size, True, {})
+    assert await content(store, "a-1_Z") == data
+    assert [(s.id, s.size, s.whole) for s in await store.observe()] == [("a-1_Z", size, True)]
+
+
+async def test_b1_memory_is_constant(store: BlobStore) -> None:
+    block = os.urandom(65536)
+
+    async def many() -> AsyncIterator[bytes]:
+        for _ in range(1024):
+            yield block + b""
+
+    tracemalloc.start()
+    try:
+        await store.put("big", many(), ("md5",))
+        async for _ in store.open("big"):
+            pass
+        assert tracemalloc.get_traced_memory()[1] < 8 * MIB
+    finally:
+        tracemalloc.stop()
+
+
+async def test_b2_a_broken_body_leaves_nothing(store: BlobStore) -> None:
+    with pytest.raises(ConnectionResetError, match="client left"):
+        await store.put("x", broken(os.urandom(3 * MIB), ConnectionResetError("client left")))
+    with pytest.raises(BlobMissing):
+        await content(store, "x")
+    assert await store.observe() == []
+    await store.put("x", chunked(b"now"))
+    assert await content(store, "x") == b"now"
+
+
+@pytest.mark.parametrize("after", [0, 1, 2, 3, 5])
+async def test_b2_a_cancelled_put_leaves_nothing(store: BlobStore, after: int) -> None:
+    sent = asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        for number in range(6):
+            if number == after:
+                sent.set()
+                await asyncio.sleep(0)
+            yield os.urandom(MIB)
+
+    put = asyncio.ensure_future(store.put("x", body()))
+    await sent.wait()
+    put.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await put
+    assert await store.observe() == []
+    with pytest.raises(BlobMissing):
+        await content(store, "x")
+
+
+async def test_b2_a_put_cancelled_at_any_moment_is_all_or_nothing(store: BlobStore) -> None:
+    for turn in range(40):
+        put = asyncio.ensure_future(store.put(f"x{turn}", chunked(b"d" * 70_000)))
+        await asyncio.sleep(turn * 0.0001)
+        put.cancel()
+        try:
+            await put
+            whole = {f"x{turn}"}
+        except asyncio.CancelledError:
+            whole = set()
+        assert {s.id for s in await store.observe()} == whole
+        await store.remove(f"x{turn}")
+
+
+async def test_b2_a_killed_put_leaves_only_what_observe_names(tmp_path: Path) -> None:
+    program = (
+        "import asyncio, sys\n"
+        "from pileus.drivers.blob.file import FileBlobs\n"
+        "async def endless():\n"
+        "    while True:\n"
+        "        yield bytes(2 << 20)\n"
+        "        print('on', flush=True)\n"
+        "        await asyncio.sleep(0.01)\n"
+        "async def main():\n"
+        "    store = FileBlobs(sys.argv[1])\n"
+        "    await store.start()\n"
+        "    await store.put('cut', endless())\n"
+        "asyncio.run(main())\n"
+    )
+    root = tmp_path / "store"
+    child = subprocess.Popen([sys.executable, "-c", program, str(root)], stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    for _ in range(4):
+        child.stdout.readline()
+    store = FileBlobs(root)
+    await store.start()
+    await store.remove("cut")
+    assert [(s.id, s.whole) for s in await store.observe()] == [("cut", False)], "a living put was swept"
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    child.stdout.close()
+    [left] = await store.observe()
+    assert (left.id, left.whole) == ("cut", False)
+    assert left.size > 0
+    assert abs(left.changed_at / 1e6 - time.time()) < 60
+    with pytest.raises(BlobMissing):
+        await content(store, "cut")
+    await store.put("cut", chunked(b"again"))
+    await store.remove("cut")
+    assert await store.observe() == []
+    await store.close()
+
+
+async def test_b3_an_id_is_taken_once(store: BlobStore) -> None:
+    await store.put("x", chunked(b"old"))
+    with pytest.raises(BlobExists):
+        await store.put("x", chunked(b"new and longer"))
+    assert await content(store, "x") == b"old"
+    assert len(await store.observe()) == 1
+
+
+async def test_b3_of_many_at_once_one_wins(store: BlobStore) -> None:
+    results = await asyncio.gather(
+        *(store.put("x", chunked(str(n).encode() * 100)) for n in range(20)), return_exceptions=True
+    )
+    won = [n for n, result in enumerate(results) if not isinstance(result, BaseException)]
+    assert len(won) == 1
+    assert all(isinstance(result, BlobExists) for n, result in enumerate(results) if n != won[0])
+    assert await content(store, "x") == str(won[0]).encode() * 100
+
+
+@pytest.mark.parametrize(
+    ("offset", "length"),
+    [(0, 0), (0, 1), (1, None), (MIB - 1, 2), (2 * MIB, MIB), (3 * MIB, None), (3 * MIB + 5, 7), (MIB, 99 * MIB)],
+)
+async def test_b4_exactly_the_range(store: BlobStore, offset: int, length: int | None) -> None:
+    data = os.urandom(3 * MIB + 5)
+    await store.put("x", chunked(data))
+    end = None if length is None else offset + length
+    assert await content(store, "x", offset, length) == data[offset:end]
+
+
+async def test_b4_bytes_come_in_pieces(store: BlobStore) -> None:
+    await store.put("x", chunked(bytes(5 * MIB)))
+    assert max([len(chunk) async for chunk in store.open("x")]) <= MIB
+
+
+async def test_b4_no_negative_range(store: BlobStore) -> None:
+    await store.put("x", chunked(b"data"))
+    for offset, length in ((-1, None), (0, -1)):
+        with pytest.raises(ValueError, match="no such range"):
+            store.open("x", offset, length)
+
+
+async def test_b5_remove_is_idempotent(store: BlobStore) -> None:
+    await store.remove("never")
+    await store.put("x", chunked(b"data"))
+    await store.remove("x")
+    await store.remove("x")
+    with pytest.raises(BlobMissing):
+        await content(store, "x")
+
+
+async def test_b5_a_reader_never_sees_wrong_bytes(store: BlobStore) -> None:
+    data = os.urandom(4 * MIB)
+    await store.put("x", chunked(data))
+    got = b""
+    try:
+        async for chunk in store.open("x"):
+            if not got:
+                await store.remove("x")
+                await store.put("x", chunked(bytes(4 * MIB)))
+            got += chunk
+    except BlobMissing:
+        assert data.startswith(got)
+    else:
+        assert got == data
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> AsyncIterator[Path]:
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small disk takes root")
+    folder = tmp_path / "small"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "pileus-test", str(folder)], check=True)
+    yield folder  # type: ignore[misc]
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+async def test_b6_no_space(small_disk: Path) -> None:
+    store = FileBlobs(small_disk / "store")
+    await store.start()
+    before = await store.info()
+    assert 0 < before.free <= before.total == 8 * MIB
+    with pytest.raises(BlobFull):
+        await store.put("x", chunked(bytes(9 * MIB)))
+    assert await store.observe() == []
+    assert (await store.info()).free == before.free
+    await store.put("x", chunked(bytes(4 * MIB)))
+    await store.close()
+
+
+@pytest.mark.parametrize("bad", ["", "a/b", "../x", "x.y", "ü", "a" * 65, "a\n", "a\0", None, 7])
+async def test_b7_ids(store: BlobStore, bad: str, tmp_path: Path) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(ValueError, match="blob id"):
+        await store.put(bad, chunked(b"x"))
+    with pytest.raises(ValueError, match="blob id"):
+        store.open(bad)
+    with pytest.raises(ValueError, match="blob id"):
+        await store.remove(bad)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+async def test_b8_hashes(store: BlobStore) -> None:
+    data = os.urandom(3 * MIB + 1)
+    seen = await store.put("x", chunked(data), ("md5", "sha512"))
+    assert seen.hashes == {"md5": hashlib.md5(data).hexdigest(), "sha512": hashlib.sha512(data).hexdigest()}
+    with pytest.raises(ValueError, match="nohash"):
+        await store.put("y", chunked(data), ("nohash",))
+
+
+async def test_b9_the_loop_goes_on(store: BlobStore) -> None:
+    """The worst gap is noise on a busy machine; nine gaps of ten say whether work is done on the loop."""
+    gaps: list[float] = []
+
+    async def watch() -> None:
+        last = time.perf_counter()
+        while True:
+            await asyncio.sleep(0)
+            now = time.perf_counter()
+            gaps.append(now - last)
+            last = now
+
+    block = os.urandom(256 * 1024)
+
+    async def body() -> AsyncIterator[bytes]:
+        for _ in range(128):
+            yield block
+
+    watcher = asyncio.ensure_future(watch())
+    await store.put("x", body(), ("md5", "sha512"))
+    async for _ in store.open("x"):
+        pass
+    await store.observe()
+    await store.remove("x")
+    watcher.cancel()
+    gaps.sort()
+    assert gaps[int(len(gaps) * 0.999)] < 0.005
+
+
+class WatchedDisk(Disk):
+    """Writes down what happens, and can break one call."""
+
+    def __init__(self, breaks: str = "") -> None:
+        self.calls: list[tuple[str, object]] = []
+        self.breaks = breaks
+
+    def _note(self, name: str, what: object) -> None:
+        self.calls.append((name, what))
+        if name == self.breaks:
+            raise OSError(5, "Input/output error")
+
+    def write(self, fd: int, data: bytes) -> None:
+        self._note("write", len(data))
+        super().write(fd, data)
+
+    def sync(self, fd: int) -> None:
+        self._note("sync", os.readlink(f"/proc/self/fd/{fd}"))
+        super().sync(fd)
+
+    def link(self, old: str, new: str) -> None:
+        self._note("link", (old, new))
+        super().link(old, new)
+
+
+async def test_b1_file_on_power_loss_the_bytes_come_before_the_name_and_the_name_before_the_answer(
+    tmp_path: Path,
+) -> None:
+    disk = WatchedDisk()
+    store = FileBlobs(tmp_path, disk=disk)
+    await store.start()
+    assert ("sync", str(tmp_path)) in disk.calls, "the folders themselves must last"
+    disk.calls.clear()
+    await store.put("x", chunked(bytes(2 * MIB + 1)))
+    link = next(n for n, call in enumerate(disk.calls) if call[0] == "link")
+    draft, blob = disk.calls[link][1]  # type: ignore[misc]
+    assert sum(n for name, n in disk.calls[:link] if name == "write") == 2 * MIB + 1  # type: ignore[misc]
+    assert disk.calls[link - 1] == ("sync", draft)
+    assert disk.calls[link + 1 :] == [("sync", os.path.dirname(blob))]
+    await store.close()
+
+
+@pytest.mark.parametrize("breaks", ["write", "sync", "link"])
+async def test_b2_file_a_failing_disk_leaves_nothing(tmp_path: Path, breaks: str) -> None:
+    disk = WatchedDisk()
+    store = FileBlobs(tmp_path, disk=disk)
+    await store.start()
+    disk.breaks = breaks
+    with pytest.raises(BlobError, match="Input/output error"):
+        await store.put("x", chunked(bytes(MIB + 1)))
+    assert await store.observe() == []
+    await store.close()
+
+
+async def test_b1_file_many_names_in_one_folder_share_syncs(tmp_path: Path) -> None:
+    class SlowDisk(WatchedDisk):
+        def sync_folder(self, path: str) -> None:
+            time.sleep(0.05)
+            super().sync_folder(path)
+
+    disk = SlowDisk()
+    store = FileBlobs(tmp_path, disk=disk)
+    await store.start()
+    ids = [f"id{n}" for n in range(20_000) if store.path(f"id{n}").startswith(f"{tmp_path}/blobs/00/")][:32]
+    disk.calls.clear()
+    await asyncio.gather(*(store.put(one, chunked(b"x")) for one in ids))
+    folder_syncs = [what for name, what in disk.calls if name == "sync" and what == f"{tmp_path}/blobs/00"]
+    assert 1 <= len(folder_syncs) <= 8
+    await store.close()
+
+
+async def test_b2_file_killed_between_link_and_unlink(tmp_path: Path) -> None:
+    store = FileBlobs(tmp_path)
+    await store.start()
+    await store.put("x", chunked(b"whole"))
+    os.link(store.path("x"), tmp_path / "drafts" / "x.0123456789abcdef")
+    assert [s.whole for s in await store.observe()] == [True], "a second name of a whole blob is no leftover"
+    await store.start()
+    assert os.listdir(tmp_path / "drafts") == []
+    assert await content(store, "x") == b"whole"
+    await store.close()
+
+
+async def test_local_paths(tmp_path: Path) -> None:
+    store = FileBlobs(tmp_path)
+    await store.start()
+    await store.put("x", chunked(b"bytes in place"))
+    assert Path(store.path("x")).read_bytes() == b"bytes in place"
+    assert "local" in (await store.info()).abilities
+    await store.close()
