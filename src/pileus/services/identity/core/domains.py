@@ -39,7 +39,7 @@ def list_page(tx: Tx, near: Near, ctx: Ctx, listing: Listing) -> Page[ProjectRow
 
 def create(tx: Tx, near: Near, ctx: Ctx, want: Want) -> ProjectRow:
     wanted_id = want.get("explicit_domain_id")
-    if wanted_id is not None and (not is_uuid(wanted_id) or "-" in wanted_id):
+    if wanted_id is not None and (not is_uuid(wanted_id) or "-" in wanted_id or wanted_id != wanted_id.lower()):
         raise Invalid("Domain ID does not conform to required UUID format.")
     id = wanted_id or new_hex()
     if projects.find(tx, id) is not None:

@@ -100,9 +100,8 @@ def _read_offers(tx: Tx) -> list[Offer]:
     for service in all_services(tx):
         if not service.enabled:
             continue
-        name = str(service.extra.get("name") or "")
         mine = [e for e in endpoints if e.service_id == service.id and e.enabled]
-        found += [Offer(service.id, service.type, name, e.id, e.interface, e.region_id, e.url) for e in mine]
+        found += [Offer(service.id, service.type, service.name, e.id, e.interface, e.region_id, e.url) for e in mine]
         if not mine:
-            found.append(Offer(service.id, service.type, name, "", "", None, ""))
+            found.append(Offer(service.id, service.type, service.name, "", "", None, ""))
     return found

@@ -23,6 +23,7 @@ services = Table(
     metadata,
     Column("id", String(64), primary_key=True),
     Column("type", String(255), nullable=False),
+    Column("name", String(255), nullable=False),
     Column("enabled", Flag, nullable=False),
     Column("extra", Json, nullable=False),
 )
@@ -36,6 +37,7 @@ endpoints = Table(
     Column("url", Text, nullable=False),
     Column("enabled", Flag, nullable=False),
     Column("extra", Json, nullable=False),
+    Column("origin", Text),
     Index("identity_endpoint_service", "service_id"),
 )
 
@@ -48,15 +50,18 @@ class RegionRow(Struct, frozen=True):
 
 
 class ServiceRow(Struct, frozen=True):
-    """A service; its name and description are extras, as in Keystone, so that one without them shows none."""
+    """A service; a description is an extra, so that one without it shows none."""
 
     id: str
     type: str
+    name: str
     enabled: bool
     extra: dict[str, Any]
 
 
 class EndpointRow(Struct, frozen=True):
+    """An endpoint. `origin` is the URL that the cloud itself once wrote: while it still stands, the cloud may move it."""
+
     id: str
     service_id: str
     interface: str
@@ -64,6 +69,7 @@ class EndpointRow(Struct, frozen=True):
     url: str
     enabled: bool
     extra: dict[str, Any]
+    origin: str | None = None
 
 
 class Offer(Struct, frozen=True):
@@ -79,10 +85,7 @@ class Offer(Struct, frozen=True):
 
 
 REGION_FIELDS: Mapping[str, ColumnElement[Any]] = {n: regions.c[n] for n in ("id", "parent_region_id", "description")}
-SERVICE_FIELDS: Mapping[str, ColumnElement[Any]] = {
-    **{n: services.c[n] for n in ("id", "type", "enabled")},
-    "name": services.c.extra["name"].as_string(),
-}
+SERVICE_FIELDS: Mapping[str, ColumnElement[Any]] = {n: services.c[n] for n in ("id", "type", "name", "enabled")}
 ENDPOINT_FIELDS: Mapping[str, ColumnElement[Any]] = {
     n: endpoints.c[n] for n in ("id", "service_id", "interface", "region_id", "url", "enabled")
 }
