@@ -1,13 +1,17 @@
 """What a service hands to the app."""
 
+from __future__ import annotations
+
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pileus.kernel.events import Follower
-from pileus.kernel.reconcile import Reconciler
 from pileus.kernel.rest.face import Face
-from pileus.kernel.saga import Saga
+
+if TYPE_CHECKING:
+    from pileus.kernel.events import Follower
+    from pileus.kernel.reconcile import Reconciler
+    from pileus.kernel.saga import Saga
 
 
 async def _nothing() -> None:
