@@ -58,7 +58,7 @@ class Bootstrap:
 
     def _domain(self, id: str, name: str) -> None:
         if projects.find(self.tx, id) is None:
-            row = ProjectRow(id, "", "", f"/{id}/", name, "The default domain", True, True, {}, {})
+            row = ProjectRow(id, "", "", f"/{id}/", name, "The default domain", True, True, [], {}, {})
             projects.add(self.tx, row)
             changed(self.tx, self.near, self.ctx, "domain.create", id, after=row)
 
@@ -79,7 +79,7 @@ class Bootstrap:
         home = refusals.DEFAULT_DOMAIN
         if projects.find_named(self.tx, name, home) is None:
             id = new_hex()
-            row = ProjectRow(id, home, home, f"/{home}/{id}/", name, description, True, False, {}, {})
+            row = ProjectRow(id, home, home, f"/{home}/{id}/", name, description, True, False, [], {}, {})
             projects.add(self.tx, row)
             changed(self.tx, self.near, self.ctx, "project.create", id, after=row)
 

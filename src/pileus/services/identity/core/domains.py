@@ -55,11 +55,11 @@ def create(tx: Tx, near: Near, ctx: Ctx, want: Want) -> ProjectRow:
         description=want.get("description", ""),
         enabled=want.get("enabled", True),
         is_domain=True,
+        tags=list(want.get("tags", ())),
         options=options_after({}, want.get("options")),
         extra=merged({}, want),
     )
     projects.add(tx, row)
-    projects.set_tags(tx, id, want.get("tags", ()))
     changed(tx, near, ctx, "domain.create", id, after=row, matters=False)
     return row
 
@@ -74,9 +74,10 @@ def update(tx: Tx, near: Near, ctx: Ctx, row: ProjectRow, want: Want) -> Project
     if "options" in want:
         new["options"] = options_after(row.options, want["options"])
     new["extra"] = merged(row.extra, want)
-    if "tags" in want:
-        projects.set_tags(tx, row.id, want["tags"])
     projects.change(tx, row.id, new)
+    if "tags" in want:
+        new["tags"] = list(want["tags"])
+        projects.set_tags(tx, row.id, new["tags"])
     after = msgspec.structs.replace(row, **new)
     changed(tx, near, ctx, "domain.update", row.id, before=row, after=after)
     return after

@@ -167,3 +167,10 @@ def _imply(graph: RoleGraph, found: Iterable[Assignment]) -> list[Assignment]:
         pairs = dict.fromkeys(graph.steps(one.role_id))
         result += [replace(one, role_id=implied, via_role=prior) for prior, implied in pairs]
     return [one for one in result if one.role_id in graph.roles and not graph.roles[one.role_id].domain_id]
+
+
+def within(tx: Tx, found: Sequence[Assignment], domain_id: str) -> list[Assignment]:
+    """Those on a domain or on its projects."""
+    rows = projects.find_many(tx, {one.target_id for one in found if one.target == "project"})
+    home = {id for id, row in rows.items() if row.domain_id == domain_id} | {domain_id}
+    return [one for one in found if one.target != "system" and one.target_id in home]

@@ -15,6 +15,8 @@ from pileus.services.identity.db.projects import ProjectRow
 
 Want = dict[str, Any]
 MOST_TAGS = 80
+TAG_FILTERS = ("tags", "tags-any", "not-tags", "not-tags-any")
+"""Conditions of lists; each value is tags with commas between."""
 
 
 def get(tx: Tx, near: Near, ctx: Ctx, id: str) -> ProjectRow:
@@ -25,15 +27,19 @@ def get(tx: Tx, near: Near, ctx: Ctx, id: str) -> ProjectRow:
     return row
 
 
-def list_page(
-    tx: Tx, near: Near, ctx: Ctx, listing: Listing, tagged: dict[str, list[str]]
-) -> Page[ProjectRow]:
+def list_page(tx: Tx, near: Near, ctx: Ctx, listing: Listing) -> Page[ProjectRow]:
     """Without a condition on `is_domain` projects only; a domain's token sees that domain's."""
+    tagged = {name: _listed(listing.first(name)) for name in TAG_FILTERS}
+    listing = listing.without(*TAG_FILTERS)
     if listing.first("is_domain") is None:
         listing = listing.also("is_domain", "eq", False)
     if ctx.domain_id:
         listing = listing.also("domain_id", "eq", ctx.domain_id)
     return projects.list_page(tx, listing, tagged)
+
+
+def _listed(text: object) -> list[str]:
+    return [tag for tag in str(text).split(",") if tag] if text is not None else []
 
 
 def create(tx: Tx, near: Near, ctx: Ctx, want: Want) -> ProjectRow:
@@ -55,11 +61,11 @@ def create(tx: Tx, near: Near, ctx: Ctx, want: Want) -> ProjectRow:
         description=want.get("description", ""),
         enabled=want.get("enabled", True),
         is_domain=False,
+        tags=list(want.get("tags", ())),
         options=options_after({}, want.get("options")),
         extra=merged({}, want),
     )
     projects.add(tx, row)
-    projects.set_tags(tx, id, want.get("tags", ()))
     changed(tx, near, ctx, "project.create", id, after=row, matters=False)
     return row
 
@@ -109,9 +115,10 @@ def update(tx: Tx, near: Near, ctx: Ctx, row: ProjectRow, want: Want) -> Project
     if "options" in want:
         new["options"] = options_after(row.options, want["options"])
     new["extra"] = merged(row.extra, want)
-    if "tags" in want:
-        projects.set_tags(tx, row.id, want["tags"])
     projects.change(tx, row.id, new)
+    if "tags" in want:
+        new["tags"] = list(want["tags"])
+        projects.set_tags(tx, row.id, new["tags"])
     after = msgspec.structs.replace(row, **new)
     changed(tx, near, ctx, "project.update", row.id, before=row, after=after)
     return after
@@ -159,30 +166,28 @@ def set_tags(tx: Tx, near: Near, ctx: Ctx, row: ProjectRow, tags: list[str]) -> 
             f'Cannot update project tags for {row.id}, project is immutable. Set "immutable" option to false before '
             "creating project tags."
         )
-    before = projects.tags_of(tx, row.id)
     projects.set_tags(tx, row.id, tags)
-    data = {"before": before, "after": tags}
-    changed(tx, near, ctx, "project.update_tags", row.id, data=data, matters=False)
+    after = msgspec.structs.replace(row, tags=tags)
+    changed(tx, near, ctx, "project.update_tags", row.id, before=row, after=after, matters=False)
     return tags
 
 
 def add_tag(tx: Tx, near: Near, ctx: Ctx, row: ProjectRow, tag: str) -> None:
-    have = projects.tags_of(tx, row.id)
-    if tag in have:
+    if tag in row.tags:
         return
-    if len(have) >= MOST_TAGS:
+    if len(row.tags) >= MOST_TAGS:
         raise Invalid(f"Invalid input for field 'tags': a project has {MOST_TAGS} tags at most")
-    set_tags(tx, near, ctx, row, [*have, tag])
+    set_tags(tx, near, ctx, row, [*row.tags, tag])
 
 
-def check_tag(tx: Tx, row: ProjectRow, tag: str) -> None:
-    if tag not in projects.tags_of(tx, row.id):
+def check_tag(row: ProjectRow, tag: str) -> None:
+    if tag not in row.tags:
         raise refusals.missing("project tag", tag)
 
 
 def remove_tag(tx: Tx, near: Near, ctx: Ctx, row: ProjectRow, tag: str) -> None:
-    check_tag(tx, row, tag)
-    set_tags(tx, near, ctx, row, [t for t in projects.tags_of(tx, row.id) if t != tag])
+    check_tag(row, tag)
+    set_tags(tx, near, ctx, row, [t for t in row.tags if t != tag])
 
 
 def _check_name(tx: Tx, name: str, domain_id: str, own_id: str) -> None:

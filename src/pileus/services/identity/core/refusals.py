@@ -1,6 +1,6 @@
 """Refusals in Keystone's words: clients and their tests know them."""
 
-from pileus.kernel.types import Conflict, Forbidden, Invalid, NotFound, Unauthorized
+from pileus.kernel.types import Conflict, Forbidden, Gone, Invalid, NotFound, Unauthorized
 
 DEFAULT_DOMAIN = "default"
 NO_AUTHENTICATION = "The request you have made requires authentication."
@@ -48,3 +48,11 @@ def no_grant(role_id: str, actor_id: str, target_id: str) -> NotFound:
         f"Could not find role assignment with role: {role_id}, user or group: {actor_id}, "
         f"project, domain, or system: {target_id}."
     )
+
+
+def gone() -> Gone:
+    return Gone("The service you have requested is no longer available on this server.")
+
+
+def not_authorized() -> Forbidden:
+    return Forbidden("You are not authorized to perform the requested action.")

@@ -9,6 +9,7 @@ from sqlalchemy.sql import ColumnElement
 
 from pileus.kernel.db import Flag, Json, Page, Query, Time, Tx, metadata, page
 from pileus.kernel.types import Listing
+from pileus.services.identity.db.filters import by_name
 
 app_credentials = Table(
     "identity_app_credential",
@@ -40,7 +41,7 @@ class AppCredentialRow(Struct, frozen=True):
 
 
 _c = app_credentials.c
-FIELDS: Mapping[str, ColumnElement[Any]] = {n: _c[n] for n in ("id", "name", "user_id", "project_id", "expires_at")}
+FIELDS = by_name(app_credentials, "id", "name", "user_id", "project_id", "expires_at")
 _FIND = Query(select(app_credentials).where(_c.id == bindparam("id")), into=AppCredentialRow)
 _FIND_NAMED = Query(
     select(app_credentials).where(_c.user_id == bindparam("user_id"), _c.name == bindparam("name")),

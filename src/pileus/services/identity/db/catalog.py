@@ -9,6 +9,7 @@ from sqlalchemy.sql import ColumnElement
 
 from pileus.kernel.db import Flag, Json, Page, Query, Tx, metadata, page
 from pileus.kernel.types import Listing
+from pileus.services.identity.db.filters import by_name
 
 regions = Table(
     "identity_region",
@@ -84,11 +85,9 @@ class Offer(Struct, frozen=True):
     url: str
 
 
-REGION_FIELDS: Mapping[str, ColumnElement[Any]] = {n: regions.c[n] for n in ("id", "parent_region_id", "description")}
-SERVICE_FIELDS: Mapping[str, ColumnElement[Any]] = {n: services.c[n] for n in ("id", "type", "name", "enabled")}
-ENDPOINT_FIELDS: Mapping[str, ColumnElement[Any]] = {
-    n: endpoints.c[n] for n in ("id", "service_id", "interface", "region_id", "url", "enabled")
-}
+REGION_FIELDS = by_name(regions, "id", "parent_region_id", "description")
+SERVICE_FIELDS = by_name(services, "id", "type", "name", "enabled")
+ENDPOINT_FIELDS = by_name(endpoints, "id", "service_id", "interface", "region_id", "url", "enabled")
 _FIND_REGION = Query(select(regions).where(regions.c.id == bindparam("id")), into=RegionRow)
 _ALL_REGIONS = Query(select(regions), into=RegionRow)
 _FIND_SERVICE = Query(select(services).where(services.c.id == bindparam("id")), into=ServiceRow)

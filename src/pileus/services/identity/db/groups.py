@@ -9,6 +9,7 @@ from sqlalchemy.sql import ColumnElement
 
 from pileus.kernel.db import Json, Page, Query, Tx, metadata, page
 from pileus.kernel.types import Listing
+from pileus.services.identity.db.filters import by_name
 
 groups = Table(
     "identity_group",
@@ -38,7 +39,7 @@ class GroupRow(Struct, frozen=True):
 
 
 _c, _m = groups.c, memberships.c
-FIELDS: Mapping[str, ColumnElement[Any]] = {name: _c[name] for name in ("id", "domain_id", "name", "description")}
+FIELDS = by_name(groups, "id", "domain_id", "name", "description")
 _FIND = Query(select(groups).where(_c.id == bindparam("id")), into=GroupRow)
 _FIND_NAMED = Query(
     select(groups).where(_c.domain_id == bindparam("domain_id"), _c.name == bindparam("name")), into=GroupRow

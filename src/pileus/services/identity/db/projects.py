@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Column, Index, Integer, String, Table, Text, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Column, Index, String, Table, Text, and_, bindparam, delete, insert, or_, select, update
 from sqlalchemy.sql import ColumnElement
 
 from pileus.kernel.db import Flag, Json, Page, Query, Tx, metadata, page
 from pileus.kernel.types import Listing
+from pileus.services.identity.db.filters import by_name
 
 projects = Table(
     "identity_project",
@@ -21,18 +22,19 @@ projects = Table(
     Column("description", Text),
     Column("enabled", Flag, nullable=False),
     Column("is_domain", Flag, nullable=False),
+    Column("tags", Json, nullable=False),
     Column("options", Json, nullable=False),
     Column("extra", Json, nullable=False),
     Index("identity_project_name", "domain_id", "name", unique=True),
     Index("identity_project_parent", "parent_id"),
 )
-tags = Table(
+tag_index = Table(
     "identity_project_tag",
     metadata,
     Column("project_id", String(64), primary_key=True),
     Column("name", String(255), primary_key=True),
-    Column("position", Integer, nullable=False),
 )
+"""A row shows its tags itself, in order; this finds rows by them."""
 
 
 class ProjectRow(Struct, frozen=True):
@@ -52,6 +54,7 @@ class ProjectRow(Struct, frozen=True):
     description: str | None
     enabled: bool
     is_domain: bool
+    tags: list[str]
     options: dict[str, Any]
     extra: dict[str, Any]
 
@@ -66,9 +69,7 @@ class ProjectRow(Struct, frozen=True):
 
 
 _c = projects.c
-FIELDS: Mapping[str, ColumnElement[Any]] = {
-    name: _c[name] for name in ("id", "domain_id", "parent_id", "name", "description", "enabled", "is_domain")
-}
+FIELDS = by_name(projects, "id", "domain_id", "parent_id", "name", "description", "enabled", "is_domain")
 _FIND = Query(select(projects).where(_c.id == bindparam("id")), into=ProjectRow)
 _FIND_NAMED = Query(
     select(projects).where(
@@ -83,10 +84,8 @@ _SUBTREE = Query(
 _CHILDREN = Query(select(_c.id).where(_c.parent_id == bindparam("id")))
 _INSERT = Query(insert(projects))
 _DELETE = Query(delete(projects).where(_c.id == bindparam("id")))
-_TAGS = Query(select(tags.c.name).where(tags.c.project_id == bindparam("id")).order_by(tags.c.position))
-_INSERT_TAG = Query(insert(tags))
-_DELETE_TAG = Query(delete(tags).where(tags.c.project_id == bindparam("id"), tags.c.name == bindparam("tag")))
-_DELETE_TAGS = Query(delete(tags).where(tags.c.project_id == bindparam("id")))
+_INSERT_TAG = Query(insert(tag_index))
+_DELETE_TAGS = Query(delete(tag_index).where(tag_index.c.project_id == bindparam("id")))
 
 
 def find(tx: Tx, id: str) -> ProjectRow | None:
@@ -140,9 +139,14 @@ def list_page(tx: Tx, listing: Listing, conditions: Mapping[str, list[str]]) -> 
     return page(tx, select(projects).where(*wanted), FIELDS, listing, into=ProjectRow, unique="id")
 
 
+def list_among(tx: Tx, listing: Listing, ids: Iterable[str]) -> Page[ProjectRow]:
+    """A page of the projects with these ids."""
+    return page(tx, select(projects).where(_c.id.in_(list(ids))), FIELDS, listing, into=ProjectRow, unique="id")
+
+
 def _tagged(name: str, asked: list[str]) -> ColumnElement[bool]:
     def has(tag_names: list[str]) -> ColumnElement[bool]:
-        return _c.id.in_(select(tags.c.project_id).where(tags.c.name.in_(tag_names)))
+        return _c.id.in_(select(tag_index.c.project_id).where(tag_index.c.name.in_(tag_names)))
 
     every = and_(*(has([one]) for one in asked))
     match name:
@@ -158,6 +162,7 @@ def _tagged(name: str, asked: list[str]) -> ColumnElement[bool]:
 
 def add(tx: Tx, row: ProjectRow) -> None:
     tx.run(_INSERT, **{name: getattr(row, name) for name in row.__struct_fields__})
+    _index_tags(tx, row.id, row.tags)
 
 
 def change(tx: Tx, id: str, values: Mapping[str, object]) -> None:
@@ -174,24 +179,11 @@ def remove(tx: Tx, ids: Iterable[str]) -> None:
         tx.run(_DELETE, id=id)
 
 
-def tags_of(tx: Tx, id: str) -> list[str]:
-    return [row[0] for row in tx.rows(_TAGS, id=id)]
+def set_tags(tx: Tx, id: str, wanted: list[str]) -> None:
+    change(tx, id, {"tags": wanted})
+    _index_tags(tx, id, wanted)
 
 
-def tags_of_many(tx: Tx, ids: Iterable[str]) -> dict[str, list[str]]:
-    wanted = list(ids)
-    found: dict[str, list[str]] = {id: [] for id in wanted}
-    if wanted:
-        query = select(tags.c.project_id, tags.c.name).where(tags.c.project_id.in_(wanted)).order_by(tags.c.position)
-        for id, name in tx.execute(query).tuples():
-            found[id].append(name)
-    return found
-
-
-def set_tags(tx: Tx, id: str, wanted: Iterable[str]) -> None:
+def _index_tags(tx: Tx, id: str, wanted: list[str]) -> None:
     tx.run(_DELETE_TAGS, id=id)
-    tx.run_many(_INSERT_TAG, [{"project_id": id, "name": name, "position": n} for n, name in enumerate(wanted)])
-
-
-def remove_tag(tx: Tx, id: str, tag: str) -> bool:
-    return tx.run(_DELETE_TAG, id=id, tag=tag) > 0
+    tx.run_many(_INSERT_TAG, [{"project_id": id, "name": name} for name in wanted])

@@ -9,6 +9,7 @@ from sqlalchemy.sql import ColumnElement
 
 from pileus.kernel.db import Json, Page, Query, Tx, metadata, page
 from pileus.kernel.types import Listing
+from pileus.services.identity.db.filters import by_name
 
 roles = Table(
     "identity_role",
@@ -45,7 +46,7 @@ class RoleRow(Struct, frozen=True):
 
 
 _c, _i = roles.c, implications.c
-FIELDS: Mapping[str, ColumnElement[Any]] = {name: _c[name] for name in ("id", "domain_id", "name", "description")}
+FIELDS = by_name(roles, "id", "domain_id", "name", "description")
 _FIND = Query(select(roles).where(_c.id == bindparam("id")), into=RoleRow)
 _FIND_NAMED = Query(
     select(roles).where(_c.domain_id == bindparam("domain_id"), _c.name == bindparam("name")), into=RoleRow

@@ -9,6 +9,7 @@ from sqlalchemy.sql import ColumnElement
 
 from pileus.kernel.db import Flag, Json, Page, Query, Time, Tx, metadata, page
 from pileus.kernel.types import Listing
+from pileus.services.identity.db.filters import by_name
 
 users = Table(
     "identity_user",
@@ -51,9 +52,7 @@ class UserRow(Struct, frozen=True):
 
 
 _c = users.c
-FIELDS: Mapping[str, ColumnElement[Any]] = {
-    name: _c[name] for name in ("id", "domain_id", "name", "enabled", "default_project_id", "password_expires_at")
-}
+FIELDS = by_name(users, "id", "domain_id", "name", "enabled", "default_project_id", "password_expires_at")
 _FIND = Query(select(users).where(_c.id == bindparam("id")), into=UserRow)
 _FIND_NAMED = Query(
     select(users).where(_c.domain_id == bindparam("domain_id"), _c.name == bindparam("name")), into=UserRow
