@@ -56,12 +56,12 @@ class AppCredentials(Noun):
 
     def all_operations(self) -> list[Operation]:
         return [
-            _op("GET", _MANY, "list", self._list, "Application credentials of a user.", view=self._view_list),
-            _op("POST", _MANY, "create", self._create, "Make one for the caller's project; the secret is shown once.",
+            _op("GET", _MANY, "list", self._decide_list, "Application credentials of a user.", view=self._view_list),
+            _op("POST", _MANY, "create", self._decide_create, "Make one for the caller's project; the secret is shown once.",
                 body=_BODY, gather=self._hash, view=self._view_one, answers=201,
                 partly="Without access rules, which are refused."),
-            _op("GET", _ONE, "show", self._show, "One application credential.", view=self._view_one),
-            _op("DELETE", _ONE, "delete", self._delete, "Delete an application credential.", answers=204),
+            _op("GET", _ONE, "show", self._decide_show, "One application credential.", view=self._view_one),
+            _op("DELETE", _ONE, "delete", self._decide_delete, "Delete an application credential.", answers=204),
         ]  # fmt: skip
 
     def _enforce(self, request: Request, verb: str, user_id: str) -> None:
@@ -84,13 +84,13 @@ class AppCredentials(Noun):
         known = self.near.memory.graph(tx).roles
         return _Detailed(row, [known[id] for id in row.role_ids if id in known], secret)
 
-    def _list(self, tx: Tx, request: Request) -> Page[_Detailed]:
+    def _decide_list(self, tx: Tx, request: Request) -> Page[_Detailed]:
         user_id = request.params["user_id"]
         self._enforce(request, "list_application_credentials", user_id)
         page = app_credentials.list_page(tx, user_id, self.dialect.listing(request, self))
         return Page([self._detailed(tx, row) for row in page.rows], page.more)
 
-    def _show(self, tx: Tx, request: Request) -> _Detailed:
+    def _decide_show(self, tx: Tx, request: Request) -> _Detailed:
         return self._detailed(tx, self._find(tx, request, "get_application_credential"))
 
     async def _hash(self, request: Request) -> None:
@@ -103,7 +103,7 @@ class AppCredentials(Noun):
         want["secret_hash"] = await self.near.passwords.hash(secret)
         request.gathered = want, secret
 
-    def _create(self, tx: Tx, request: Request) -> _Detailed:
+    def _decide_create(self, tx: Tx, request: Request) -> _Detailed:
         want, secret = request.gathered
         claims = self.near.keyring.open(request.ctx.token)
         if claims is None:
@@ -112,7 +112,7 @@ class AppCredentials(Noun):
         row = app_credentials.create(tx, self.near, request.ctx, session, want)
         return self._detailed(tx, row, secret)
 
-    def _delete(self, tx: Tx, request: Request) -> None:
+    def _decide_delete(self, tx: Tx, request: Request) -> None:
         row = self._find(tx, request, "delete_application_credential")
         claims = self.near.keyring.open(request.ctx.token)
         if claims is not None:

@@ -19,7 +19,7 @@ from pileus.kernel.rest import (
     updates,
 )
 from pileus.kernel.types import Invalid
-from pileus.services.identity.api.noun import ID, NAME, TEXT, Noun
+from pileus.services.identity.api.noun import ID, NAME, TEXT, Noun, Operations
 from pileus.services.identity.core import endpoints, regions, services
 
 _REGION_ID = {"type": "string", "maxLength": 255}
@@ -41,7 +41,9 @@ class Regions(Noun):
     parent_region_id = Field(nullable(_REGION_ID), match=True)
 
     get = regions.get
-    list = lists(regions.list_page, query=obj({n: {} for n in ("parent_region_id", "limit", "marker", "sort_key", "sort_dir")}))
+    list = lists(
+        regions.list_page, query=obj({n: {} for n in ("parent_region_id", "limit", "marker", "sort_key", "sort_dir")})
+    )
     show = shows()
     create = creates(regions.create)
     update = updates(regions.update)
@@ -50,7 +52,7 @@ class Regions(Noun):
     def facts(self, subject: Any) -> dict[str, Any]:
         return {}
 
-    def operations(self, dialect: Dialect) -> list[Operation]:  # type: ignore[valid-type]
+    def operations(self, dialect: Dialect) -> Operations:
         found = super().operations(dialect)
         schema = next(op.body for op in found if op.name == "create")
         put = Operation(

@@ -53,11 +53,14 @@ class KeystoneDialect(Dialect):
         message = problem.message
         if problem.kind in ("minLength", "minProperties") and not problem.value:
             message = f"{problem.value!r} should be non-empty"
+        if problem.kind == "anyOf":
+            path = "/".join(str(part) for part in problem.path[1:])
+            return Invalid(f"Invalid input for field {path}: id or name must be present.")
         if where in _SECRETS:
             return Invalid(f"Invalid input for field/attribute {where}. It is not of the right type.")
         return Invalid(
             f"Invalid input for field/attribute {where}. Value: {_shown(problem.value)}. "
-            f"{message if not _tells(problem.value) else problem.kind}"
+            f"{message if problem.kind == 'required' or not _tells(problem.value) else problem.kind}"
         )
 
     def invalid_query(self, problems: Sequence[Problem]) -> Fault:
@@ -123,7 +126,9 @@ class KeystoneDialect(Dialect):
 
     def sort(self, request: Request, resource: Resource[Any], key: str, direction: str) -> Any:
         if resource.sort_field(key, request.version) is None:
-            raise Invalid(f"Invalid input for query parameters sort_key. Value: {key[:255]}. There is no such sort key.")
+            raise Invalid(
+                f"Invalid input for query parameters sort_key. Value: {key[:255]}. There is no such sort key."
+            )
         return super().sort(request, resource, key, direction)
 
     def limit(self, text: str | None) -> int | None:

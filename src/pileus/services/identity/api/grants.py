@@ -25,8 +25,8 @@ class Grants:
         actors: tuple[Actor, ...] = ("user", "group")
         for actor in actors:
             for target in ("project", "domain"):
-                found += self._forms(actor, target, inherited=False)  # type: ignore[arg-type]
-                found += self._forms(actor, target, inherited=True)  # type: ignore[arg-type]
+                found += self._forms(actor, target, inherited=False)
+                found += self._forms(actor, target, inherited=True)
             found += self._forms(actor, "system", inherited=False)
         return found
 

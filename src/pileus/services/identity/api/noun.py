@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from pileus.kernel.db import Page, Tx
 from pileus.kernel.rest import Operation, Request, Resource
@@ -10,6 +10,9 @@ from pileus.kernel.types import Filter, Invalid, NotFound
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.core.refusals import DEFAULT_DOMAIN
 
+Operations: TypeAlias = list[Operation]
+Filters: TypeAlias = list[Filter]
+"""(A noun's `list` is an operation, so that annotations in its class cannot say `list[…]`.)"""
 NAME = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"\S"}
 SHORT_NAME = {**NAME, "maxLength": 64}
 ID = {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[a-zA-Z0-9-]+$"}
@@ -22,7 +25,8 @@ IMMUTABLE = {
 """Options of projects, domains and roles."""
 _YES = ("true", "1", "y", "on", "yes")
 _NO = ("false", "", "0", "n", "off", "no")
-SWITCH = {"enum": [True, False, *(form(word) for word in (*_YES, *_NO) for form in (str, str.upper, str.capitalize))]}
+_WORDS = [form(word) for word in (*_YES, *_NO) for form in (str, str.upper, str.capitalize)]
+SWITCH = {"enum": [True, False, *dict.fromkeys(_WORDS)]}
 """A boolean as bodies may write it."""
 
 
@@ -90,6 +94,6 @@ class Noun(Resource[Near]):
         if given is not None and given != row.id:
             raise Invalid("Cannot change ID")
 
-    def more_filters(self, request: Request) -> list[Filter]:
+    def more_filters(self, request: Request) -> Filters:
         """Conditions that are not plain fields; their names stand in `own_query`."""
         return []

@@ -20,7 +20,7 @@ from pileus.kernel.rest import (
 )
 from pileus.kernel.types import Filter, Invalid
 from pileus.services.identity.api.dialect import own_url
-from pileus.services.identity.api.noun import ID, IMMUTABLE, SHORT_NAME, SWITCH, TEXT, Noun, switch
+from pileus.services.identity.api.noun import ID, IMMUTABLE, SHORT_NAME, SWITCH, TEXT, Filters, Noun, Operations, switch
 from pileus.services.identity.core import access, projects, trees
 from pileus.services.identity.db.projects import ProjectRow
 
@@ -67,18 +67,22 @@ class Projects(Noun):
         if request.method == "PATCH":
             view["extra"] = row.extra
 
-    def more_filters(self, request: Request) -> list[Filter]:  # type: ignore[valid-type]
+    def more_filters(self, request: Request) -> Filters:
         names = [name for name in projects.TAG_FILTERS if request.query.has(name)]
         return [Filter(name, "eq", (request.query.one(name),)) for name in names]
 
     def view_list(self, request: Request, page: Page[ProjectRow]) -> Any:
         return self.dialect.listed(request, self, [self.view(request, row, "list") for row in page.rows], page)
 
-    def operations(self, dialect: Dialect) -> list[Operation]:  # type: ignore[valid-type]
-        item, tags, tag = "/v3/projects/{project_id}", "/v3/projects/{project_id}/tags", "/v3/projects/{project_id}/tags/{tag}"
+    def operations(self, dialect: Dialect) -> Operations:
+        item, tags, tag = (
+            "/v3/projects/{project_id}",
+            "/v3/projects/{project_id}/tags",
+            "/v3/projects/{project_id}/tags/{tag}",
+        )
         return [
             *super().operations(dialect),
-            _op("GET", item, "show", self._show, "One project, with its ancestors or descendants if asked for."),
+            _op("GET", item, "show", self._show_tree, "One project, with its ancestors or descendants if asked for."),
             _op("GET", tags, "list_tags", self._list_tags, "Tags of a project."),
             _op("PUT", tags, "set_tags", self._set_tags, "Replace all tags.", body=obj({"tags": TAGS}, ["tags"])),
             _op("DELETE", tags, "remove_tags", self._remove_tags, "Remove all tags.", answers=204),
@@ -87,7 +91,7 @@ class Projects(Noun):
             _op("DELETE", tag, "remove_tag", self._remove_tag, "Remove a tag.", answers=204),
         ]
 
-    def _show(self, tx: Tx, request: Request) -> Any:
+    def _show_tree(self, tx: Tx, request: Request) -> Any:
         row: ProjectRow = self.row(tx, request, "identity:get_project")
         view = self.view(request, row)
         asked = {form for form in _FORMS if is_asked(request, form)}
@@ -128,7 +132,9 @@ class Projects(Noun):
     def _add_tag(self, tx: Tx, request: Request) -> Answer:
         row, tag = self.row(tx, request, "identity:create_project_tag"), request.params["tag"]
         if not tag or len(tag) > 255 or "," in tag or "/" in tag:
-            raise Invalid(f"Invalid input for field 'tag': {tag[:255]!r} has no or too many characters, or a comma or slash")
+            raise Invalid(
+                f"Invalid input for field 'tag': {tag[:255]!r} has no or too many characters, or a comma or slash"
+            )
         projects.add_tag(tx, self.near, request.ctx, row, tag)
         return Answer(201, None, {"Location": own_url(request)})
 

@@ -6,7 +6,7 @@ from pileus.kernel.db import Tx
 from pileus.kernel.rest import Dialect, Field, Operation, Request, creates, deletes, lists, nullable, shows, updates
 from pileus.kernel.types import NotFound
 from pileus.services.identity.api.dialect import own_url
-from pileus.services.identity.api.noun import ID, IMMUTABLE, NAME, TEXT, Noun
+from pileus.services.identity.api.noun import ID, IMMUTABLE, NAME, TEXT, Noun, Operations
 from pileus.services.identity.core import roles
 from pileus.services.identity.db.roles import RoleRow
 
@@ -59,7 +59,7 @@ class Roles(Noun):
             request.enforce("identity:create_domain_role", target)
         super().guard(request, operation, want, target)
 
-    def operations(self, dialect: Dialect) -> list[Operation]:  # type: ignore[valid-type]
+    def operations(self, dialect: Dialect) -> Operations:
         prior = "/v3/roles/{prior_role_id}/implies"
         pair = f"{prior}/{{implied_role_id}}"
         return [

@@ -11,7 +11,11 @@ _LOOK = f"{_ADMIN} or ({_SYSTEM_READER})"
 
 def _grants(role: str) -> str:
     """A role on the domain of both parties of a grant."""
-    pairs = [(actor, target) for actor in ("user.domain_id", "group.domain_id") for target in ("project.domain_id", "domain.id")]
+    pairs = [
+        (actor, target)
+        for actor in ("user.domain_id", "group.domain_id")
+        for target in ("project.domain_id", "domain.id")
+    ]
     return " or ".join(
         f"(role:{role} and domain_id:%(target.{actor})s and domain_id:%(target.{target})s)" for actor, target in pairs
     )
@@ -123,7 +127,6 @@ _NO_DOMAIN: dict[str, str] = {
 }  # fmt: skip
 
 
-
 def _words(name: str) -> str:
     """`create_user` as a sentence."""
     return name.replace("_", " ").capitalize() + "."
@@ -134,5 +137,7 @@ RULES: list[Rule] = [
     *(Rule(f"identity:{name}", check, _words(name), ()) for name, check in _ANYBODY.items()),
     *(Rule(f"identity:{name}", check, _words(name), _ALL) for name, check in _EVERYWHERE.items()),
     *(Rule(f"identity:{name}", check, _words(name), _BOTH) for name, check in _NO_DOMAIN.items()),
-    Rule("identity:create_application_credential", "user_id:%(user_id)s", "Create application credential.", ("project",)),
+    Rule(
+        "identity:create_application_credential", "user_id:%(user_id)s", "Create application credential.", ("project",)
+    ),
 ]

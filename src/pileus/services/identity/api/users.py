@@ -3,10 +3,23 @@
 from typing import Any, ClassVar
 
 from pileus.kernel.db import Tx
-from pileus.kernel.rest import BOOLEAN, Dialect, Field, Operation, Request, creates, deletes, lists, nullable, obj, shows, updates
+from pileus.kernel.rest import (
+    BOOLEAN,
+    Dialect,
+    Field,
+    Operation,
+    Request,
+    creates,
+    deletes,
+    lists,
+    nullable,
+    obj,
+    shows,
+    updates,
+)
 from pileus.kernel.types import Ctx, Filter, Op, iso_naive, parse
 from pileus.services.identity.api.groups import Groups
-from pileus.services.identity.api.noun import ID, NAME, SWITCH, Noun, switch
+from pileus.services.identity.api.noun import ID, NAME, SWITCH, Filters, Noun, Operations, switch
 from pileus.services.identity.api.projects import Projects
 from pileus.services.identity.core import access, groups, passwords, refusals, revoking, users
 from pileus.services.identity.core.neighbours import Near
@@ -88,7 +101,7 @@ class Users(Noun):
         if request.method == "PATCH":
             view["extra"] = row.extra
 
-    def more_filters(self, request: Request) -> list[Filter]:  # type: ignore[valid-type]
+    def more_filters(self, request: Request) -> Filters:
         """`password_expires_at=lt:2026-01-31T12:00:00Z`."""
         found = []
         for text in request.query.all("password_expires_at"):
@@ -101,7 +114,7 @@ class Users(Noun):
                 raise refusals.bad_time() from None
         return found
 
-    def operations(self, dialect: Dialect) -> list[Operation]:  # type: ignore[valid-type]
+    def operations(self, dialect: Dialect) -> Operations:
         return [
             *super().operations(dialect),
             Operation(

@@ -9,7 +9,9 @@ _ID, _UPDATED = "v3.14", "2020-04-07T00:00:00Z"
 
 def operations() -> list[Operation]:
     return [
-        Operation(method="GET", path="/", name="versions", handle=_choices, public=True, summary="Versions of the API."),
+        Operation(
+            method="GET", path="/", name="versions", handle=_choices, public=True, summary="Versions of the API."
+        ),
         Operation(method="GET", path="/v3", name="version", handle=_version, public=True, summary="This version."),
     ]
 

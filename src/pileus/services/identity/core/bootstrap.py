@@ -5,6 +5,8 @@ removed comes back; an upgrade brings its new roles and services all the same.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import pairwise
 
 from pileus.contracts.identity import CatalogService
 from pileus.kernel.db import Tx
@@ -38,9 +40,9 @@ class Bootstrap:
         domain = refusals.DEFAULT_DOMAIN
         self._once(f"domain:{domain}", lambda: self._domain(domain, "Default"))
         for name in (*ROLES, *_EXTRA_ROLES):
-            self._once(f"role:{name}", lambda name=name: self._role(name))  # type: ignore[misc]
-        for prior, implied in zip(ROLES, ROLES[1:], strict=False):
-            self._once(f"implied:{prior}:{implied}", lambda p=prior, i=implied: self._imply(p, i))  # type: ignore[misc]
+            self._once(f"role:{name}", partial(self._role, name))
+        for prior, implied in pairwise(ROLES):
+            self._once(f"implied:{prior}:{implied}", partial(self._imply, prior, implied))
         settings = self.near.settings
         self._once("project:admin", lambda: self._project("admin", "Bootstrap project for initializing the cloud."))
         self._once("user:admin", lambda: self._user("admin", "admin", "admin", settings.admin_password, system=True))
@@ -134,10 +136,8 @@ class Bootstrap:
                 catalog.change(self.tx, row, {"url": url, "origin": url})
                 changed(self.tx, self.near, self.ctx, "endpoint.update", row.id, before=row, data={"url": url})
         for interface in _INTERFACES:
-            self._once(
-                f"endpoint:{service.type}:{service.name}:{interface}",
-                lambda interface=interface: self._endpoint(service, interface, url),  # type: ignore[misc]
-            )
+            name = f"endpoint:{service.type}:{service.name}:{interface}"
+            self._once(name, partial(self._endpoint, service, interface, url))
 
     def _endpoint(self, service: ServiceRow, interface: str, url: str) -> None:
         region = self.near.settings.region

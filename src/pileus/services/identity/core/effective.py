@@ -76,7 +76,9 @@ def effective(tx: Tx, near: Near, asked: Question) -> list[Assignment]:
         actors = [("user", asked.user_id), *(("group", id) for id in groups.groups_of(tx, asked.user_id))]
     found: list[Grant] = []
     if asked.inherited is not True:
-        found += assignments.select_grants(tx, actors=actors, targets=scope.own if scope.bound else None, inherited=False)
+        found += assignments.select_grants(
+            tx, actors=actors, targets=scope.own if scope.bound else None, inherited=False
+        )
     if asked.inherited is not False and not asked.domain_id and not asked.system:
         targets = scope.above if scope.bound else None
         found += assignments.select_grants(tx, actors=actors, targets=targets, inherited=True)
@@ -125,7 +127,7 @@ def _plain(grant: Grant) -> Assignment:
 
 def _members(tx: Tx, grants: Sequence[Grant], user_id: str) -> dict[str, list[str]]:
     ids = {grant.actor_id for grant in grants if grant.actor == "group"}
-    return dict.fromkeys(ids, [user_id]) if user_id else groups.members_of_many(tx, ids)
+    return {id: [user_id] for id in ids} if user_id else groups.members_of_many(tx, ids)
 
 
 def _of_users(one: Assignment, members: dict[str, list[str]]) -> Iterable[Assignment]:

@@ -88,9 +88,7 @@ def give(tx: Tx, near: Near, ctx: Ctx, place: Place, parties: Parties) -> None:
             f"Role {role.id} is a domain-specific role. Unable to use a domain-specific role in a system assignment."
         )
     if role.domain_id and place.target == "project" and parties.target and parties.target.domain_id != role.domain_id:
-        raise Forbidden(
-            f"Project {place.target_id} must be in the same domain as the role {role.id} being assigned."
-        )
+        raise Forbidden(f"Project {place.target_id} must be in the same domain as the role {role.id} being assigned.")
     if not assignments.exists(tx, place.grant):
         assignments.add(tx, place.grant)
         changed(tx, near, ctx, "role_assignment.create", role.id, after=place.grant)

@@ -1,5 +1,7 @@
 """Keys come and go by themselves, and none goes while a token sealed with it may live."""
 
+from itertools import pairwise
+
 from cryptography.fernet import Fernet
 
 from pileus.kernel.db import Tx
@@ -27,7 +29,7 @@ def rotate(tx: Tx, near: Near) -> bool:
         have.insert(0, newest)
         changed = True
     longest = (settings.token_lifetime + settings.allow_expired_window) * SECOND + _SLACK
-    for newer, older in zip(have, have[1:], strict=False):
+    for newer, older in pairwise(have):
         if tx.now - newer.created_at > longest:
             keys.remove(tx, older.id)
             changed = True

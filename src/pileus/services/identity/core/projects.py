@@ -163,8 +163,8 @@ def delete(tx: Tx, near: Near, ctx: Ctx, row: ProjectRow) -> None:
 def set_tags(tx: Tx, near: Near, ctx: Ctx, row: ProjectRow, tags: list[str]) -> list[str]:
     if row.immutable:
         raise Forbidden(
-            f'Cannot update project tags for {row.id}, project is immutable. Set "immutable" option to false before '
-            "creating project tags."
+            f"Cannot update project tags for {row.id}, project is immutable. "  # noqa: S608 - no SQL
+            'Set "immutable" option to false before creating project tags.'
         )
     projects.set_tags(tx, row.id, tags)
     after = msgspec.structs.replace(row, tags=tags)

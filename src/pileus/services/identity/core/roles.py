@@ -77,7 +77,9 @@ def delete(tx: Tx, near: Near, ctx: Ctx, row: RoleRow) -> None:
     if row.immutable:
         raise refusals.immutable("delete", "role", row.id)
     held = assignments.select_grants(tx, role_ids=[row.id])
-    app_credentials.remove_on(tx, [(g.actor_id, g.target_id) for g in held if (g.actor, g.target) == ("user", "project")])
+    app_credentials.remove_on(
+        tx, [(g.actor_id, g.target_id) for g in held if (g.actor, g.target) == ("user", "project")]
+    )
     assignments.remove_role(tx, row.id)
     roles.remove(tx, row.id)
     changed(tx, near, ctx, "role.delete", row.id, before=row)

@@ -3,7 +3,7 @@
 import base64
 import os
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -17,8 +17,8 @@ Scope = Literal["", "project", "domain", "system"]
 _SCOPES: tuple[Scope, ...] = ("", "project", "domain", "system")
 _LONGEST = 4096
 
-Packed = bytes | str
-"""An id: sixteen bytes where it is 32 hex digits, else its text."""
+Packed = Any
+"""An id: sixteen bytes where it is 32 hex digits, else its text (msgspec knows no union of the two)."""
 
 
 class _Wire(Struct, frozen=True, array_like=True):
@@ -148,4 +148,4 @@ def _pack(id: str) -> Packed:
 
 
 def _unpack(packed: Packed) -> str:
-    return packed.hex() if isinstance(packed, bytes) else packed
+    return packed.hex() if isinstance(packed, bytes) else str(packed)

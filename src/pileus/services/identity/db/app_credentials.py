@@ -1,11 +1,9 @@
 """Application credentials: a secret that stands for a user in one project, with some of the user's roles."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from msgspec import Struct
 from sqlalchemy import Column, Index, String, Table, Text, bindparam, delete, insert, select
-from sqlalchemy.sql import ColumnElement
 
 from pileus.kernel.db import Flag, Json, Page, Query, Time, Tx, metadata, page
 from pileus.kernel.types import Listing

@@ -54,9 +54,17 @@ _ROLES_ON = Query(
     .where(_ACTORS, _c.target == bindparam("target"), _c.target_id == bindparam("target_id"), _c.inherited.is_(False))
     .distinct()
 )
+_INHERITED = Query(
+    select(_c.role_id)
+    .where(_ACTORS, _c.target_id.in_(bindparam("above", expanding=True)), _c.inherited.is_(True))
+    .distinct()
+)
 _OF_USER = Query(select(assignments).where(_ACTORS), into=Grant)
 _SAME = and_(
-    *(_c[name] == bindparam(f"the_{name}") for name in ("actor", "actor_id", "target", "target_id", "role_id", "inherited"))
+    *(
+        _c[name] == bindparam(f"the_{name}")
+        for name in ("actor", "actor_id", "target", "target_id", "role_id", "inherited")
+    )
 )
 _EXISTS = Query(select(_c.role_id).where(_SAME))
 _INSERT = Query(insert(assignments))
@@ -73,8 +81,7 @@ def roles_on(tx: Tx, user_id: str, target: Target, target_id: str, above: Sequen
     """
     found = {row[0] for row in tx.rows(_ROLES_ON, user_id=user_id, target=target, target_id=target_id)}
     if above:
-        query = select(_c.role_id).where(_ACTORS, _c.target_id.in_(list(above)), _c.inherited.is_(True)).distinct()
-        found.update(tx.execute(query, {"user_id": user_id}).scalars())
+        found.update(row[0] for row in tx.rows(_INHERITED, user_id=user_id, above=list(above)))
     return found
 
 
@@ -102,7 +109,8 @@ def select_grants(
     if inherited is not None:
         wanted.append(_c.inherited.is_(inherited))
     order = (_c.actor, _c.actor_id, _c.target, _c.target_id, _c.role_id)
-    return [Grant(*row) for row in tx.execute(select(assignments).where(*wanted).order_by(*order))]
+    found = tx.execute(select(assignments).where(*wanted).order_by(*order))
+    return [Grant(**row) for row in found.mappings()]
 
 
 def exists(tx: Tx, grant: Grant) -> bool:

@@ -5,7 +5,6 @@ from typing import Any
 
 from msgspec import Struct
 from sqlalchemy import Column, Index, String, Table, Text, bindparam, delete, insert, select, update
-from sqlalchemy.sql import ColumnElement
 
 from pileus.kernel.db import Flag, Json, Page, Query, Tx, metadata, page
 from pileus.kernel.types import Listing
@@ -96,7 +95,9 @@ _FIND_ENDPOINT = Query(select(endpoints).where(endpoints.c.id == bindparam("id")
 _ALL_ENDPOINTS = Query(select(endpoints).order_by(endpoints.c.id), into=EndpointRow)
 _IN_REGION = Query(select(endpoints.c.id).where(endpoints.c.region_id == bindparam("id")))
 _INSERT = {table.name: Query(insert(table)) for table in (regions, services, endpoints)}
-_DELETE = {table.name: Query(delete(table).where(table.c.id == bindparam("id"))) for table in (regions, services, endpoints)}
+_DELETE = {
+    table.name: Query(delete(table).where(table.c.id == bindparam("id"))) for table in (regions, services, endpoints)
+}
 _DELETE_OF_SERVICE = Query(delete(endpoints).where(endpoints.c.service_id == bindparam("id")))
 
 

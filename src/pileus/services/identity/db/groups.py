@@ -5,7 +5,6 @@ from typing import Any
 
 from msgspec import Struct
 from sqlalchemy import Column, Index, String, Table, Text, bindparam, delete, insert, select, update
-from sqlalchemy.sql import ColumnElement
 
 from pileus.kernel.db import Json, Page, Query, Tx, metadata, page
 from pileus.kernel.types import Listing
@@ -45,15 +44,17 @@ _FIND_NAMED = Query(
     select(groups).where(_c.domain_id == bindparam("domain_id"), _c.name == bindparam("name")), into=GroupRow
 )
 _OF_DOMAIN = Query(select(_c.id).where(_c.domain_id == bindparam("domain_id")))
+_FIND_MANY = Query(select(groups).where(_c.id.in_(bindparam("ids", expanding=True))), into=GroupRow)
 _INSERT = Query(insert(groups))
 _DELETE = Query(delete(groups).where(_c.id == bindparam("id")))
 _JOIN = Query(insert(memberships))
 _LEAVE = Query(delete(memberships).where(_m.user_id == bindparam("user_id"), _m.group_id == bindparam("group_id")))
-_IS_IN = Query(
-    select(_m.user_id).where(_m.user_id == bindparam("user_id"), _m.group_id == bindparam("group_id"))
-)
+_IS_IN = Query(select(_m.user_id).where(_m.user_id == bindparam("user_id"), _m.group_id == bindparam("group_id")))
 _GROUPS_OF = Query(select(_m.group_id).where(_m.user_id == bindparam("user_id")))
 _MEMBERS = Query(select(_m.user_id).where(_m.group_id == bindparam("group_id")))
+_MEMBERS_OF_MANY = Query(
+    select(_m.group_id, _m.user_id).where(_m.group_id.in_(bindparam("ids", expanding=True))).order_by(_m.user_id)
+)
 _EMPTY = Query(delete(memberships).where(_m.group_id == bindparam("group_id")))
 _LEAVE_ALL = Query(delete(memberships).where(_m.user_id == bindparam("user_id")))
 
@@ -70,7 +71,7 @@ def find_many(tx: Tx, ids: Iterable[str]) -> dict[str, GroupRow]:
     wanted = list(set(ids))
     if not wanted:
         return {}
-    return {row.id: GroupRow(*row) for row in tx.execute(select(groups).where(_c.id.in_(wanted)))}
+    return {row.id: row for row in tx.rows(_FIND_MANY, ids=wanted)}
 
 
 def ids_of_domain(tx: Tx, domain_id: str) -> list[str]:
@@ -124,7 +125,6 @@ def members_of_many(tx: Tx, group_ids: Iterable[str]) -> dict[str, list[str]]:
     wanted = list(set(group_ids))
     found: dict[str, list[str]] = {id: [] for id in wanted}
     if wanted:
-        query = select(_m.group_id, _m.user_id).where(_m.group_id.in_(wanted)).order_by(_m.user_id)
-        for group_id, user_id in tx.execute(query).tuples():
+        for group_id, user_id in tx.rows(_MEMBERS_OF_MANY, ids=wanted):
             found[group_id].append(user_id)
     return found

@@ -77,6 +77,8 @@ _FIND_NAMED = Query(
     ),
     into=ProjectRow,
 )
+_FIND_MANY = Query(select(projects).where(_c.id.in_(bindparam("ids", expanding=True))), into=ProjectRow)
+_NAMES = Query(select(_c.id, _c.name).where(_c.id.in_(bindparam("ids", expanding=True))))
 _SUBTREE = Query(
     select(projects).where(_c.path.like(bindparam("below")), _c.id != bindparam("id")).order_by(_c.path),
     into=ProjectRow,
@@ -105,14 +107,13 @@ def find_many(tx: Tx, ids: Iterable[str]) -> dict[str, ProjectRow]:
     wanted = list(set(ids))
     if not wanted:
         return {}
-    found = tx.execute(select(projects).where(_c.id.in_(wanted)))
-    return {row.id: ProjectRow(*row) for row in found}
+    return {row.id: row for row in tx.rows(_FIND_MANY, ids=wanted)}
 
 
 def names(tx: Tx, ids: Iterable[str]) -> dict[str, str]:
     """Names by id; unknown ids are left out."""
     wanted = list(set(ids))
-    return dict(tx.execute(select(_c.id, _c.name).where(_c.id.in_(wanted))).tuples().all()) if wanted else {}
+    return {row[0]: row[1] for row in tx.rows(_NAMES, ids=wanted)} if wanted else {}
 
 
 def subtree(tx: Tx, row: ProjectRow) -> list[ProjectRow]:
@@ -125,8 +126,10 @@ def below(tx: Tx, paths: Iterable[str]) -> list[ProjectRow]:
     wanted = list(set(paths))
     if not wanted:
         return []
-    found = tx.execute(select(projects).where(or_(*(_c.path.like(path + "_%") for path in wanted))))
-    return [ProjectRow(*row) for row in found]
+    query: Query[ProjectRow] = Query(
+        select(projects).where(or_(*(_c.path.like(path + "_%") for path in wanted))), into=ProjectRow
+    )
+    return tx.rows(query)
 
 
 def has_children(tx: Tx, id: str) -> bool:

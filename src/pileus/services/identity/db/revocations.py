@@ -29,9 +29,7 @@ class RevocationRow(Struct, frozen=True):
 
 _c = revocations.c
 _HIT = Query(
-    select(_c.id).where(
-        or_(_c.audit_id == bindparam("own"), (_c.audit_id == bindparam("root")) & _c.chain.is_(True))
-    )
+    select(_c.id).where(or_(_c.audit_id == bindparam("own"), (_c.audit_id == bindparam("root")) & _c.chain.is_(True)))
 )
 _INSERT = Query(insert(revocations))
 _PURGE = Query(delete(revocations).where(_c.expires_at < bindparam("before")))

@@ -5,7 +5,6 @@ from typing import Any
 
 from msgspec import Struct
 from sqlalchemy import Column, Index, String, Table, Text, bindparam, delete, insert, or_, select, update
-from sqlalchemy.sql import ColumnElement
 
 from pileus.kernel.db import Json, Page, Query, Tx, metadata, page
 from pileus.kernel.types import Listing
@@ -53,6 +52,7 @@ _FIND_NAMED = Query(
 )
 _ALL = Query(select(roles), into=RoleRow)
 _OF_DOMAIN = Query(select(_c.id).where(_c.domain_id == bindparam("domain_id")))
+_FIND_MANY = Query(select(roles).where(_c.id.in_(bindparam("ids", expanding=True))), into=RoleRow)
 _INSERT = Query(insert(roles))
 _DELETE = Query(delete(roles).where(_c.id == bindparam("id")))
 _IMPLICATIONS = Query(select(_i.prior_id, _i.implied_id).order_by(_i.prior_id, _i.implied_id))
@@ -73,7 +73,7 @@ def find_many(tx: Tx, ids: Iterable[str]) -> dict[str, RoleRow]:
     wanted = list(set(ids))
     if not wanted:
         return {}
-    return {row.id: RoleRow(*row) for row in tx.execute(select(roles).where(_c.id.in_(wanted)))}
+    return {row.id: row for row in tx.rows(_FIND_MANY, ids=wanted)}
 
 
 def ids_of_domain(tx: Tx, domain_id: str) -> list[str]:

@@ -5,7 +5,6 @@ from typing import Any
 
 from msgspec import Struct
 from sqlalchemy import Column, Index, Integer, String, Table, Text, bindparam, delete, insert, select, update
-from sqlalchemy.sql import ColumnElement
 
 from pileus.kernel.db import Flag, Json, Page, Query, Time, Tx, metadata, page
 from pileus.kernel.types import Listing
@@ -58,9 +57,12 @@ _FIND_NAMED = Query(
     select(users).where(_c.domain_id == bindparam("domain_id"), _c.name == bindparam("name")), into=UserRow
 )
 _OF_DOMAIN = Query(select(_c.id).where(_c.domain_id == bindparam("domain_id")))
+_FIND_MANY = Query(select(users).where(_c.id.in_(bindparam("ids", expanding=True))), into=UserRow)
 _INSERT = Query(insert(users))
 _DELETE = Query(delete(users).where(_c.id == bindparam("id")))
-_FORGET_DEFAULT = Query(update(users).where(_c.default_project_id == bindparam("project")).values(default_project_id=None))
+_FORGET_DEFAULT = Query(
+    update(users).where(_c.default_project_id == bindparam("project")).values(default_project_id=None)
+)
 _REHASH = Query(
     update(users)
     .where(_c.id == bindparam("user"), _c.password_hash == bindparam("old"))
@@ -80,7 +82,7 @@ def find_many(tx: Tx, ids: Iterable[str]) -> dict[str, UserRow]:
     wanted = list(set(ids))
     if not wanted:
         return {}
-    return {row.id: UserRow(*row) for row in tx.execute(select(users).where(_c.id.in_(wanted)))}
+    return {row.id: row for row in tx.rows(_FIND_MANY, ids=wanted)}
 
 
 def ids_of_domain(tx: Tx, domain_id: str) -> list[str]:
