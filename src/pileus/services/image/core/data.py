@@ -104,9 +104,7 @@ def finish_stage(tx: Tx, near: Neighbours, intake: Intake, seen: BlobSeen, findi
     """The image stays `uploading`, with its data, until the import. Whether they will do is the import's to say."""
     _still(tx, intake)
     found = {**kept(finding), "hashes": dict(seen.hashes)}
-    images.change(
-        tx, intake.image_id, size=seen.size, finding=found, writer="", touched_at=0, updated_at=tx.now
-    )
+    images.change(tx, intake.image_id, size=seen.size, finding=found, writer="", touched_at=0, updated_at=tx.now)
 
 
 def give_up(tx: Tx, intake: Intake) -> None:
@@ -187,9 +185,7 @@ def _judged(near: Neighbours, row: ImageRow, finding: Finding) -> int | None:
     )
 
 
-def _activate(
-    tx: Tx, ctx: Ctx, row: ImageRow, size: int, virtual_size: int | None, hashes: Mapping[str, str]
-) -> None:
+def _activate(tx: Tx, ctx: Ctx, row: ImageRow, size: int, virtual_size: int | None, hashes: Mapping[str, str]) -> None:
     images.change(
         tx,
         row.id,

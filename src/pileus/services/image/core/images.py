@@ -82,9 +82,7 @@ def save(tx: Tx, near: Neighbours, ctx: Ctx, before: Image, after: Image) -> Ima
     tags = sorted(set(after.tags))
     limits.check_tags(near, len(tags))
     row = replace(after.row, updated_at=tx.now)
-    images.change(
-        tx, row.id, updated_at=tx.now, **{name: getattr(row, name) for name in sorted(names.BASE - {"tags"})}
-    )
+    images.change(tx, row.id, updated_at=tx.now, **{name: getattr(row, name) for name in sorted(names.BASE - {"tags"})})
     details.save_properties(tx, row.id, before.properties, after.properties)
     details.save_tags(tx, row.id, before.tags, tags)
     image = Image(row, dict(sorted(after.properties.items())), tags, before.member)
@@ -112,9 +110,7 @@ def delete(tx: Tx, near: Neighbours, ctx: Ctx, image_id: str) -> str:
     images.remove(tx, image_id)
     details.forget(tx, image_id)
     members.forget(tx, image_id)
-    events.record(
-        tx, ctx, "image.delete", "image", image_id, project_id=image.row.owner or "", before=told(image)
-    )
+    events.record(tx, ctx, "image.delete", "image", image_id, project_id=image.row.owner or "", before=told(image))
     return image.row.blob_id
 
 

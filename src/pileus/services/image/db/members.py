@@ -35,9 +35,7 @@ _OF = Query(
     into=MemberRow,
 )
 _FIND = Query(
-    select(members).where(
-        members.c.image_id == bindparam("image_id"), members.c.member_id == bindparam("member_id")
-    ),
+    select(members).where(members.c.image_id == bindparam("image_id"), members.c.member_id == bindparam("member_id")),
     into=MemberRow,
 )
 _COUNT = Query(select(func.count()).where(members.c.image_id == bindparam("image_id")))

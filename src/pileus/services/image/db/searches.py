@@ -6,15 +6,13 @@ from msgspec import Struct
 from sqlalchemy import ColumnElement, and_, exists, or_, select, true
 
 from pileus.kernel.db import Page, Tx, page
-from pileus.kernel.types import Listing
+from pileus.kernel.types import SECOND, Listing, Micros
 from pileus.services.image.db.details import properties, tags
 from pileus.services.image.db.images import ImageRow, images
 from pileus.services.image.db.members import members
 
 FIELDS: Mapping[str, ColumnElement[object]] = {
-    column.name: column
-    for column in images.c
-    if column.name not in {"blob_id", "finding", "writer", "touched_at"}
+    column.name: column for column in images.c if column.name not in {"blob_id", "finding", "writer", "touched_at"}
 }
 """What a list may be filtered and sorted by."""
 
@@ -31,6 +29,8 @@ class Search(Struct, frozen=True, kw_only=True):
     """Which of the images offered to the project: by the project's answer, or `all`."""
     tags: tuple[str, ...] = ()
     properties: tuple[tuple[str, str], ...] = ()
+    apart: tuple[tuple[str, Micros], ...] = ()
+    """Times that are not within the second that begins then."""
     listing: Listing = Listing()
 
 
@@ -46,6 +46,7 @@ def search(tx: Tx, wanted: Search) -> Page[ImageRow]:
         .correlate(images)
         for name, value in wanted.properties
     ]
+    conditions += [or_(images.c[name] < begin, images.c[name] >= begin + SECOND) for name, begin in wanted.apart]
     return page(tx, select(images).where(*conditions), FIELDS, wanted.listing, into=ImageRow, scope=())
 
 
