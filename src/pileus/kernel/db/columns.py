@@ -16,7 +16,7 @@ metadata = MetaData(
         "ck": "ck_%(table_name)s_%(constraint_name)s",
     }
 )
-"""Every table of every service, `<service>_<noun>`. Constraints have names, so that `Duplicate` can tell which struck."""
+"""Every table of every service, `<service>_<noun>`. Constraints have names: `Duplicate` tells which one struck."""
 
 
 class Time(BigInteger):

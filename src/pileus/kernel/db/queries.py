@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import starmap
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast, overload
 
 from sqlalchemy import BindParameter, Insert, Update
 from sqlalchemy.engine import Dialect
@@ -96,6 +96,10 @@ class Query(Generic[R]):
     `Query(update(t).where(…))` take the columns by name; those not given get their default or are left alone.
     """
 
+    @overload
+    def __init__(self: "Query[Any]", statement: Executable, into: None = None) -> None: ...
+    @overload
+    def __init__(self, statement: Executable, into: Callable[..., R]) -> None: ...
     def __init__(self, statement: Executable, into: Callable[..., R] | None = None) -> None:
         self.statement = statement
         self.into = into

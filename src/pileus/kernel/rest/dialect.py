@@ -159,7 +159,8 @@ class Dialect:
             if not bulk:
                 return single
             many = obj({resource.plural: array(schema, minimum=1)}, [resource.plural], self.extra_envelope)
-            return {"anyOf": [single, many]}
+            is_many = {"required": [resource.plural], "not": {"required": [resource.member]}}
+            return {"type": "object", "if": is_many, "then": many, "else": single}
 
         return body_schemas(resource.flat, operation, self.extra_body, wrap)
 
