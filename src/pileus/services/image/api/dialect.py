@@ -22,8 +22,8 @@ class ImageDialect(Dialect):
         title = _REASONS.get(fault.status, fault.title)
         form = preferred(request.headers.get("accept", ""))
         if form == "json":
-            body = {"message": f"{fault.message}<br /><br />\n\n\n", "code": f"{fault.status} {title}", "title": title}
-            return Answer(fault.status, body)
+            told = {"message": f"{fault.message}<br /><br />\n\n\n", "code": f"{fault.status} {title}", "title": title}
+            return Answer(fault.status, told)
         if form == "html":
             return Answer(fault.status, raw=_page(fault, title).encode(), media="text/html; charset=UTF-8")
         plain = f"{fault.status} {title}\n\n{fault.message}\n"

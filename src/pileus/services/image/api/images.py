@@ -5,7 +5,7 @@ from typing import Any
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Operation, Request, validator
-from pileus.kernel.types import Forbidden, NotFound
+from pileus.kernel.types import NotFound
 from pileus.services.image.api import schemas, views
 from pileus.services.image.api.dialect import no_match
 from pileus.services.image.api.patches import Patches
@@ -97,8 +97,6 @@ class Images:
             changes.add_tag(tx, self._near, request.ctx, image_id, tag)
         except NotFound:
             raise NotFound(f"Image {image_id} not found.") from None
-        except Forbidden:
-            raise Forbidden(f"Not allowed to update tags for image {image_id}.") from None
 
     def _remove_tag(self, tx: Tx, request: Request) -> None:
         image_id, tag = request.params["image_id"], request.params["tag"]
@@ -106,7 +104,5 @@ class Images:
             there = changes.remove_tag(tx, self._near, request.ctx, image_id, tag)
         except NotFound:
             raise NotFound(f"Image {image_id} not found.") from None
-        except Forbidden:
-            raise Forbidden(f"Not allowed to delete tags for image {image_id}.") from None
         if not there:
             raise NotFound("The resource could not be found.")

@@ -73,7 +73,8 @@ class Info:
 
     def _store(self) -> dict[str, Any]:
         settings = self._near.settings
-        return {"id": settings.store, "description": settings.store_description, "default": "true"}
+        told = {"description": settings.store_description} if settings.store_description else {}
+        return {"id": settings.store, **told, "default": "true"}
 
     async def _stores_detail(self, request: Request) -> Answer:
         """Paths of the host stay out of it: even administrators of the API need not know them."""

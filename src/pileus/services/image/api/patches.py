@@ -3,7 +3,9 @@
 import re
 from collections.abc import Mapping
 
-from pileus.kernel.rest import Problem, Validator, validator
+from msgspec.structs import replace
+
+from pileus.kernel.rest import Validator, validator
 from pileus.kernel.types import Invalid, Unsupported
 from pileus.services.image.api import schemas
 from pileus.services.image.api.dialect import no_match
@@ -64,7 +66,7 @@ class Patches:
         """The schema's part of it; `core` knows the rest."""
         problems = self._attributes.get(name, self._property).problems(value)
         if problems:
-            raise no_match(Problem((name, *problems[0].path), problems[0].message, problems[0].value))
+            raise no_match(replace(problems[0], path=(name, *problems[0].path)))
 
 
 def _recent(raw: Mapping[str, object]) -> tuple[str, object]:

@@ -38,7 +38,7 @@ def _changed(near: Neighbours, ctx: Ctx, image: Image, one: Change) -> Image:
     names.check_changed(one.name)
     if one.name == "owner" and one.op != "remove" and not is_admin(near, ctx):
         raise Forbidden("Owner can't be updated by non admin.")
-    if one.name == "visibility":
+    if one.name == "visibility" and one.op != "remove":
         permit_visibility(near, ctx, one.value, target(ctx, image.row, image.member))
     permit(near, ctx, "modify_image", image.row, image.member)
     if one.op == "remove":

@@ -58,10 +58,7 @@ class Source(Struct, frozen=True):
 def begin_upload(tx: Tx, near: Neighbours, ctx: Ctx, image_id: str, size: int | None) -> Intake:
     """`queued` becomes `saving`. Raises `NotFound`, `Forbidden`, `Conflict`, `Invalid`, `TooLarge`."""
     limits.check_project(tx, near, ctx.project_id, limits.SIZE, (size or 0) // limits.MIB)
-    try:
-        row = find(tx, near, ctx, image_id, "upload_image").row
-    except Forbidden:
-        raise Forbidden(f"Not allowed to upload image data for image {image_id}") from None
+    row = find(tx, near, ctx, image_id, "upload_image").row
     missing = [name for name in ("disk_format", "container_format") if not getattr(row, name)]
     if row.status == "queued" and missing:
         word = "Property" if len(missing) == 1 else "Properties"

@@ -165,7 +165,7 @@ def checked_amount(name: str, value: object) -> int:
     if amount < 0:
         raise Invalid(f"Invalid value '{amount}' for parameter '{name}': Cannot be a negative value")
     if amount > INT_MAX:
-        raise Invalid(f"Invalid value '{amount}' for parameter '{name}': Value cannot exceed {INT_MAX}")
+        raise Invalid(f"'{name}' value out of range, must not exceed {INT_MAX}.")
     return amount
 
 

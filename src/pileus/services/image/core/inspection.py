@@ -4,6 +4,7 @@ An image that lies about its format, or refers to other files, would have a hype
 """
 
 from collections.abc import Iterator, Mapping
+from typing import IO, cast
 
 from msgspec import Struct, to_builtins
 from oslo_utils.imageutils import format_inspector
@@ -30,7 +31,7 @@ class Inspection:
 
     def __init__(self) -> None:
         self._feed = _Feed()
-        self._wrapper = format_inspector.InspectWrapper(self._feed)
+        self._wrapper = format_inspector.InspectWrapper(cast(IO[bytes], self._feed))
         self._size = 0
 
     def see(self, chunk: bytes) -> None:

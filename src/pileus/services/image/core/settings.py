@@ -9,7 +9,7 @@ class ImageSettings(Section, frozen=True, kw_only=True):
     """Settings of the image service."""
 
     store: Annotated[str, doc("name under which the one store is shown", pattern="^[A-Za-z0-9_-]{1,64}$")] = "file"
-    store_description: Annotated[str, doc("what /v2/info/stores says of the store")] = "Images of this cloud"
+    store_description: Annotated[str, doc("what /v2/info/stores says of the store; empty: nothing")] = ""
     container_formats: Annotated[tuple[str, ...], doc("container formats that an image may have")] = (
         "ami",
         "ari",
