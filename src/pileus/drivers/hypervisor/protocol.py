@@ -27,9 +27,12 @@ H13 After a reboot of the host `start` brings back, from the driver's own disk a
 H14 Disks and cards that a larger `generation` adds or leaves out are plugged and unplugged while the guest runs;
     `vcpus`, `ram_mb`, kernel, machine and the like take effect when the guest is next started. A disk that is left out
     loses its data, `path` disks excepted. A larger `size_gb` grows the disk at once.
+H15 `Joiner` is awaited for each named device that is made, before the guest's first instruction; when it fails, so does
+    `ensure`, and the guest does not run.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Literal, Protocol
 
 from msgspec import Struct
@@ -161,6 +164,27 @@ class Host(Struct, frozen=True, kw_only=True):
     """Optional powers: `pause`, `suspend`; `console_vnc` and `console_serial` (`Consoles`), `capture` (`Captures`),
     `usage` (`Usages`), `tidy` (`Tidies`), `plug` (rule H14 while running), `uefi`."""
     uptime: str = ""
+
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def require_ids(ids: Iterable[str]) -> None:
+    """Raise `HypervisorError` for an id that could not safely be a file name (rule H12)."""
+    for one in ids:
+        if not _ID.fullmatch(one):
+            raise HypervisorError(f"not an id: {one!r}")
+
+
+def ids_of(guest: Guest) -> list[str]:
+    """Every id that a spec names."""
+    images = (guest.kernel, guest.ramdisk, *(disk.image for disk in guest.disks))
+    return [
+        guest.id,
+        *(disk.id for disk in guest.disks),
+        *(nic.id for nic in guest.nics),
+        *(image.id for image in images if image is not None),
+    ]
 
 
 class Hypervisor(Protocol):
