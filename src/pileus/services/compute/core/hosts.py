@@ -22,7 +22,7 @@ def node_id(host: str) -> str:
 
 def is_up(near: Neighbours, row: HostRow) -> bool:
     """Whether the host's hypervisor can be reached now."""
-    return not row.forced_down and near.nodes.has(row.host, Hypervisor)
+    return not row.forced_down and Hypervisor in near.nodes.offers(row.host)
 
 
 def enlist(tx: Tx, near: Neighbours, seen: Mapping[str, Host]) -> None:
