@@ -32,15 +32,19 @@ class ComputeDialect(Dialect):
         return Answer(status, {_KEYS.get(status, "computeFault"): body})
 
     def no_version_of(self, request: Request) -> Fault:
-        return NotFound(f"API version '{request.version}' is not supported on this method.", type="VersionNotFoundForAPIMethod")
+        return NotFound(
+            f"API version '{request.version}' is not supported on this method.", type="VersionNotFoundForAPIMethod"
+        )
 
     def listing(self, request: Request, resource: Resource[Any]) -> Listing:
         """The class may turn its own query parameters into conditions (`own_filters`)."""
         asked = super().listing(request, resource)
         own = getattr(resource, "own_filters", None)
-        return asked if own is None else own(request, asked)  # type: ignore[no-any-return]
+        return asked if own is None else own(request, asked)
 
-    def page_links(self, request: Request, resource: Resource[Any], views: list[Any], page: Page[Any]) -> list[dict[str, str]]:
+    def page_links(
+        self, request: Request, resource: Resource[Any], views: list[Any], page: Page[Any]
+    ) -> list[dict[str, str]]:
         """A next link whenever the page is full, as Nova gives it."""
         asked = request.query.one("limit")
         full = page.more or (asked is not None and asked.isdigit() and 0 < int(asked) == len(views))

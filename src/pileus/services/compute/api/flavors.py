@@ -32,13 +32,25 @@ from pileus.services.compute.db.flavors import FlavorRow
 SPECS = "os_compute_api:os-flavor-extra-specs"
 RULES = [
     *(Rule(f"os_compute_api:flavors:{n}", ANYBODY, "See flavors.", scopes=()) for n in ("index", "show")),
-    *(Rule(f"os_compute_api:os-flavor-manage:{n}", ADMIN, f"To {n} flavors.", scopes=()) for n in ("create", "update", "delete")),
+    *(
+        Rule(f"os_compute_api:os-flavor-manage:{n}", ADMIN, f"To {n} flavors.", scopes=())
+        for n in ("create", "update", "delete")
+    ),
     *(Rule(f"{SPECS}:{n}", ANYBODY, "See extra specs.", scopes=()) for n in ("index", "show")),
     *(Rule(f"{SPECS}:{n}", ADMIN, "Change extra specs.", scopes=()) for n in ("create", "update", "delete")),
-    *(Rule(f"os_compute_api:os-flavor-access{n}", ADMIN, "Access to private flavors.", scopes=()) for n in (":add_tenant_access", ":remove_tenant_access", "")),
+    *(
+        Rule(f"os_compute_api:os-flavor-access{n}", ADMIN, "Access to private flavors.", scopes=())
+        for n in (":add_tenant_access", ":remove_tenant_access", "")
+    ),
 ]
 _NAME = text(255, 1, pattern=r"^(?![\s])[\s\S]*[^\s]$")
-_ID = {"oneOf": [{"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^(?! )[a-zA-Z0-9. _-]*(?<! )$"}, integer(), {"type": "null"}]}
+_ID = {
+    "oneOf": [
+        {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^(?! )[a-zA-Z0-9. _-]*(?<! )$"},
+        integer(),
+        {"type": "null"},
+    ]
+}
 _NUMBER = {"type": ["integer", "string"], "pattern": "^[0-9]+$", "minimum": 0, "maximum": 2147483647}
 _POSITIVE = {**_NUMBER, "minimum": 1}
 _SPEC_KEY = r"^[a-zA-Z0-9-_:. ]{1,255}$"
@@ -166,11 +178,30 @@ class Flavors(Resource[Neighbours]):
     vcpus = Field(_POSITIVE, on="show create", required=True, sort=True, read=_number(1))
     disk = Field(_NUMBER, on="show create", required=True, read=_number(0))
     root_gb = Field(integer(), on="", sort=True, column="disk")
-    swap = Field(_NUMBER, on="show create", default=0, sort=True, read=_number(0), view=lambda request, row: row.swap or ("" if request.version < (2, 75) else 0))
+    swap = Field(
+        _NUMBER,
+        on="show create",
+        default=0,
+        sort=True,
+        read=_number(0),
+        view=lambda request, row: row.swap or ("" if request.version < (2, 75) else 0),
+    )
     ephemeral = Field(_NUMBER, on="show create", wire="OS-FLV-EXT-DATA:ephemeral", default=0, read=_number(0))
     disabled = Field(BOOLEAN, on="show", wire="OS-FLV-DISABLED:disabled", sort=True)
-    is_public = Field({"type": ["boolean", "string"]}, on="show create", wire="os-flavor-access:is_public", default=True, read=lambda v: v if isinstance(v, bool) else bool(is_public(v, Ctx())))
-    rxtx_factor = Field({"type": ["number", "string"], "pattern": r"^[0-9]+(\.[0-9]+)?$"}, on="show create", default=1.0, sort=True, read=_ratio)
+    is_public = Field(
+        {"type": ["boolean", "string"]},
+        on="show create",
+        wire="os-flavor-access:is_public",
+        default=True,
+        read=lambda v: v if isinstance(v, bool) else bool(is_public(v, Ctx())),
+    )
+    rxtx_factor = Field(
+        {"type": ["number", "string"], "pattern": r"^[0-9]+(\.[0-9]+)?$"},
+        on="show create",
+        default=1.0,
+        sort=True,
+        read=_ratio,
+    )
     description = Field(nullable(text(65535)), on="show list create", since="2.55", default=None)
     changed = Field(nullable(text(65535)), on="update", wire="description", since="2.55")
     created_at = Field(text(), on="", sort=True)
@@ -181,12 +212,19 @@ class Flavors(Resource[Neighbours]):
     detail = lists(_page, path="/detail")
     show = shows()
     create = creates(core.create, answers=200)
-    update = updates(lambda tx, near, ctx, row, want: core.update(tx, near, ctx, row, {"description": want["changed"]}), since="2.55", body=obj({"flavor": obj({"description": nullable(text(65535))}, ["description"])}, ["flavor"]))
+    update = updates(
+        lambda tx, near, ctx, row, want: core.update(tx, near, ctx, row, {"description": want["changed"]}),
+        since="2.55",
+        body=obj({"flavor": obj({"description": nullable(text(65535))}, ["description"])}, ["flavor"]),
+    )
     delete = deletes(core.delete, answers=202)
     specs = route("GET", "/{flavor_id}/os-extra_specs", _specs)
     spec = route("GET", "/{flavor_id}/os-extra_specs/{key}", _spec)
     add_specs = route(
-        "POST", "/{flavor_id}/os-extra_specs", _add_specs, body=obj({"extra_specs": obj(patterns={_SPEC_KEY: _SPEC_VALUE})}, ["extra_specs"])
+        "POST",
+        "/{flavor_id}/os-extra_specs",
+        _add_specs,
+        body=obj({"extra_specs": obj(patterns={_SPEC_KEY: _SPEC_VALUE})}, ["extra_specs"]),
     )
     set_spec = route("PUT", "/{flavor_id}/os-extra_specs/{key}", _set_spec, body=obj(patterns={_SPEC_KEY: _SPEC_VALUE}))
     drop_spec = route("DELETE", "/{flavor_id}/os-extra_specs/{key}", _drop_spec)
@@ -210,5 +248,3 @@ class Flavors(Resource[Neighbours]):
         view["links"] = links(request, "flavors", row.id)
         if "vcpus" in view and request.version >= (2, 61) and request.may(f"{SPECS}:index"):
             view["extra_specs"] = row.extra_specs
-
-

@@ -13,17 +13,53 @@ LOOSE_NAME = text(255, 1, pattern=r"\S")
 METADATA = obj(patterns={r"^[a-zA-Z0-9-_:. ]{1,255}$": text(255)})
 TAG = text(60, 1, pattern=r"^[^,/]*$")
 TAGS = array(TAG, maximum=50, unique=True)
-_BOOL = {"type": ["boolean", "string"], "enum": [True, "True", "TRUE", "true", "1", "ON", "On", "on", "YES", "Yes", "yes", False, "False", "FALSE", "false", "0", "OFF", "Off", "off", "NO", "No", "no"]}
+_BOOL = {
+    "type": ["boolean", "string"],
+    "enum": [
+        True,
+        "True",
+        "TRUE",
+        "true",
+        "1",
+        "ON",
+        "On",
+        "on",
+        "YES",
+        "Yes",
+        "yes",
+        False,
+        "False",
+        "FALSE",
+        "false",
+        "0",
+        "OFF",
+        "Off",
+        "off",
+        "NO",
+        "No",
+        "no",
+    ],
+}
 _COUNT = {"type": ["integer", "string"], "pattern": "^[1-9][0-9]*$", "minimum": 1}
 _REF = {"type": ["string", "integer"], "minLength": 1}
-_IMAGE_REF = {"oneOf": [{"type": "string", "format": "uuid-any"}, {"type": "string", "maxLength": 0}, {"type": "string", "pattern": "^https?://"}]}
+_IMAGE_REF = {
+    "oneOf": [
+        {"type": "string", "format": "uuid-any"},
+        {"type": "string", "maxLength": 0},
+        {"type": "string", "pattern": "^https?://"},
+    ]
+}
 _HOSTNAME = text(63, 2, pattern=r"^[a-zA-Z0-9]+[a-zA-Z0-9-]*[a-zA-Z0-9]+$")
 _HINTS: Schema = {
     "type": "object",
     "properties": {
         "group": {"type": "string", "format": "uuid-any"},
-        "different_host": {"oneOf": [{"type": "string", "format": "uuid-any"}, array({"type": "string", "format": "uuid-any"})]},
-        "same_host": {"oneOf": [{"type": "string", "format": "uuid-any"}, array({"type": "string", "format": "uuid-any"})]},
+        "different_host": {
+            "oneOf": [{"type": "string", "format": "uuid-any"}, array({"type": "string", "format": "uuid-any"})]
+        },
+        "same_host": {
+            "oneOf": [{"type": "string", "format": "uuid-any"}, array({"type": "string", "format": "uuid-any"})]
+        },
     },
     "additionalProperties": True,
 }
@@ -88,7 +124,10 @@ def create_body() -> dict[str, Schema]:
 
     def mark(version: str) -> None:
         body = obj({"server": obj(dict(server), list(required))}, ["server"])
-        body = {**body, "properties": {**body["properties"], "os:scheduler_hints": _HINTS, "OS-SCH-HNT:scheduler_hints": _HINTS}}
+        body = {
+            **body,
+            "properties": {**body["properties"], "os:scheduler_hints": _HINTS, "OS-SCH-HNT:scheduler_hints": _HINTS},
+        }
         versions[version] = body
 
     mark("2.1")
@@ -180,7 +219,9 @@ def _networks(networks: Any, most: int) -> Any:
         return ()
     found = wishes(networks)
     if most > 1 and any(w.port_id for w in found):
-        raise Invalid("Unable to launch multiple instances with a single configured port ID. Please launch your instance one by one with different ports.")
+        raise Invalid(
+            "Unable to launch multiple instances with a single configured port ID. Please launch your instance one by one with different ports."
+        )
     if most > 1 and any(w.fixed_ip for w in found):
         raise Invalid("max_count cannot be greater than 1 if an fixed_ip is specified.")
     for wish in found:
@@ -188,7 +229,9 @@ def _networks(networks: Any, most: int) -> Any:
             raise Invalid("Bad network format: missing 'uuid' or 'port'")
         _address(wish.fixed_ip)
         if wish.port_id and wish.fixed_ip:
-            raise Invalid(f"Specified Fixed IP '{wish.fixed_ip}' cannot be used with port '{wish.port_id}': the two cannot be specified together.")
+            raise Invalid(
+                f"Specified Fixed IP '{wish.fixed_ip}' cannot be used with port '{wish.port_id}': the two cannot be specified together."
+            )
     return found or None
 
 
@@ -211,6 +254,3 @@ def _refuse_unbuilt(body: dict[str, Any], hints: dict[str, Any]) -> None:
     for hint in ("query", "build_near_host_ip", "cidr", "target_cell", "reservation"):
         if hint in hints:
             raise Invalid(f"Scheduler hint {hint!r} is not known to this cloud's scheduler")
-
-
-

@@ -1,6 +1,5 @@
 """Query strings of server lists: filters, order and tags as Nova reads them."""
 
-
 from pileus.kernel.rest import Request
 from pileus.kernel.types import Filter, Invalid, Listing, Sort, parse
 from pileus.services.compute.core import states
@@ -32,7 +31,10 @@ DEFAULT = (Sort("created_at", descending=True), Sort("id", descending=True))
 def asked_servers(request: Request, everyone: bool, any_filter: bool, limit: int | None) -> Listing:
     """The listing of a request; `everyone` leaves out the condition on the project, `any_filter` lets administrators use all filters."""
     return Listing(
-        filters=_conditions(request, everyone, any_filter), sort=_order(request), marker=request.query.one("marker"), limit=limit
+        filters=_conditions(request, everyone, any_filter),
+        sort=_order(request),
+        marker=request.query.one("marker"),
+        limit=limit,
     )
 
 
@@ -73,7 +75,9 @@ def _order(request: Request) -> tuple[Sort, ...]:
     found = []
     for i, key in enumerate(keys):
         if key not in _SORTS:
-            raise Invalid(f"Invalid input for query parameters sort_key. Value: {key}. {key!r} is not one of {sorted(_SORTS)}")
+            raise Invalid(
+                f"Invalid input for query parameters sort_key. Value: {key}. {key!r} is not one of {sorted(_SORTS)}"
+            )
         direction = directions[i] if i < len(directions) else (directions[-1] if directions else "desc")
         if direction not in ("asc", "desc"):
             raise Invalid(f"Invalid input for query parameters sort_dir. Value: {direction}. it must be asc or desc")
@@ -94,7 +98,9 @@ def _time(name: str, value: str) -> int:
     try:
         return parse(value)
     except ValueError:
-        raise Invalid(f"Invalid input for query parameters {name}. Value: {value}. {value!r} is not a 'date-time'") from None
+        raise Invalid(
+            f"Invalid input for query parameters {name}. Value: {value}. {value!r} is not a 'date-time'"
+        ) from None
 
 
 def _status_filters(wanted: list[str]) -> list[Filter]:
@@ -124,5 +130,3 @@ def _typed(name: str, value: str) -> object:
     if name == "image":
         return value.rpartition("/")[2]
     return None if name == "task_state" and value == "None" else value
-
-

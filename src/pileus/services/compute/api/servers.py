@@ -41,11 +41,19 @@ EXTENDED = "os_compute_api:os-extended-server-attributes"
 _PLAIN = ("index", "detail", "show")
 RULES = [
     *(Rule(f"{_API}:{n}", PROJECT_READER_OR_ADMIN, "See servers.", scopes=()) for n in _PLAIN),
-    *(Rule(f"{_API}:{n}", PROJECT_MEMBER_OR_ADMIN, "Work with servers.", scopes=()) for n in ("create", "update", "delete", "start", "stop", "reboot")),
-    *(Rule(f"{_API}:{n}:get_all_tenants", ADMIN, "See the servers of all projects.", scopes=()) for n in ("index", "detail")),
+    *(
+        Rule(f"{_API}:{n}", PROJECT_MEMBER_OR_ADMIN, "Work with servers.", scopes=())
+        for n in ("create", "update", "delete", "start", "stop", "reboot")
+    ),
+    *(
+        Rule(f"{_API}:{n}:get_all_tenants", ADMIN, "See the servers of all projects.", scopes=())
+        for n in ("index", "detail")
+    ),
     Rule(f"{_API}:allow_all_filters", ADMIN, "Filter by anything.", scopes=()),
     Rule(f"{_API}:create:forced_host", ADMIN, "Name the host in the availability zone.", scopes=()),
-    Rule("compute:servers:create:requested_destination", ADMIN, "Name the host that the scheduler must take.", scopes=()),
+    Rule(
+        "compute:servers:create:requested_destination", ADMIN, "Name the host that the scheduler must take.", scopes=()
+    ),
     Rule(f"{_API}:create:attach_network", PROJECT_MEMBER_OR_ADMIN, "Attach networks at creation.", scopes=()),
     Rule(f"{_API}:show:host_status", ADMIN, "See the state of a server's host.", scopes=()),
     Rule(f"{_API}:show:flavor-extra-specs", PROJECT_READER_OR_ADMIN, "See extra specs in servers.", scopes=()),
@@ -112,28 +120,71 @@ class Servers(Resource[Neighbours]):
     host_id = Field(text(), on="show", wire="hostId", view=lambda request, row: host_id(row))
     created = Field(MOMENT, on="show", column="created_at")
     updated = Field(MOMENT, on="show", column="updated_at")
-    access_ipv4 = Field({"type": "string", "anyOf": [{"format": "ipv4"}, {"maxLength": 0}]}, on="show update", wire="accessIPv4")
-    access_ipv6 = Field({"type": "string", "anyOf": [{"format": "ipv6"}, {"maxLength": 0}]}, on="show update", wire="accessIPv6")
+    access_ipv4 = Field(
+        {"type": "string", "anyOf": [{"format": "ipv4"}, {"maxLength": 0}]}, on="show update", wire="accessIPv4"
+    )
+    access_ipv6 = Field(
+        {"type": "string", "anyOf": [{"format": "ipv6"}, {"maxLength": 0}]}, on="show update", wire="accessIPv6"
+    )
     disk_config = Field(choice("AUTO", "MANUAL"), on="show update", wire="OS-DCF:diskConfig")
-    zone = Field(text(), on="show", wire="OS-EXT-AZ:availability_zone", view=lambda request, row: row.zone if row.host else row.pinned_zone or "")
+    zone = Field(
+        text(),
+        on="show",
+        wire="OS-EXT-AZ:availability_zone",
+        view=lambda request, row: row.zone if row.host else row.pinned_zone or "",
+    )
     config_drive = Field(text(), on="show", view=lambda request, row: "True" if row.config_drive else "")
     key_name = Field(nullable(text()), on="show")
-    launched_at = Field(nullable(text()), on="show", wire="OS-SRV-USG:launched_at", view=lambda request, row: _naive(row.launched_at))
-    terminated_at = Field(nullable(text()), on="show", wire="OS-SRV-USG:terminated_at", view=lambda request, row: _naive(row.terminated_at))
+    launched_at = Field(
+        nullable(text()), on="show", wire="OS-SRV-USG:launched_at", view=lambda request, row: _naive(row.launched_at)
+    )
+    terminated_at = Field(
+        nullable(text()),
+        on="show",
+        wire="OS-SRV-USG:terminated_at",
+        view=lambda request, row: _naive(row.terminated_at),
+    )
     host = Field(nullable(text()), on="show", wire="OS-EXT-SRV-ATTR:host", rule=EXTENDED)
-    instance_name = Field(text(), on="show", wire="OS-EXT-SRV-ATTR:instance_name", rule=EXTENDED, view=lambda request, row: f"pileus-{row.id[:8]}")
+    instance_name = Field(
+        text(),
+        on="show",
+        wire="OS-EXT-SRV-ATTR:instance_name",
+        rule=EXTENDED,
+        view=lambda request, row: f"pileus-{row.id[:8]}",
+    )
     power_state = Field(integer(), on="show", wire="OS-EXT-STS:power_state")
     task_state = Field(nullable(text()), on="show", wire="OS-EXT-STS:task_state")
     vm_state = Field(text(), on="show", wire="OS-EXT-STS:vm_state")
     hostname = (
         Field(text(), on="show", wire="OS-EXT-SRV-ATTR:hostname", since="2.3", until="2.89", rule=EXTENDED),
-        Field(text(63, 2, pattern=r"^[a-zA-Z0-9]+[a-zA-Z0-9-]*[a-zA-Z0-9]+$"), on="show", wire="OS-EXT-SRV-ATTR:hostname", since="2.90"),
+        Field(
+            text(63, 2, pattern=r"^[a-zA-Z0-9]+[a-zA-Z0-9-]*[a-zA-Z0-9]+$"),
+            on="show",
+            wire="OS-EXT-SRV-ATTR:hostname",
+            since="2.90",
+        ),
     )
-    new_hostname = Field(text(255, 2, pattern=r"^[a-zA-Z0-9]+[a-zA-Z0-9.-]*[a-zA-Z0-9]+$"), on="update", wire="hostname", since="2.90")
+    new_hostname = Field(
+        text(255, 2, pattern=r"^[a-zA-Z0-9]+[a-zA-Z0-9.-]*[a-zA-Z0-9]+$"), on="update", wire="hostname", since="2.90"
+    )
     reservation_id = Field(text(), on="show", wire="OS-EXT-SRV-ATTR:reservation_id", since="2.3", rule=EXTENDED)
     launch_index = Field(integer(), on="show", wire="OS-EXT-SRV-ATTR:launch_index", since="2.3", rule=EXTENDED)
-    kernel_id = Field(text(), on="show", wire="OS-EXT-SRV-ATTR:kernel_id", since="2.3", rule=EXTENDED, view=lambda request, row: _part(row, "kernel"))
-    ramdisk_id = Field(text(), on="show", wire="OS-EXT-SRV-ATTR:ramdisk_id", since="2.3", rule=EXTENDED, view=lambda request, row: _part(row, "ramdisk"))
+    kernel_id = Field(
+        text(),
+        on="show",
+        wire="OS-EXT-SRV-ATTR:kernel_id",
+        since="2.3",
+        rule=EXTENDED,
+        view=lambda request, row: _part(row, "kernel"),
+    )
+    ramdisk_id = Field(
+        text(),
+        on="show",
+        wire="OS-EXT-SRV-ATTR:ramdisk_id",
+        since="2.3",
+        rule=EXTENDED,
+        view=lambda request, row: _part(row, "ramdisk"),
+    )
     root_device = Field(text(), on="show", wire="OS-EXT-SRV-ATTR:root_device_name", since="2.3", rule=EXTENDED)
     user_data = Field(nullable(text()), on="show", wire="OS-EXT-SRV-ATTR:user_data", since="2.3", rule=EXTENDED)
     locked = Field(ANY, on="show", since="2.9", view=lambda request, row: bool(row.locked_by))
@@ -143,18 +194,22 @@ class Servers(Resource[Neighbours]):
     pinned_zone = Field(nullable(text()), on="show", wire="pinned_availability_zone", since="2.96")
 
     get = core.get
-    update = updates(lambda tx, near, ctx, row, want: _updated(tx, near, ctx, row, want))
+    update = updates(lambda *moves: _updated(*moves))  # noqa: PLW0108 - it stands further down
     delete = deletes(core.delete)
     start = action("os-start", power.start)
     stop = action("os-stop", power.stop)
-    reboot = action("reboot", power.reboot, body=obj({"type": choice("HARD", "Hard", "hard", "SOFT", "Soft", "soft")}, ["type"]))
+    reboot = action(
+        "reboot", power.reboot, body=obj({"type": choice("HARD", "Hard", "hard", "SOFT", "Soft", "soft")}, ["type"])
+    )
 
     def page(self, tx: Tx, request: Request, rule: str) -> Page[ServerRow]:
         """The page that a list asks for; the caller's own project unless an administrator wants all."""
         everyone = request.query.has("all_tenants") and flag(request.query.one("all_tenants"))
         if everyone:
             request.enforce(f"{rule}:get_all_tenants")
-        asked = asked_servers(request, everyone, request.may(f"{_API}:allow_all_filters"), self.dialect.limit(request.query.one("limit")))
+        asked = asked_servers(
+            request, everyone, request.may(f"{_API}:allow_all_filters"), self.dialect.limit(request.query.one("limit"))
+        )
         wanted = [request.query.one(key) or "" for key in ("ip", "ip6") if request.query.has(key)]
         if wanted:
             asked = asked.also("id", "in", *self.near.network.devices_with(tx, wanted))
@@ -173,7 +228,11 @@ class Servers(Resource[Neighbours]):
         view["flavor"] = _flavor(request, row)
         view["os-extended-volumes:volumes_attached"] = []
         if row.vm_state in (states.BUILDING, states.ACTIVE, "resized", "paused") or row.task_state:
-            view["progress"] = row.progress if row.task_state else (100 if row.vm_state == states.ACTIVE and version >= (2, 1) and row.launched_at is None else 0)
+            view["progress"] = (
+                row.progress
+                if row.task_state
+                else (100 if row.vm_state == states.ACTIVE and version >= (2, 1) and row.launched_at is None else 0)
+            )
         if row.vm_state in (states.ERROR, states.DELETED) and row.fault:
             view["fault"] = _fault(request, row)
         groups = _groups(row, shared.ports.get(row.id, ()))
@@ -200,11 +259,11 @@ class Servers(Resource[Neighbours]):
         item = f"{self.path}/{{server_id}}"
         return [
             *(op for op in made if op.name != "update"),
-            Operation(method="GET", path=self.path, name="list", resource="server", decide=self._list, view=self._listed("list"), rule=f"{_API}:index", summary="Names of servers"),
+            Operation(method="GET", path=self.path, name="list", resource="server", decide=self._names, view=self._listed("list"), rule=f"{_API}:index", summary="Names of servers"),
             Operation(method="GET", path=self.path + "/detail", name="detail", resource="server", decide=self._detail, view=self._listed("show"), rule=f"{_API}:detail", summary="Servers in full"),
-            Operation(method="GET", path=item, name="show", resource="server", decide=self._show, view=self._shown, summary="One server"),
+            Operation(method="GET", path=item, name="show", resource="server", decide=self._one, view=self._shown, summary="One server"),
             Operation(
-                method="POST", path=self.path, name="create", resource="server", decide=self._create, view=self._created, body=create_body(), answers=202,
+                method="POST", path=self.path, name="create", resource="server", decide=self._boot, view=self._created, body=create_body(), answers=202,
                 rule=f"{_API}:create", summary="Boot one server or many", partly="no volumes, server groups or image signatures yet",
             ),
             self._updating(made),
@@ -214,7 +273,7 @@ class Servers(Resource[Neighbours]):
             ),
         ]  # fmt: skip
 
-    def _list(self, tx: Tx, request: Request) -> Page[ServerRow]:
+    def _names(self, tx: Tx, request: Request) -> Page[ServerRow]:
         return self.page(tx, request, f"{_API}:index")
 
     def _detail(self, tx: Tx, request: Request) -> Page[ServerRow]:
@@ -229,7 +288,7 @@ class Servers(Resource[Neighbours]):
 
         return view
 
-    def _show(self, tx: Tx, request: Request) -> ServerRow:
+    def _one(self, tx: Tx, request: Request) -> ServerRow:
         row: ServerRow = self.row(tx, request, f"{_API}:show")
         self.prepared(tx, request, [row])
         return row
@@ -237,7 +296,7 @@ class Servers(Resource[Neighbours]):
     def _shown(self, request: Request, row: ServerRow) -> Any:
         return {"server": self.view(request, row)}
 
-    def _create(self, tx: Tx, request: Request) -> building.Made:
+    def _boot(self, tx: Tx, request: Request) -> building.Made:
         return building.create(tx, self.near, request.ctx, read_create(request))
 
     def _created(self, request: Request, made: building.Made) -> Any:
@@ -316,7 +375,11 @@ def _flavor(request: Request, row: ServerRow) -> dict[str, Any]:
 
 def _fault(request: Request, row: ServerRow) -> dict[str, Any]:
     fault = row.fault or {}
-    made = {"code": fault.get("code", 500), "message": fault.get("message", ""), "created": iso(fault.get("created", row.updated_at))}
+    made = {
+        "code": fault.get("code", 500),
+        "message": fault.get("message", ""),
+        "created": iso(fault.get("created", row.updated_at)),
+    }
     if fault.get("details") and (fault.get("code") != 500 or core.sees_all(request.ctx)):
         made["details"] = fault["details"]
     return made

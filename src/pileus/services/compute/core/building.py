@@ -156,7 +156,9 @@ def _refuse_volumes(want: Wanted) -> None:
     for mapping in want.mapped:
         local = mapping.get("destination_type", "local") == "local" and mapping.get("source_type") == "image"
         if not local or mapping.get("boot_index") not in (0, "0"):
-            raise Invalid("Block Device Mapping is Invalid: this cloud has no volume service; only the image's own local disk can be mapped.")
+            raise Invalid(
+                "Block Device Mapping is Invalid: this cloud has no volume service; only the image's own local disk can be mapped."
+            )
 
 
 def _fits(flavor: FlavorRow, image: ImageInfo) -> None:
@@ -169,8 +171,7 @@ def _fits(flavor: FlavorRow, image: ImageInfo) -> None:
         needed = max(image.min_disk * _GIB, image.virtual_size or image.size)
         if needed > room:
             raise Invalid(
-                "Flavor's disk is too small for requested image. "
-                f"Flavor disk is {room} bytes, image is {needed} bytes."
+                f"Flavor's disk is too small for requested image. Flavor disk is {room} bytes, image is {needed} bytes."
             )
 
 
@@ -257,7 +258,9 @@ def _affordable(tx: Tx, near: Neighbours, ctx: Ctx, plan: _Plan) -> int:
     return want.least
 
 
-def _make(tx: Tx, near: Neighbours, ctx: Ctx, plan: _Plan, reservation: str, password: str, index: int, count: int) -> ServerRow:
+def _make(
+    tx: Tx, near: Neighbours, ctx: Ctx, plan: _Plan, reservation: str, password: str, index: int, count: int
+) -> ServerRow:
     want, server_id = plan.want, new_id()
     name = want.name if count == 1 else f"{want.name}-{index + 1}"
     values = {
@@ -289,7 +292,10 @@ def _place(tx: Tx, near: Neighbours, ctx: Ctx, plan: _Plan, row: ServerRow, choi
     """Claim the host, reserve the ports, start the saga: all in the transaction of the decision."""
     host = choice.host
     near.placement.claim(
-        tx, Claim(consumer_id=row.id, project_id=row.project_id, user_id=row.user_id, resources={host.id: choice.resources})
+        tx,
+        Claim(
+            consumer_id=row.id, project_id=row.project_id, user_id=row.user_id, resources={host.id: choice.resources}
+        ),
     )
     _reserve(tx, near, ctx, plan, row, host.host, host.zone)
     servers.change(tx, row.id, host=host.host, node_id=host.id, zone=host.zone, task_state=states.SPAWNING)
@@ -340,7 +346,10 @@ def wishes(networks: Sequence[Mapping[str, Any]]) -> tuple[PortWish, ...]:
     """The body's networks as wishes."""
     return tuple(
         PortWish(
-            network_id=n.get("uuid") or "", port_id=n.get("port") or "", fixed_ip=n.get("fixed_ip") or "", tag=n.get("tag") or ""
+            network_id=n.get("uuid") or "",
+            port_id=n.get("port") or "",
+            fixed_ip=n.get("fixed_ip") or "",
+            tag=n.get("tag") or "",
         )
         for n in networks
     )

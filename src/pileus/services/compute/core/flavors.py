@@ -24,7 +24,9 @@ def missing(flavor_id: str) -> NotFound:
 def get(tx: Tx, near: Neighbours, ctx: Ctx, flavor_id: str) -> FlavorRow:
     """Raises `NotFound`, also for a private flavor that the caller's project may not use."""
     row = flavors.find(tx, flavor_id)
-    if row is None or not (row.is_public or "admin" in ctx.roles or ctx.project_id in flavors.projects_with_access(tx, row.id)):
+    if row is None or not (
+        row.is_public or "admin" in ctx.roles or ctx.project_id in flavors.projects_with_access(tx, row.id)
+    ):
         raise missing(flavor_id)
     return row
 
@@ -43,7 +45,11 @@ def create(tx: Tx, near: Neighbours, ctx: Ctx, want: Mapping[str, Any]) -> Flavo
         raise Conflict(f"Flavor with ID {flavor_id} already exists.", type="FlavorIdExists")
     if flavors.by_name(tx, want["name"]) is not None:
         raise Conflict(f"Flavor with name {want['name']} already exists.", type="FlavorExists")
-    values = {k: want[k] for k in ("name", "vcpus", "ram", "disk", "ephemeral", "swap", "rxtx_factor", "is_public", "description") if k in want}
+    values = {
+        k: want[k]
+        for k in ("name", "vcpus", "ram", "disk", "ephemeral", "swap", "rxtx_factor", "is_public", "description")
+        if k in want
+    }
     flavors.insert_flavor(tx, {"id": flavor_id, "extra_specs": {}, "created_at": tx.now, **values})
     if not want.get("is_public", True):
         flavors.grant(tx, flavor_id, ctx.project_id)
@@ -109,5 +115,14 @@ def seed(tx: Tx) -> None:
         return
     for name, flavor_id, vcpus, ram, disk in DEFAULTS:
         flavors.insert_flavor(
-            tx, {"id": flavor_id, "name": name, "vcpus": vcpus, "ram": ram, "disk": disk, "extra_specs": {}, "created_at": tx.now}
+            tx,
+            {
+                "id": flavor_id,
+                "name": name,
+                "vcpus": vcpus,
+                "ram": ram,
+                "disk": disk,
+                "extra_specs": {},
+                "created_at": tx.now,
+            },
         )

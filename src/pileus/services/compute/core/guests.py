@@ -29,7 +29,11 @@ def images_of(row: ServerRow) -> list[ImageRef]:
 
 
 def guest(
-    row: ServerRow, ports: Sequence[PortInfo], devices: Mapping[str, str], files: Mapping[str, bytes], settings: ComputeSettings
+    row: ServerRow,
+    ports: Sequence[PortInfo],
+    devices: Mapping[str, str],
+    files: Mapping[str, bytes],
+    settings: ComputeSettings,
 ) -> Guest:
     """What should be. `devices`: port id -> device name; `files`: the config drive's content when there is one."""
     image = row.image or {}

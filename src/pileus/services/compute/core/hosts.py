@@ -41,7 +41,9 @@ def enlist(tx: Tx, near: Neighbours, seen: Mapping[str, Host]) -> None:
             hosts.change(tx, row.id, seen_at=tx.now, **changed)
             if not changed:
                 continue
-        near.placement.ensure_provider(tx, node_id(name), host.hostname, _inventories(near, host), frozenset(host.traits), frozenset(host.traits))
+        near.placement.ensure_provider(
+            tx, node_id(name), host.hostname, _inventories(near, host), frozenset(host.traits), frozenset(host.traits)
+        )
     if fresh:
         hosts.insert_hosts(tx, fresh)
 
@@ -71,8 +73,12 @@ def _inventories(near: Neighbours, host: Host) -> dict[str, Inventory]:
     reserved = min(settings.reserved_ram_mb, host.ram_mb // 4)
     return {
         "VCPU": Inventory(total=host.vcpus, max_unit=host.vcpus, allocation_ratio=settings.cpu_ratio),
-        "MEMORY_MB": Inventory(total=host.ram_mb, reserved=reserved, max_unit=host.ram_mb, allocation_ratio=settings.ram_ratio),
-        "DISK_GB": Inventory(total=max(host.disk_gb, 1), max_unit=max(host.disk_gb, 1), allocation_ratio=settings.disk_ratio),
+        "MEMORY_MB": Inventory(
+            total=host.ram_mb, reserved=reserved, max_unit=host.ram_mb, allocation_ratio=settings.ram_ratio
+        ),
+        "DISK_GB": Inventory(
+            total=max(host.disk_gb, 1), max_unit=max(host.disk_gb, 1), allocation_ratio=settings.disk_ratio
+        ),
     }
 
 

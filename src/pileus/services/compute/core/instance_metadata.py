@@ -12,7 +12,18 @@ from pileus.contracts.network import PortInfo
 from pileus.services.compute.core.neighbours import ComputeSettings
 from pileus.services.compute.db.servers import ServerRow
 
-VERSIONS = ("2012-08-10", "2013-04-04", "2013-10-17", "2015-10-15", "2016-06-30", "2016-10-06", "2017-02-22", "2018-08-27", "2020-10-14", "latest")
+VERSIONS = (
+    "2012-08-10",
+    "2013-04-04",
+    "2013-10-17",
+    "2015-10-15",
+    "2016-06-30",
+    "2016-10-06",
+    "2017-02-22",
+    "2018-08-27",
+    "2020-10-14",
+    "latest",
+)
 NETWORK_DATA_SINCE = "2015-10-15"
 VENDOR_DATA_SINCE = "2013-10-17"
 
@@ -55,10 +66,14 @@ def _seed(row: ServerRow) -> str:
 
 def network_data(ports: Sequence[PortInfo]) -> dict[str, Any]:
     """`network_data.json`: links, networks and services."""
-    links, networks, services = [], [], []
+    links: list[dict[str, Any]] = []
+    networks: list[dict[str, Any]] = []
+    services: list[dict[str, Any]] = []
     for port in ports:
         tap = f"tap{port.id[:11]}"
-        links.append({"id": tap, "vif_id": port.id, "type": "bridge", "mtu": port.mtu, "ethernet_mac_address": port.mac})
+        links.append(
+            {"id": tap, "vif_id": port.id, "type": "bridge", "mtu": port.mtu, "ethernet_mac_address": port.mac}
+        )
         by_id = {s["id"]: s for s in port.subnets}
         for subnet_id, address in port.fixed_ips:
             subnet = by_id.get(subnet_id)
@@ -72,19 +87,31 @@ def network_data(ports: Sequence[PortInfo]) -> dict[str, Any]:
 
 def _network(number: int, tap: str, port: PortInfo, subnet: Mapping[str, Any], address: str) -> dict[str, Any]:
     version = subnet.get("version", 4)
-    made: dict[str, Any] = {"id": f"network{number}", "link": tap, "network_id": port.network_id, "type": f"ipv{version}_dhcp"}
+    made: dict[str, Any] = {
+        "id": f"network{number}",
+        "link": tap,
+        "network_id": port.network_id,
+        "type": f"ipv{version}_dhcp",
+    }
     if subnet.get("dhcp"):
         return made
     prefix = str(subnet["cidr"]).partition("/")[2]
     zero = "0.0.0.0" if version == 4 else "::"  # noqa: S104 - a default route, not a listener
     routes = [{"network": zero, "netmask": zero, "gateway": subnet["gateway"]}] if subnet.get("gateway") else []
-    return {**made, "type": f"ipv{version}", "ip_address": address, "netmask": _mask(int(prefix), version), "routes": routes, "services": []}
+    return {
+        **made,
+        "type": f"ipv{version}",
+        "ip_address": address,
+        "netmask": _mask(int(prefix), version),
+        "routes": routes,
+        "services": [],
+    }
 
 
 def _mask(prefix: int, version: int) -> str:
     import ipaddress  # noqa: PLC0415 - networks without DHCP only
 
-    return str(ipaddress.ip_network(("0.0.0.0" if version == 4 else "::") + f"/{prefix}").netmask)
+    return str(ipaddress.ip_network(("0.0.0.0" if version == 4 else "::") + f"/{prefix}").netmask)  # noqa: S104
 
 
 def config_drive(row: ServerRow, ports: Sequence[PortInfo], settings: ComputeSettings) -> dict[str, bytes]:

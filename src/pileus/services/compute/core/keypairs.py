@@ -22,7 +22,9 @@ from pileus.services.compute.db.keypairs import KeypairRow
 def generate() -> tuple[str, str]:
     """A new ed25519 pair as (private key in OpenSSH form, public key line). The private one is kept nowhere."""
     key = ed25519.Ed25519PrivateKey.generate()
-    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption())
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
+    )
     public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
     return private.decode(), public.decode() + " Generated-by-Pileus"
 
@@ -31,7 +33,11 @@ def fingerprint(public_key: str, kind: str) -> str:
     """MD5 of an ssh key as colon-separated hex, SHA-1 of a certificate. Raises `Invalid` for what is neither."""
     try:
         if kind == "x509":
-            return _colons(hashlib.sha1(load_pem_x509_certificate(public_key.encode()).public_bytes(serialization.Encoding.DER)).hexdigest())  # noqa: S324
+            return _colons(
+                hashlib.sha1(  # noqa: S324 - Nova's fingerprint of certificates
+                    load_pem_x509_certificate(public_key.encode()).public_bytes(serialization.Encoding.DER)
+                ).hexdigest()
+            )
         words = public_key.split()
         serialization.load_ssh_public_key(" ".join(words[:2]).encode())
         return _colons(hashlib.md5(base64.b64decode(words[1], validate=True)).hexdigest())  # noqa: S324 - Nova's fingerprint
@@ -64,7 +70,15 @@ def create(tx: Tx, near: Neighbours, ctx: Ctx, user_id: str, want: Mapping[str, 
         raise Conflict(f"Key pair '{name}' already exists.", type="KeyPairExists")
     printed = fingerprint(public_key, kind)
     keypairs.insert_keypair(
-        tx, {"user_id": user_id, "name": name, "type": kind, "fingerprint": printed, "public_key": public_key, "created_at": tx.now}
+        tx,
+        {
+            "user_id": user_id,
+            "name": name,
+            "type": kind,
+            "fingerprint": printed,
+            "public_key": public_key,
+            "created_at": tx.now,
+        },
     )
     row = find(tx, user_id, name)
     record(tx, ctx, "keypair.create", "keypair", name, after={"fingerprint": printed, "user_id": user_id})
@@ -73,4 +87,6 @@ def create(tx: Tx, near: Neighbours, ctx: Ctx, user_id: str, want: Mapping[str, 
 
 def delete(tx: Tx, ctx: Ctx, row: KeypairRow) -> None:
     keypairs.remove(tx, row.id)
-    record(tx, ctx, "keypair.delete", "keypair", row.name, before={"fingerprint": row.fingerprint, "user_id": row.user_id})
+    record(
+        tx, ctx, "keypair.delete", "keypair", row.name, before={"fingerprint": row.fingerprint, "user_id": row.user_id}
+    )

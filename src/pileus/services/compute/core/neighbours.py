@@ -20,9 +20,13 @@ class ComputeSettings(Section, frozen=True):
     ram_ratio: Annotated[float, doc("How much memory a host offers for each byte of its own.")] = 1.0
     disk_ratio: Annotated[float, doc("How much disk a host offers for each byte of its own.")] = 1.0
     reserved_ram_mb: Annotated[int, doc("Memory of a host that guests never get, in MiB.")] = 512
-    max_candidates: Annotated[int, doc("Hosts that the scheduler weighs for one server; a random choice when there are more.")] = 200
+    max_candidates: Annotated[
+        int, doc("Hosts that the scheduler weighs for one server; a random choice when there are more.")
+    ] = 200
     domain: Annotated[str, doc("Domain of guests' host names in metadata.")] = "novalocal"
-    instance_name: Annotated[str, doc("Name of a guest on its hypervisor, as administrators see it; %s is the server's id.")] = "instance-%s"
+    instance_name: Annotated[
+        str, doc("Name of a guest on its hypervisor, as administrators see it; %s is the server's id.")
+    ] = "instance-%s"
     stop_timeout: Annotated[int, doc("Seconds that a guest has to shut down before its power is cut.")] = 60
     default_flavors: Annotated[bool, doc("Make the flavors m1.nano to m1.xlarge at first start.")] = True
     instances: Annotated[int, doc("Default quota of servers in a project; -1 is unlimited.")] = 10
@@ -35,7 +39,12 @@ class ComputeSettings(Section, frozen=True):
     injected_files: Annotated[int, doc("Most files that a create request may bring (API before 2.57).")] = 5
     injected_file_content_bytes: Annotated[int, doc("Most bytes of such a file.")] = 10240
     injected_file_path_bytes: Annotated[int, doc("Longest path of such a file.")] = 255
-    metadata_secret: Annotated[str, doc("Secret shared with the network side for metadata requests; random at first start when empty.", secret=True)] = ""
+    metadata_secret: Annotated[
+        str,
+        doc(
+            "Secret shared with the network side for metadata requests; random at first start when empty.", secret=True
+        ),
+    ] = ""
 
 
 @dataclass(frozen=True)

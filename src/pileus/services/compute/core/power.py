@@ -30,11 +30,25 @@ def reboot(tx: Tx, near: Neighbours, ctx: Ctx, row: ServerRow, want: dict[str, s
     refuse_locked(ctx, row)
     hard = want["type"].upper() == "HARD"
     if hard:
-        refuse_state(row, "reboot", [states.ACTIVE, states.STOPPED, states.ERROR], [None, states.REBOOTING, states.REBOOTING_HARD])
+        refuse_state(
+            row,
+            "reboot",
+            [states.ACTIVE, states.STOPPED, states.ERROR],
+            [None, states.REBOOTING, states.REBOOTING_HARD],
+        )
     else:
         refuse_state(row, "reboot", [states.ACTIVE])
     task = states.REBOOTING_HARD if hard else states.REBOOTING
-    _change(tx, ctx, row, "reboot", task_state=task, wanted_power="on", boots=row.boots + 1, reboot="hard" if hard else "soft")
+    _change(
+        tx,
+        ctx,
+        row,
+        "reboot",
+        task_state=task,
+        wanted_power="on",
+        boots=row.boots + 1,
+        reboot="hard" if hard else "soft",
+    )
 
 
 def _change(tx: Tx, ctx: Ctx, row: ServerRow, action: str, **columns: Any) -> None:

@@ -32,7 +32,16 @@ def end(tx: Tx, ctx: Ctx, row: ServerRow, request_id: str, action: str, problem:
     actions.end_step(tx, row.id, request_id, EVENTS[action], "Error" if problem else "Success", problem or None)
     actions.end_action(tx, row.id, request_id, "Error" if problem else None)
     kind = f"server.{action}.{'error' if problem else 'end'}"
-    record(tx, ctx, kind, "server", row.id, project_id=row.project_id, after=face(row), data={"problem": problem} if problem else None)
+    record(
+        tx,
+        ctx,
+        kind,
+        "server",
+        row.id,
+        project_id=row.project_id,
+        after=face(row),
+        data={"problem": problem} if problem else None,
+    )
 
 
 def face(row: ServerRow) -> dict[str, object]:

@@ -67,7 +67,9 @@ def traits_of(flavor: FlavorRow, image: ImageInfo | None) -> tuple[frozenset[str
 
 def choose(tx: Tx, near: Neighbours, wish: Wish) -> Choice:
     """One host for one server. Raises `NoHost`."""
-    asked = Candidates(resources=wish.resources, required=wish.required, forbidden=wish.forbidden, limit=near.settings.max_candidates)
+    asked = Candidates(
+        resources=wish.resources, required=wish.required, forbidden=wish.forbidden, limit=near.settings.max_candidates
+    )
     narrowed = _named_host(tx, wish)
     if narrowed is not None:
         asked = Candidates(
@@ -140,7 +142,11 @@ def _image(near: Neighbours, host: HostRow, wish: Wish, peers: Peers) -> bool:
     if wish.architecture and arch and wish.architecture != arch:
         return False
     kind = wish.hypervisor_type.lower()
-    return not kind or kind == host.hypervisor_type.lower() or (kind in ("qemu", "kvm") and host.hypervisor_type.lower() in ("qemu", "kvm"))
+    return (
+        not kind
+        or kind == host.hypervisor_type.lower()
+        or (kind in ("qemu", "kvm") and host.hypervisor_type.lower() in ("qemu", "kvm"))
+    )
 
 
 _FILTERS: Sequence[tuple[str, Keep]] = (

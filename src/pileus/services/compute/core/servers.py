@@ -5,6 +5,7 @@ from typing import Any
 
 from pileus.kernel import saga
 from pileus.kernel.db import Page, Tx
+from pileus.kernel.events import record
 from pileus.kernel.types import Conflict, Ctx, Listing, NotFound
 from pileus.services.compute.core import records, states
 from pileus.services.compute.core.neighbours import Neighbours
@@ -36,7 +37,12 @@ def page(
     """The servers that a list shows; `asked` is already narrowed to the caller's project unless he may see all."""
     wanted = tags or {}
     return servers.listing(
-        tx, asked, wanted.get("tags", ()), wanted.get("tags-any", ()), wanted.get("not-tags", ()), wanted.get("not-tags-any", ())
+        tx,
+        asked,
+        wanted.get("tags", ()),
+        wanted.get("tags-any", ()),
+        wanted.get("not-tags", ()),
+        wanted.get("not-tags-any", ()),
     )
 
 
@@ -46,7 +52,9 @@ def refuse_locked(ctx: Ctx, row: ServerRow) -> None:
         raise Conflict(f"Instance {row.id} is locked")
 
 
-def refuse_state(row: ServerRow, action: str, vm_states: Sequence[str], task_states: Sequence[str | None] | None = (None,)) -> None:
+def refuse_state(
+    row: ServerRow, action: str, vm_states: Sequence[str], task_states: Sequence[str | None] | None = (None,)
+) -> None:
     """Raises `Conflict` when the server's state does not allow the action. `task_states=None` allows any."""
     if row.vm_state not in vm_states:
         raise Conflict(
@@ -54,19 +62,33 @@ def refuse_state(row: ServerRow, action: str, vm_states: Sequence[str], task_sta
         )
     if task_states is not None and row.task_state not in task_states:
         raise Conflict(
-            f"Cannot '{action}' instance {row.id} while it is in task_state {row.task_state}", type="InstanceInvalidState"
+            f"Cannot '{action}' instance {row.id} while it is in task_state {row.task_state}",
+            type="InstanceInvalidState",
         )
 
 
 def update(tx: Tx, near: Neighbours, ctx: Ctx, row: ServerRow, want: Mapping[str, Any]) -> ServerRow:
     """Change what users may: name, description, access addresses, disk config, host name."""
-    changed = {k: v for k, v in want.items() if k in ("name", "description", "access_ipv4", "access_ipv6", "disk_config", "hostname")}
+    changed = {
+        k: v
+        for k, v in want.items()
+        if k in ("name", "description", "access_ipv4", "access_ipv6", "disk_config", "hostname")
+    }
     if changed:
         before = records.face(row)
         servers.change(tx, row.id, **changed)
         fresh = servers.find(tx, row.id)
         assert fresh is not None
-        records.record(tx, ctx, "server.update", "server", row.id, project_id=row.project_id, before=before, after=records.face(fresh))
+        record(
+            tx,
+            ctx,
+            "server.update",
+            "server",
+            row.id,
+            project_id=row.project_id,
+            before=before,
+            after=records.face(fresh),
+        )
         return fresh
     return row
 

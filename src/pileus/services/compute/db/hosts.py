@@ -4,7 +4,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import BigInteger, Column, ColumnElement, Index, Integer, String, Table, Text, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    insert,
+    select,
+    update,
+)
 
 from pileus.kernel.db import Flag, Json, Page, Query, Time, Tx, metadata, page
 from pileus.kernel.types import Listing

@@ -54,10 +54,25 @@ def settle(tx: Tx, host: str, seen: dict[str, GuestSeen]) -> list[str]:
         if news is None or saga.running(tx, row.id):
             continue
         vm_state, power = news
-        servers.change(tx, row.id, vm_state=vm_state, power_state=power, wanted_power="off" if vm_state == states.STOPPED else row.wanted_power)
+        servers.change(
+            tx,
+            row.id,
+            vm_state=vm_state,
+            power_state=power,
+            wanted_power="off" if vm_state == states.STOPPED else row.wanted_power,
+        )
         fresh = servers.find(tx, row.id)
         assert fresh is not None
-        record(tx, cloud(), "server.power_state", "server", row.id, project_id=row.project_id, before=records.face(row), after=records.face(fresh))
+        record(
+            tx,
+            cloud(),
+            "server.power_state",
+            "server",
+            row.id,
+            project_id=row.project_id,
+            before=records.face(row),
+            after=records.face(fresh),
+        )
     return sorted(set(seen) - servers.known(tx, list(seen)))
 
 

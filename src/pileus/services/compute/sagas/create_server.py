@@ -61,7 +61,14 @@ def finish(tx: Transaction, near: Neighbours, run: Run, p: CreateServer) -> None
     if row is None:
         raise Abort("the server is gone")
     servers.change(
-        tx, row.id, vm_state=states.ACTIVE, task_state=None, power_state=states.RUNNING, launched_at=tx.now, admin_pass=None, progress=100
+        tx,
+        row.id,
+        vm_state=states.ACTIVE,
+        task_state=None,
+        power_state=states.RUNNING,
+        launched_at=tx.now,
+        admin_pass=None,
+        progress=100,
     )
     fresh = servers.find(tx, row.id)
     assert fresh is not None
@@ -100,4 +107,3 @@ create_server: Saga[Neighbours, CreateServer] = Saga(
     ],
     failed=failed,
 )
-
