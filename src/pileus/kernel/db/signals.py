@@ -60,6 +60,11 @@ def subscribe(*names: str) -> Signal:
     return signal
 
 
+def wake_all() -> None:
+    """Wake everybody, after hints may have been lost."""
+    wake(list(_subscribers))
+
+
 def wake(names: Iterable[str]) -> None:
     """Deliver in this process. Decisions say `tx.wake(name)` instead, which waits for their commit."""
     for name in names:

@@ -62,7 +62,7 @@ class SqliteStore:
         try:
             connection, driver = self._connect()
             schema.prepare(connection, driver)
-        except BaseException as error:
+        except Exception as error:
             self._unlock()
             refusal = told(error)
             raise refusal from error if refusal is not error else None

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import CoroutineType
 from typing import Any, NoReturn, TypeVar
 
 from sqlalchemy.engine import Connection, CursorResult
@@ -9,7 +10,7 @@ from sqlalchemy.sql.base import Executable
 
 from pileus.kernel.db.queries import Query
 from pileus.kernel.db.refusals import told
-from pileus.kernel.types import Micros
+from pileus.kernel.types import Micros, Unavailable
 
 R = TypeVar("R")
 
@@ -26,10 +27,10 @@ class Tx:
         "_depth",
         "_dialect",
         "_driver",
-        "_spoiled",
         "calls",
         "dialect",
         "now",
+        "refused",
         "wakes",
         "writes",
     )
@@ -45,7 +46,8 @@ class Tx:
         self._dialect = connection.dialect
         self.wakes: list[str] = []
         self.calls: list[Callable[[], None]] = []
-        self._spoiled = False
+        self.refused: Exception | None = None
+        """What the database refused last, outside of a savepoint that is undone."""
         self._depth = 0
 
     def rows(self, query: Query[R], /, **params: Any) -> list[R]:
@@ -83,8 +85,7 @@ class Tx:
 
     def execute(self, statement: Executable, params: Any = None) -> CursorResult[Any]:
         """Any SQLAlchemy Core statement, through its compile cache: 10 times a `Query`'s price."""
-        if self._spoiled:
-            raise RuntimeError("this transaction has been refused a statement; nothing more can be done in it")
+        self._go_on()
         try:
             return self._connection.execute(statement, params)
         except Exception as error:
@@ -110,27 +111,41 @@ class Tx:
             yield
         except BaseException:
             self._driver.execute(f"ROLLBACK TO SAVEPOINT {name}")
-            self._spoiled = False
+            self.refused = None
             del self.wakes[wakes:], self.calls[calls:]
             raise
         finally:
             self._depth -= 1
-            if not self._spoiled:
+            if self.refused is None:
                 self._driver.execute(f"RELEASE SAVEPOINT {name}")
+
+    def finish(self, result: object) -> None:
+        """For the stores, before they commit. Raises what makes a commit impossible."""
+        if type(result) is CoroutineType:
+            result.close()
+            raise TypeError("a decision is a plain def, not an async def")
+        if self.refused is not None:
+            raise self.refused
 
     def _run(self, query: Query[Any], params: Mapping[str, Any]) -> Any:
         plan = query.plan(self._dialect, params)
         sql, values = plan.bind(params)
-        if self._spoiled:
-            raise RuntimeError("this transaction has been refused a statement; nothing more can be done in it")
+        if self.refused is not None:
+            self._go_on()
         try:
             return self._driver.execute(sql, values)
         except Exception as error:
             return self._refuse(error)
 
     def _refuse(self, error: Exception) -> NoReturn:
-        self._spoiled = True
         refusal = told(error)
+        if not self.writes and isinstance(refusal, Unavailable) and "readonly" in str(error):
+            refusal = RuntimeError("a read cannot write")
+        self.refused = refusal
         if refusal is error:
             raise error
         raise refusal from error
+
+    def _go_on(self) -> None:
+        if self.refused is not None:
+            raise RuntimeError("this transaction was refused a statement: nothing can follow") from self.refused
