@@ -27,6 +27,7 @@ class Plan:
     def __init__(self, compiled: SQLCompiler, dialect: Dialect) -> None:
         self.sql = _with_arrays(str(compiled), dialect.name)
         self.positional = compiled.positiontup
+        self.bind_names = compiled.bind_names
         self.given: dict[str, Any] = {}
         self.calls: dict[str, Callable[[Any], Any]] = {}
         self.processors: dict[str, Processor] = {}
@@ -145,16 +146,16 @@ class Query(Generic[R]):
             keys = [name for name in params if name not in self._own_binds]
         return Plan(cast(SQLCompiler, statement.compile(dialect=dialect, column_keys=keys)), dialect)
 
-    def make(self, dialect: Dialect, rows: Sequence[Any]) -> list[R]:
+    def make(self, dialect: Dialect, rows: Sequence[Any], cursor: Any) -> list[R]:
         maker = self._makers.get(dialect.name)
         if maker is None:
-            maker = self._makers[dialect.name] = self._maker(dialect)
+            maker = self._makers[dialect.name] = self._maker(dialect, cursor.description)
         return maker(rows)
 
-    def _maker(self, dialect: Dialect) -> Callable[[Sequence[Any]], list[R]]:
+    def _maker(self, dialect: Dialect, description: Sequence[Any]) -> Callable[[Sequence[Any]], list[R]]:
         processors = []
-        for position, type_ in enumerate(self.types):
-            processor = type_.dialect_impl(dialect).result_processor(dialect, None)
+        for position, (type_, column) in enumerate(zip(self.types, description, strict=True)):
+            processor = type_.dialect_impl(dialect).result_processor(dialect, column[1])
             if processor is not None:
                 processors.append((position, processor))
         into: Any = self.into

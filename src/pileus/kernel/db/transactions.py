@@ -8,7 +8,7 @@ from typing import Any, NoReturn, TypeVar
 from sqlalchemy.engine import Connection, CursorResult
 from sqlalchemy.sql.base import Executable
 
-from pileus.kernel.db.queries import Query
+from pileus.kernel.db.queries import Plan, Query
 from pileus.kernel.db.refusals import told
 from pileus.kernel.types import Micros, Unavailable
 
@@ -53,20 +53,22 @@ class Tx:
     def rows(self, query: Query[R], /, **params: Any) -> list[R]:
         """All rows."""
         try:
-            found = self._run(query, params).fetchall()
+            cursor = self._run(query, params)
+            found = cursor.fetchall()
         except Exception as error:
             self._refuse(error)
-        return query.make(self._dialect, found)
+        return query.make(self._dialect, found, cursor)
 
     def row(self, query: Query[R], /, **params: Any) -> R | None:
         """The first row, or None."""
         try:
             cursor = self._run(query, params)
             found = cursor.fetchone()
-            cursor.close()
         except Exception as error:
             self._refuse(error)
-        return None if found is None else query.make(self._dialect, (found,))[0]
+        made = None if found is None else query.make(self._dialect, (found,), cursor)[0]
+        cursor.close()
+        return made
 
     def run(self, query: Query[Any], /, **params: Any) -> int:
         """Run an INSERT, UPDATE or DELETE; the number of rows touched."""
@@ -126,6 +128,10 @@ class Tx:
             self._depth -= 1
             if self.refused is None:
                 self._driver.execute(f"RELEASE SAVEPOINT {name}")
+
+    def plan(self, query: Query[Any]) -> Plan:
+        """How a query without parameters of the caller's choice runs here."""
+        return query.plan(self._dialect, {})
 
     def finish(self, result: object) -> None:
         """For the stores, before they commit. Raises what makes a commit impossible."""
