@@ -41,7 +41,14 @@ class PortInfo(Struct, frozen=True, kw_only=True):
 
 class Network(Protocol):
     def reserve_ports(
-        self, tx: Any, ctx: Ctx, device_id: str, host: str, zone: str, wishes: Sequence[PortWish] | None, groups: Sequence[str]
+        self,
+        tx: Any,
+        ctx: Ctx,
+        device_id: str,
+        host: str,
+        zone: str,
+        wishes: Sequence[PortWish] | None,
+        groups: Sequence[str],
     ) -> Sequence[PortInfo]:
         """Make or take the ports of a server, addresses included, bound to `host`. `wishes=None`: the project's only network
         (none: no ports; several: `Conflict`). `groups`: names or ids; empty: `default`. Raises `Invalid`, `NotFound`,

@@ -1,0 +1,26 @@
+"""The one database: two-coloured transactions, precompiled queries, pages of lists, signals."""
+
+from pileus.kernel.db import signals
+from pileus.kernel.db.columns import Flag, Json, Time, metadata
+from pileus.kernel.db.database import Database
+from pileus.kernel.db.pages import Page, page
+from pileus.kernel.db.queries import Query
+from pileus.kernel.db.refusals import Duplicate, MarkerMissing
+from pileus.kernel.db.signals import Signal
+from pileus.kernel.db.transactions import Tx
+
+__all__ = [
+    "Database",
+    "Duplicate",
+    "Flag",
+    "Json",
+    "MarkerMissing",
+    "Page",
+    "Query",
+    "Signal",
+    "Time",
+    "Tx",
+    "metadata",
+    "page",
+    "signals",
+]

@@ -1,0 +1,153 @@
+"""SQLite: readers on their own snapshots, one thread that owns all writing."""
+
+import asyncio
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import URL, NullPool, create_engine
+from sqlalchemy.engine import Connection
+
+from pileus.kernel.db import schema
+from pileus.kernel.db.refusals import told
+from pileus.kernel.db.transactions import Tx
+from pileus.kernel.db.writer import Writer
+from pileus.kernel.types import Unavailable, clock
+
+R = TypeVar("R")
+ASIDE_THREADS = 4
+PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA cache_size = -16384",
+    "PRAGMA mmap_size = 268435456",
+)
+
+
+class SqliteStore:
+    multi_process = False
+
+    def __init__(self, url: URL, synchronous: str = "FULL") -> None:
+        if not url.database or url.database == ":memory:":
+            raise ValueError("an embedded database needs a file: sqlite:////path/pileus.db")
+        if synchronous not in {"OFF", "NORMAL", "FULL", "EXTRA"}:
+            raise ValueError(f"synchronous: {synchronous!r} is not one of OFF, NORMAL, FULL, EXTRA")
+        self.path = Path(url.database)
+        self.synchronous = synchronous
+        self._engine = create_engine(
+            url, creator=self._open, poolclass=NullPool, isolation_level="AUTOCOMMIT", query_cache_size=2000
+        )
+        self._readers: list[tuple[Connection, sqlite3.Connection]] = []
+        self._writer: Writer | None = None
+        self._aside: ThreadPoolExecutor | None = None
+        self._lock = -1
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, isolation_level=None, check_same_thread=False, timeout=5.0, cached_statements=1024
+        )
+        for pragma in PRAGMAS:
+            connection.execute(pragma)
+        connection.execute(f"PRAGMA synchronous = {self.synchronous}")
+        return connection
+
+    async def start(self) -> None:
+        self._lock = _own(self.path)
+        try:
+            connection, driver = self._connect()
+            schema.prepare(connection, driver)
+        except Exception as error:
+            self._unlock()
+            refusal = told(error)
+            raise refusal from error if refusal is not error else None
+        self._writer = Writer(connection, driver, asyncio.get_running_loop())
+        self._aside = ThreadPoolExecutor(ASIDE_THREADS, thread_name_prefix="pileus-read")
+
+    async def close(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            await asyncio.to_thread(writer.stop)
+        aside, self._aside = self._aside, None
+        if aside is not None:
+            await asyncio.to_thread(aside.shutdown)
+        while self._readers:
+            self._readers.pop()[0].close()
+        self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def _connect(self) -> tuple[Connection, sqlite3.Connection]:
+        connection = self._engine.connect()
+        driver: Any = connection.connection.dbapi_connection
+        return connection, driver
+
+    async def read(self, call: Callable[[Tx], R]) -> R:
+        return self.read_now(call)
+
+    def read_now(self, call: Callable[[Tx], R]) -> R:
+        if self._aside is None:
+            raise Unavailable("The database is closed.")
+        try:
+            reader = self._readers.pop()
+        except IndexError:
+            reader = self._connect()
+            reader[1].execute("PRAGMA query_only = ON")
+        connection, driver = reader
+        try:
+            driver.execute("BEGIN")
+            return call(Tx(connection, driver, clock(), writes=False))
+        finally:
+            if driver.in_transaction:
+                driver.execute("COMMIT")
+            self._readers.append(reader)
+
+    async def read_aside(self, call: Callable[[Tx], R]) -> R:
+        if self._aside is None:
+            raise Unavailable("The database is closed.")
+        return await asyncio.get_running_loop().run_in_executor(self._aside, self.read_now, call)
+
+    async def write(self, call: Callable[[Tx], R]) -> R:
+        if self._writer is None:
+            raise Unavailable("The database is closed.")
+        return await self._writer.submit(call)
+
+    async def backup(self, path: Path) -> None:
+        """A page by page copy that writers do not disturb."""
+        await asyncio.to_thread(self._backup, path)
+
+    def _backup(self, path: Path) -> None:
+        if path.exists():
+            raise FileExistsError(f"{path} exists already")
+        connection, driver = self._connect()
+        try:
+            with closing(sqlite3.connect(path)) as target:
+                driver.backup(target)
+        except sqlite3.Error as error:
+            path.unlink(missing_ok=True)
+            raise told(error) from error
+        finally:
+            connection.close()
+
+
+def _own(path: Path) -> int:
+    """Take the lock file: one process owns writes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        owner = os.pread(lock, 32, 0).decode(errors="replace").strip() or "unknown"
+        os.close(lock)
+        raise Unavailable(f"{path} is in use by another process (pid {owner}); one process owns the writes.") from None
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    return lock

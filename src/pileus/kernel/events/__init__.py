@@ -1,0 +1,6 @@
+"""The change log: what happened, in one order, for those who follow."""
+
+from pileus.kernel.events.follower import Follower, Followers
+from pileus.kernel.events.log import SIGNAL, Event, page_events, prune, record
+
+__all__ = ["SIGNAL", "Event", "Follower", "Followers", "page_events", "prune", "record"]

@@ -1,0 +1,311 @@
+"""The front door: from ASGI to a `Face` and back. Request ids, CORS, health, metrics and the access log live here."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from pileus.kernel.rest.face import Face
+from pileus.kernel.rest.openapi import document
+from pileus.kernel.rest.request import Answer, ClientGone, Query, Receive, Request
+from pileus.kernel.types import Ctx, Fault, Invalid, new_id
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Scope = MutableMapping[str, Any]
+access = logging.getLogger("pileus.access")
+_encode = msgspec.json.Encoder(enc_hook=str).encode
+_SMALL = 1 << 16
+
+
+@dataclass(frozen=True)
+class Door:
+    """What stands behind one port: a face at the root, or faces by the first segment of the path (or both)."""
+
+    root: Face | None = None
+    mounts: Mapping[str, Face] = field(default_factory=dict)
+
+    def find(self, path: str) -> tuple[Face | None, str, str]:
+        """(face, prefix, path below the prefix)."""
+        if self.mounts:
+            first = path.split("/", 2)[1] if path.count("/") else ""
+            face = self.mounts.get(first)
+            if face is not None:
+                return face, "/" + first, path[len(first) + 1 :] or "/"
+        return self.root, "", path
+
+
+@dataclass
+class EntrySettings:
+    origins: tuple[str, ...] = ()
+    """Web origins that may call the APIs from a browser; `*` for all."""
+    trust_forwarded: bool = False
+    """Believe X-Forwarded-Proto, -Host and -Prefix: only behind a proxy that sets them."""
+
+
+class Entry:
+    """The ASGI application of all listeners."""
+
+    def __init__(
+        self,
+        doors: Mapping[int, Door],
+        settings: EntrySettings | None = None,
+        healthy: Callable[[], Sequence[str]] = lambda: (),
+        gauges: Callable[[], Mapping[str, float]] = lambda: {},
+    ) -> None:
+        self.doors = doors
+        self.settings = settings or EntrySettings()
+        self.healthy, self.gauges = healthy, gauges
+        self.counts: dict[tuple[str, str, int], list[float]] = {}
+        """(service, method, status) -> [requests, seconds]."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = time.perf_counter()
+        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+        method = scope["method"]
+        path = scope["raw_path"].decode("latin-1") if scope.get("raw_path") else scope["path"]
+        face, prefix, below = self._door(scope).find(path)
+        request_id = "req-" + new_id()
+        own = self._own(face, path, method, headers, scope)
+        name = face.name if face is not None else "-"
+        request = None
+        if own is not None:
+            answer = own
+        elif face is None:
+            answer = Answer(
+                404, {"error": {"code": 404, "title": "Not Found", "message": f"Nothing is served at {path[:200]}."}}
+            )
+        else:
+            request, answer = await self._ask(face, scope, receive, headers, prefix, below, method, request_id)
+        answer.headers.setdefault("x-openstack-request-id", request_id)
+        if face is not None:
+            for header in face.dialect.request_id_headers:
+                answer.headers.setdefault(header, request_id)
+        self._allow_origin(headers, answer)
+        if request is not None and not request.consumed and _body_left(headers):
+            answer.headers["connection"] = "close"
+        sent = await _respond(
+            answer, send, head=method == "HEAD", json_media=face.dialect.json_media if face else "application/json"
+        )
+        self._count(name, method, answer.status, time.perf_counter() - began)
+        if access.isEnabledFor(logging.INFO):
+            ctx = request.ctx if request is not None else Ctx()
+            access.info(
+                '%s "%s %s" %d %d %.1fms', name, method, path, answer.status, sent, (time.perf_counter() - began) * 1000,
+                extra={"request_id": request_id, "user_id": ctx.user_id, "project_id": ctx.project_id, "address": (scope.get("client") or ("",))[0]},
+            )  # fmt: skip
+
+    async def _ask(
+        self,
+        face: Face,
+        scope: Scope,
+        receive: Receive,
+        headers: dict[str, str],
+        prefix: str,
+        below: str,
+        method: str,
+        request_id: str,
+    ) -> tuple[Request | None, Answer]:
+        base = self._base(scope, headers, prefix)
+        try:
+            query = Query(scope["query_string"])
+        except Fault as fault:
+            blank = Request(method=method, path=below, headers=headers, query=Query(), base=base)
+            return None, face.dialect.fault(blank, fault)
+        request = Request(
+            method=method, path=below, headers=headers, query=query, base=base, receive=receive, scope=scope
+        )
+        given = headers.get("x-openstack-request-id", "")
+        client = scope.get("client") or ("", 0)
+        request.ctx = Ctx(
+            request_id=request_id, address=client[0], global_request_id=given if given.startswith("req-") else ""
+        )
+        token = headers.get("x-auth-token") or headers.get("x-storage-token", "")
+        return request, await face.answer(request, token, headers.get("x-service-token", ""))
+
+    def _door(self, scope: Scope) -> Door:
+        server = scope.get("server") or ("", 0)
+        return self.doors.get(server[1]) or self.doors.get(0) or Door()
+
+    def _base(self, scope: Scope, headers: Mapping[str, str], prefix: str) -> str:
+        scheme, host = scope.get("scheme", "http"), headers.get("host", "")
+        if self.settings.trust_forwarded:
+            scheme = headers.get("x-forwarded-proto", scheme).split(",")[0].strip()
+            host = headers.get("x-forwarded-host", host).split(",")[0].strip()
+            prefix = headers.get("x-forwarded-prefix", "").rstrip("/") + prefix
+        return f"{scheme}://{host}{prefix}"
+
+    # --- what is the same for all services -------------------------------------------------------------------------
+
+    def _own(
+        self, face: Face | None, path: str, method: str, headers: Mapping[str, str], scope: Scope
+    ) -> Answer | None:
+        if scope.get("http_version") == "1.1" and "host" not in headers:
+            return Answer(
+                400, {"error": {"code": 400, "title": "Bad Request", "message": "The Host header is missing."}}
+            )
+        if method == "OPTIONS" and "access-control-request-method" in headers:
+            return Answer(200, headers={"Allow": headers["access-control-request-method"]})
+        if path == "/healthcheck" and method in ("GET", "HEAD"):
+            wrong = self.healthy()
+            return Answer(
+                503 if wrong else 200, raw=("\n".join(wrong) or "OK").encode(), media="text/plain; charset=UTF-8"
+            )
+        if path == "/metrics" and method == "GET":
+            return Answer(200, raw=self.metrics().encode(), media="text/plain; version=0.0.4")
+        if path.startswith("/openapi/") and path.endswith(".json") and method == "GET":
+            wanted = path.removeprefix("/openapi/").removesuffix(".json")
+            for found in self.faces():
+                if found.name == wanted:
+                    return Answer(200, document(found))
+        return None
+
+    def faces(self) -> list[Face]:
+        found = [f for door in self.doors.values() for f in (door.root, *door.mounts.values()) if f is not None]
+        return list(dict.fromkeys(found))
+
+    def _allow_origin(self, headers: Mapping[str, str], answer: Answer) -> None:
+        origin = headers.get("origin")
+        if origin is None or not self.settings.origins:
+            return
+        if origin not in self.settings.origins and "*" not in self.settings.origins:
+            return
+        answer.headers["Access-Control-Allow-Origin"] = origin
+        answer.headers["Vary"] = f"{answer.headers['Vary']}, Origin" if "Vary" in answer.headers else "Origin"
+        answer.headers["Access-Control-Expose-Headers"] = (
+            "X-Auth-Token, X-Subject-Token, X-Openstack-Request-Id, OpenStack-API-Version, Location"
+        )
+        if "access-control-request-method" in headers:
+            answer.headers["Access-Control-Allow-Methods"] = "GET, PUT, POST, DELETE, PATCH, HEAD"
+            answer.headers["Access-Control-Allow-Headers"] = headers.get("access-control-request-headers", "")
+            answer.headers["Access-Control-Max-Age"] = "3600"
+
+    def _count(self, service: str, method: str, status: int, seconds: float) -> None:
+        key = (service, method if method in _METHODS else "other", status)
+        cell = self.counts.get(key)
+        if cell is None:
+            cell = self.counts[key] = [0.0, 0.0]
+        cell[0] += 1
+        cell[1] += seconds
+
+    def metrics(self) -> str:
+        """Prometheus text: requests and seconds by service, method and status, and what `gauges` adds."""
+        lines = ["# TYPE pileus_requests_total counter", "# TYPE pileus_request_seconds_total counter"]
+        for (service, method, status), (count, seconds) in sorted(self.counts.items()):
+            labels = f'{{service="{service}",method="{method}",status="{status}"}}'
+            lines += [f"pileus_requests_total{labels} {count:g}", f"pileus_request_seconds_total{labels} {seconds:.6f}"]
+        lines += [f"{name} {value:g}" for name, value in self.gauges().items()]
+        return "\n".join(lines) + "\n"
+
+    # --- websockets ------------------------------------------------------------------------------------------------
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+        path = scope["raw_path"].decode("latin-1") if scope.get("raw_path") else scope["path"]
+        face, prefix, below = self._door(scope).find(path)
+        socket = Socket(receive, send)
+        try:
+            query = Query(scope["query_string"])
+        except Invalid:
+            return await socket.close(1008)
+        base = self._base(scope, headers, prefix)
+        request = Request(method="WEBSOCKET", path=below, headers=headers, query=query, base=base, scope=scope)
+        request.ctx = Ctx(request_id="req-" + new_id(), address=(scope.get("client") or ("",))[0])
+        request.gathered = socket
+        answer = Answer(404) if face is None else await face.answer(request, headers.get("x-auth-token", ""))
+        await socket.close(1000 if answer.status < 400 else 1008)
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "COPY"})
+
+
+class Socket:
+    """One websocket, handed to an operation of method `WEBSOCKET` in `request.gathered`."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive, self._send, self._open, self._closed = receive, send, False, False
+
+    async def accept(self, protocol: str | None = None) -> None:
+        await self._receive()
+        await self._send({"type": "websocket.accept", "subprotocol": protocol})
+        self._open = True
+
+    async def receive(self) -> bytes | None:
+        """The next message as bytes; None when the client has closed."""
+        message = await self._receive()
+        if message["type"] != "websocket.receive":
+            self._closed = True
+            return None
+        data = message.get("bytes")
+        return data if data is not None else str(message.get("text") or "").encode()
+
+    async def send(self, data: bytes | str) -> None:
+        key = "text" if isinstance(data, str) else "bytes"
+        await self._send({"type": "websocket.send", key: data})
+
+    async def close(self, code: int = 1000) -> None:
+        if not self._closed:
+            self._closed = True
+            await self._send({"type": "websocket.close", "code": code})
+
+
+def _body_left(headers: Mapping[str, str]) -> bool:
+    """Whether an unread body is too much to read and forget: the connection closes instead."""
+    length = headers.get("content-length", "0")
+    return "transfer-encoding" in headers or "expect" in headers or not length.isdigit() or int(length) > _SMALL
+
+
+async def _respond(answer: Answer, send: Send, head: bool, json_media: str) -> int:
+    """Send an answer; returns the body's bytes."""
+    media, raw = answer.media, answer.raw
+    if raw is None and answer.stream is None:
+        media, raw = json_media, b"" if answer.body is None else _encode(answer.body)
+    names = {n.lower() for n in answer.headers}
+    headers = [(n.lower().encode("latin-1"), _header(v)) for n, v in answer.headers.items()]
+    if raw is None:
+        assert answer.stream is not None
+        if "content-type" not in names:
+            headers.append((b"content-type", media.encode()))
+        return await _respond_stream(answer, send, head, headers)
+    if "content-type" not in names and (raw or answer.status not in (204, 304)):
+        headers.append((b"content-type", media.encode()))
+    if "content-length" not in names and answer.status not in (204, 304):
+        headers.append((b"content-length", str(len(raw)).encode()))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if head else raw})
+    return len(raw)
+
+
+def _header(value: str) -> bytes:
+    """A header's value: no line breaks, UTF-8 where it is not Latin."""
+    return value.replace("\r", " ").replace("\n", " ").encode("utf-8")
+
+
+async def _respond_stream(answer: Answer, send: Send, head: bool, headers: list[tuple[bytes, bytes]]) -> int:
+    stream, sent = answer.stream, 0
+    assert stream is not None
+    try:
+        if head:
+            await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+            await send({"type": "http.response.body", "body": b""})
+            return 0
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        async for chunk in stream:
+            sent += len(chunk)
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    except ClientGone:
+        pass
+    finally:
+        close = getattr(stream, "aclose", None)
+        if close is not None:
+            await close()
+    return sent

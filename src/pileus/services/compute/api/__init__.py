@@ -1,0 +1,1 @@
+"""The face of compute: HTTP as Nova speaks it."""

@@ -1,0 +1,1 @@
+"""Decisions of compute: sync, one transaction, no SQL."""

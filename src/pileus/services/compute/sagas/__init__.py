@@ -1,0 +1,1 @@
+"""Long work of compute, with an end and an undo."""

@@ -1,0 +1,37 @@
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest_asyncio
+
+from pileus.kernel.db import Database
+from pileus.kernel.rest import Door, Entry, EntrySettings, Listeners
+from unit.kernel.rest import widgets
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+@pytest_asyncio.fixture
+async def port(tmp_path: Path) -> AsyncIterator[int]:
+    db = Database(f"sqlite:///{tmp_path}/toy.db", synchronous="OFF")
+    await db.start()
+    toy = widgets.face(db)
+    port = free_port()
+    entry = Entry({port: Door(root=toy, mounts={"toys": toy})}, EntrySettings(origins=("https://gui.example",)))
+    listeners = Listeners(entry, [("127.0.0.1", port)])
+    listeners.bind()
+    await listeners.start()
+    yield port
+    await listeners.close()
+    await db.close()
+
+
+@pytest_asyncio.fixture
+async def anna(port: int) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers={"X-Auth-Token": "anna"}) as client:
+        yield client
