@@ -135,7 +135,9 @@ def take_free(tx: Tx, subnet: SubnetRow, port_id: str, position: int) -> str | N
 class Placing:
     """The addresses of one port on one network: what is asked for becomes rows."""
 
-    def __init__(self, tx: Tx, network_id: str, subnets: Sequence[SubnetRow], port_id: str, mac: str, owner: str) -> None:
+    def __init__(
+        self, tx: Tx, network_id: str, subnets: Sequence[SubnetRow], port_id: str, mac: str, owner: str
+    ) -> None:
         self.tx, self.network_id, self.port_id, self.mac, self.owner = tx, network_id, port_id, mac, owner
         self.subnets = {s.id: s for s in subnets}
         self.usable = [s for s in subnets if not s.service_types or _serves(s, owner)]

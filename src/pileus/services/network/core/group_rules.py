@@ -209,9 +209,7 @@ def _prefix(asked: str, ethertype: str) -> str:
     except ValueError:
         raise refused("InvalidCIDR", f"Invalid CIDR {asked} given as IP prefix.") from None
     if f"IPv{interface.version}" != ethertype:
-        raise refused(
-            "SecurityGroupRuleParameterConflict", f"Conflicting value ethertype {ethertype} for CIDR {asked}"
-        )
+        raise refused("SecurityGroupRuleParameterConflict", f"Conflicting value ethertype {ethertype} for CIDR {asked}")
     return asked if "/" in asked else f"{asked}/{interface.network.prefixlen}"
 
 
@@ -239,6 +237,4 @@ def _judge_new(row: RuleRow, there: Sequence[RuleRow], fresh: Sequence[str]) -> 
         if _meaning(other) == meaning:
             if other.id in fresh:
                 raise Conflict("Duplicate Security Group Rule in POST.", type="DuplicateSecurityGroupRuleInPost")
-            raise conflict(
-                "SecurityGroupRuleExists", f"Security group rule already exists. Rule id is {other.id}."
-            )
+            raise conflict("SecurityGroupRuleExists", f"Security group rule already exists. Rule id is {other.id}.")

@@ -74,9 +74,7 @@ def create(tx: Tx, near: Near, ctx: Ctx, want: dict[str, Any]) -> GroupRow:
     return _make(tx, ctx, project_id, want["name"], want["description"], want["stateful"], False)
 
 
-def _make(
-    tx: Tx, ctx: Ctx, project_id: str, name: str, description: str, stateful: bool, is_default: bool
-) -> GroupRow:
+def _make(tx: Tx, ctx: Ctx, project_id: str, name: str, description: str, stateful: bool, is_default: bool) -> GroupRow:
     row = GroupRow(
         id=new_id(),
         project_id=project_id,
@@ -136,7 +134,9 @@ def update(tx: Tx, near: Near, ctx: Ctx, row: GroupRow, want: dict[str, Any]) ->
         return row
     new = structs.replace(row, **changed, revision_number=row.revision_number + 1, updated_at=tx.now)
     tx.run(groups.UPDATE, the_id=row.id, revision_number=new.revision_number, updated_at=tx.now, **changed)
-    record(tx, ctx, "security_group.update.end", "security_group", row.id, project_id=row.project_id, before=row, after=new)
+    record(
+        tx, ctx, "security_group.update.end", "security_group", row.id, project_id=row.project_id, before=row, after=new
+    )
     return new
 
 

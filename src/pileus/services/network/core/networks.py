@@ -89,11 +89,13 @@ def create(tx: Tx, near: Near, ctx: Ctx, want: dict[str, Any]) -> NetworkRow:
 def update(tx: Tx, near: Near, ctx: Ctx, row: NetworkRow, want: dict[str, Any]) -> NetworkRow:
     """Change what may change; hosts hear of it when it concerns them."""
     if any(k in want for k in ("network_type", "physical_network", "segmentation_id")):
-        names = ", ".join(
-            f"provider:{k}" for k in ("network_type", "physical_network", "segmentation_id") if k in want
-        )
+        names = ", ".join(f"provider:{k}" for k in ("network_type", "physical_network", "segmentation_id") if k in want)
         raise bad_input(f"Plugin does not support updating the following provider network attributes: {names}")
-    if want.get("shared") is False and row.shared and tx.row(ports.FOREIGN_ON, network_id=row.id, project_id=row.project_id):
+    if (
+        want.get("shared") is False
+        and row.shared
+        and tx.row(ports.FOREIGN_ON, network_id=row.id, project_id=row.project_id)
+    ):
         raise conflict(
             "InvalidSharedSetting",
             f"Unable to reconfigure sharing settings for network {row.name}. Multiple projects are using it.",

@@ -73,11 +73,12 @@ def create(tx: Tx, near: Near, ctx: Ctx, want: dict[str, Any]) -> PortRow:
         filtered = network.port_security_enabled and not port_security.is_trusted(owner)
     groups = port_security.groups_for(tx, near, ctx, project_id, want.get("groups"), filtered)
     pairs = port_security.judge_pairs(near, want.get("pairs", ()), filtered)
-    row = _made(tx, near, network, project_id, {**want, "port_security_enabled": filtered, "pairs": pairs})
+    row = made(tx, near, network, project_id, {**want, "port_security_enabled": filtered, "pairs": pairs})
     return insert(tx, near, ctx, row, want.get("fixed_ips"), groups, want.get("tags", ()))
 
 
-def _made(tx: Tx, near: Near, network: NetworkRow, project_id: str, want: dict[str, Any]) -> PortRow:
+def made(tx: Tx, near: Near, network: NetworkRow, project_id: str, want: dict[str, Any]) -> PortRow:
+    """The row of a port to be, with a MAC address that is free; not written down yet."""
     asked_mac = want.get("mac_address")
     return PortRow(
         id=new_id(),
@@ -156,8 +157,9 @@ def delete(tx: Tx, near: Near, ctx: Ctx, row: PortRow) -> None:
 
 
 def _device_there(tx: Tx, row: PortRow) -> bool:
-    query = floating.GET if row.device_owner == FLOATING else routers.GET
-    return tx.row(query, id=row.device_id) is not None
+    if row.device_owner == FLOATING:
+        return tx.row(floating.GET, id=row.device_id) is not None
+    return tx.row(routers.GET, id=row.device_id) is not None
 
 
 def remove(tx: Tx, ctx: Ctx, row: PortRow) -> None:

@@ -56,6 +56,4 @@ def address_taken(address: str, subnet_id: str) -> Fault:
 
 
 def stale(asked: int, current: int) -> Fault:
-    return Stale(
-        f"Constrained to {asked}, but current revision is {current}", type="RevisionNumberConstraintFailed"
-    )
+    return Stale(f"Constrained to {asked}, but current revision is {current}", type="RevisionNumberConstraintFailed")

@@ -58,9 +58,7 @@ def _flat(tx: Tx, near: Near, physical: str | None, number: int | None) -> Segme
     if number is not None:
         raise bad_input("segmentation_id prohibited for flat provider network")
     if _taken(tx, "flat", physical, [0]):
-        raise conflict(
-            "FlatNetworkInUse", f"Unable to create the flat network. Physical network {physical} is in use."
-        )
+        raise conflict("FlatNetworkInUse", f"Unable to create the flat network. Physical network {physical} is in use.")
     return Segment("flat", physical, 0)
 
 
@@ -92,5 +90,7 @@ def _free(tx: Tx, near: Near, kind: str) -> int:
         return first
     gap = tx.row(networks.SEGMENT_GAP, network_type=kind, physical_network="", first=first, last=last)
     if gap is None or gap[0] is None:
-        raise conflict("NoNetworkAvailable", "Unable to create the network. No tenant network is available for allocation.")
+        raise conflict(
+            "NoNetworkAvailable", "Unable to create the network. No tenant network is available for allocation."
+        )
     return int(gap[0])

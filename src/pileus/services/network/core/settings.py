@@ -5,10 +5,14 @@ from typing import Annotated
 from pileus.kernel.config import Section, doc
 
 
-class NetworkSettings(Section):
+class NetworkSettings(Section, frozen=True):
+    """`[network]`."""
+
     dns_domain: Annotated[str, doc("Domain of host names that DHCP and DNS give out.")] = "openstacklocal"
     base_mac: Annotated[str, doc("First three bytes of the MAC addresses that ports get.")] = "fa:16:3e"
-    physical_mtu: Annotated[int, doc("MTU of the physical networks; tenant networks lose the tunnel's bytes.", ge=68)] = 1500
+    physical_mtu: Annotated[
+        int, doc("MTU of the physical networks; tenant networks lose the tunnel's bytes.", ge=68)
+    ] = 1500
     tenant_type: Annotated[str, doc("Network type of tenants' networks, where the driver offers it.")] = "vxlan"
     vni_first: Annotated[int, doc("Lowest segment number of tenants' networks.", ge=1)] = 1
     vni_last: Annotated[int, doc("Highest segment number of tenants' networks.", le=16777215)] = 1000000

@@ -19,7 +19,7 @@ def judge_block(cidr: str, ip_version: int, dhcp: bool) -> Block:
         raise bad_input(f"cidr '{cidr}' does not match the ip_version '{ip_version}'")
     if not dhcp:
         return block
-    if block.version == 4 and block.prefixlen > 30 or block.version == 6 and block.prefixlen > 126:
+    if (block.version == 4 and block.prefixlen > 30) or (block.version == 6 and block.prefixlen > 126):
         raise bad_input("Subnet has a prefix length that is incompatible with DHCP service enabled")
     if int(block.network_address) == 0:
         raise bad_input(f"First IP '{block.network_address}' of network is not supported if enable_dhcp is True.")
@@ -52,7 +52,7 @@ def judge_modes(ip_version: int, dhcp: bool, ra_mode: str | None, address_mode: 
 def judge_overlap(network_id: str, block: Block, others: Sequence[Any]) -> None:
     for other in others:
         there = block_of(other.cidr)
-        if there.version == block.version and block.overlaps(there):  # type: ignore[arg-type]
+        if there.version == block.version and block.overlaps(there):
             raise bad_input(
                 f"Requested subnet with cidr: {block} for network: {network_id} overlaps with another subnet"
             )
@@ -84,7 +84,11 @@ def default_pools(block: Block, gateway: str | None) -> tuple[Pool, ...]:
     elif block.version == 6 and block.prefixlen < 127:
         first += 1
     spans = [(first, last)]
-    if gateway is not None and first <= number(gateway) <= last and ipaddress.ip_address(gateway).version == block.version:
+    if (
+        gateway is not None
+        and first <= number(gateway) <= last
+        and ipaddress.ip_address(gateway).version == block.version
+    ):
         at = number(gateway)
         spans = [(first, at - 1), (at + 1, last)]
     return tuple((text(a, block.version), text(b, block.version)) for a, b in spans if a <= b)
@@ -106,8 +110,8 @@ def judge_pools(block: Block, asked: Sequence[dict[str, str]], gateway: str | No
         spans.append((int(start), int(end)))
     spans.sort()
     made = tuple((text(a, block.version), text(b, block.version)) for a, b in spans)
-    for (first, second), (_, end), (start, _) in zip(zip(made, made[1:], strict=False), spans, spans[1:], strict=False):
-        if start <= end:
+    for (first, second), (_, end), (begin, _) in zip(zip(made, made[1:], strict=False), spans, spans[1:], strict=False):
+        if begin <= end:
             raise conflict(
                 "OverlappingAllocationPools",
                 f"Found overlapping allocation pools: {_shown(first)} {_shown(second)} for subnet {block}.",
@@ -128,7 +132,9 @@ def judge_gateway_apart(gateway: str | None, pools: Sequence[Pool]) -> None:
             )
 
 
-def judge_extras(near: Near, ip_version: int, servers: Sequence[str], routes: Sequence[dict[str, str]], id: str) -> None:
+def judge_extras(
+    near: Near, ip_version: int, servers: Sequence[str], routes: Sequence[dict[str, str]], id: str
+) -> None:
     """Name servers and host routes: not too many, of the subnet's IP version."""
     if len(servers) > near.settings.max_nameservers:
         raise refused(

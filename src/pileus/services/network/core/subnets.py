@@ -140,7 +140,8 @@ def _new_gateway(tx: Tx, row: SubnetRow, asked: str | None, want: dict[str, Any]
         port = tx.row(ports.GET, id=used) if used else None
         if port is not None and port.device_owner == "network:router_interface":
             raise conflict(
-                "GatewayIpInUse", f"Current gateway ip {row.gateway_ip} already in use by port {port.id}. Unable to update."
+                "GatewayIpInUse",
+                f"Current gateway ip {row.gateway_ip} already in use by port {port.id}. Unable to update.",
             )
     if asked is None:
         return None

@@ -133,9 +133,7 @@ INSERT_RULE = Query(insert(rules))
 DELETE_RULE = Query(delete(rules).where(rules.c.id == bindparam("id")))
 DELETE_RULES_OF = Query(delete(rules).where(rules.c.group_id == bindparam("group_id")))
 DELETE_RULES_ABOUT = Query(delete(rules).where(rules.c.remote_group_id == bindparam("group_id")))
-GROUPS_ABOUT = Query(
-    select(rules.c.group_id).where(rules.c.remote_group_id == bindparam("group_id")).distinct()
-)
+GROUPS_ABOUT = Query(select(rules.c.group_id).where(rules.c.remote_group_id == bindparam("group_id")).distinct())
 COUNT_RULES = Query(select(func.count()).select_from(rules).where(rules.c.project_id == bindparam("project_id")))
 
 

@@ -99,9 +99,7 @@ GET = Query(_ALL.where(networks.c.id == bindparam("id")), into=made)
 SOME = Query(_ALL.where(networks.c.id.in_(bindparam("ids", expanding=True))), into=made)
 INSERT = Query(insert(networks))
 UPDATE = Query(update(networks).where(networks.c.id == bindparam("the_id")))
-TOUCH = Query(
-    update(networks).where(networks.c.id == bindparam("the_id")).values(generation=networks.c.generation + 1)
-)
+TOUCH = Query(update(networks).where(networks.c.id == bindparam("the_id")).values(generation=networks.c.generation + 1))
 DELETE = Query(delete(networks).where(networks.c.id == bindparam("id")))
 COUNT = Query(select(func.count()).select_from(networks).where(networks.c.project_id == bindparam("project_id")))
 VISIBLE = Query(

@@ -121,9 +121,7 @@ OF_DEVICES = Query(
 )
 OF_NETWORK = Query(_ALL.where(ports.c.network_id == bindparam("network_id")), into=made)
 IN_USE_ON_NETWORK = Query(
-    select(ports.c.id).where(
-        ports.c.network_id == bindparam("network_id"), ports.c.device_owner != "network:dhcp"
-    )
+    select(ports.c.id).where(ports.c.network_id == bindparam("network_id"), ports.c.device_owner != "network:dhcp")
 )
 MAC_TAKEN = Query(
     select(ports.c.id).where(ports.c.network_id == bindparam("network_id"), ports.c.mac_address == bindparam("mac"))

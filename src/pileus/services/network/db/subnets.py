@@ -81,7 +81,11 @@ made = partial(SubnetRow)
 _ALL = select(subnets, networks.c.shared, networks.c.external, networks.c.project_id.label("network_project_id")).join(
     networks, networks.c.id == subnets.c.network_id
 )
-FIELDS: dict[str, Any] = {**{c.name: c for c in subnets.c}, "shared": networks.c.shared, "external": networks.c.external}
+FIELDS: dict[str, Any] = {
+    **{c.name: c for c in subnets.c},
+    "shared": networks.c.shared,
+    "external": networks.c.external,
+}
 
 GET = Query(_ALL.where(subnets.c.id == bindparam("id")), into=made)
 SOME = Query(_ALL.where(subnets.c.id.in_(bindparam("ids", expanding=True))), into=made)
