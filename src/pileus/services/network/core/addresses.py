@@ -239,7 +239,7 @@ def usable_in(
         return ip in block
     if block.prefixlen >= 31:
         return ip in block
-    return ip in block and ip != block.network_address and ip != block.broadcast_address
+    return ip in block and ip not in (block.network_address, block.broadcast_address)
 
 
 def _serves(subnet: SubnetRow, owner: str) -> bool:

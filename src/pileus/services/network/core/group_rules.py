@@ -49,6 +49,7 @@ def create(tx: Tx, near: Near, ctx: Ctx, want: dict[str, Any]) -> RuleRow:
     near.quotas.check(tx, project_id, {"security_group_rule": 1})
     _judge_new(row, tx.rows(groups.RULES_OF, ids=[group.id]), want.get("fresh", ()))
     tx.run(groups.INSERT_RULE, **columns(row, *NO_RULE_COLUMNS))
+    want.get("fresh", []).append(row.id)
     _changed(tx, group.id)
     record(tx, ctx, "security_group_rule.create.end", "security_group_rule", row.id, project_id=project_id, after=row)
     return row

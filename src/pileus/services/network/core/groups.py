@@ -36,12 +36,13 @@ def get(tx: Tx, near: Near, ctx: Ctx, id: str) -> GroupRow:
 
 
 def page(tx: Tx, near: Near, ctx: Ctx, listing: Listing) -> Page[GroupRow]:
-    """Groups that the caller may see. Writes: a project's default group is made when it is first looked for."""
-    project_id = str(listing.first("project_id") or ctx.project_id)
-    if tx.writes and project_id and sees(near, ctx, project_id):
-        default(tx, near, ctx, project_id)
+    """Groups that the caller may see."""
     found = groups.list_groups(tx, listing, scope(near, ctx))
     return Page(whole(tx, found.rows), found.more)
+
+
+def has_default(tx: Tx, project_id: str) -> bool:
+    return tx.row(groups.DEFAULT_ID, project_id=project_id) is not None
 
 
 def whole(tx: Tx, rows: Sequence[GroupRow]) -> list[GroupRow]:

@@ -46,6 +46,12 @@ def hosts_of(tx: Tx, near: Near, kind: str, id: str) -> set[str]:
     return found | {near.gateway_host} if tx.row(wanted.SERVED, id=id) is not None else found
 
 
+def generation(tx: Tx, near: Near, kind: str, id: str, host: str) -> int | None:
+    """The generation that this host must carry; None: it must not."""
+    found = tx.row(wanted.GENERATIONS[kind], id=id)
+    return int(found[0]) if found is not None and host in hosts_of(tx, near, kind, id) else None
+
+
 def lives(port: PortRow) -> bool:
     """Whether a hypervisor makes this port's device."""
     return port.host != "" and not port.device_owner.startswith("network:")

@@ -110,11 +110,11 @@ def judge_pools(block: Block, asked: Sequence[dict[str, str]], gateway: str | No
         spans.append((int(start), int(end)))
     spans.sort()
     made = tuple((text(a, block.version), text(b, block.version)) for a, b in spans)
-    for (first, second), (_, end), (begin, _) in zip(zip(made, made[1:], strict=False), spans, spans[1:], strict=False):
-        if begin <= end:
+    for at in range(1, len(spans)):
+        if spans[at][0] <= spans[at - 1][1]:
             raise conflict(
                 "OverlappingAllocationPools",
-                f"Found overlapping allocation pools: {_shown(first)} {_shown(second)} for subnet {block}.",
+                f"Found overlapping allocation pools: {_shown(made[at - 1])} {_shown(made[at])} for subnet {block}.",
             )
     judge_gateway_apart(gateway, made)
     return made

@@ -1,6 +1,6 @@
 """What must stand on a host, told by rows."""
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import BindParameter, bindparam, or_, select, update
 
 from pileus.kernel.db import Query
 from pileus.services.network.db.allocations import allocations
@@ -49,6 +49,11 @@ REMOTES_ON = Query(
 )
 """Groups that the rules of the host's ports speak of."""
 ROUTERS = Query(select(routers.c.id, routers.c.generation))
+
+GENERATIONS = {
+    kind: Query(select(table.c.generation).where(table.c.id == bindparam("id")))
+    for kind, table in (("network", networks), ("group", groups), ("port", ports), ("router", routers))
+}
 
 HOSTS_OF_NETWORK = Query(select(ports.c.host).where(ports.c.network_id == bindparam("id"), *_LIVING).distinct())
 HOSTS_OF_GROUP = Query(
@@ -100,7 +105,7 @@ LEASES = Query(
     .where(ports.c.network_id == bindparam("id"), *_LIVING)
     .order_by(ports.c.id, allocations.c.position)
 )
-_STATUS = bindparam("new_status")
+_STATUS: BindParameter[str] = bindparam("new_status")
 SET_PORT_STATUS = Query(
     update(ports)
     .where(ports.c.id == bindparam("the_id"), ports.c.status != _STATUS, ports.c.status != "N/A")
