@@ -270,6 +270,19 @@ async def test_cancel_interrupts_a_step_in_flight(db: Database) -> None:
     assert (row.state, row.reason, row.cancelled) == ("failed", "cancelled", True)
 
 
+async def test_a_cancellation_that_commits_before_the_last_step_wins(db: Database) -> None:
+    log = Log()
+    async with Running(db, log, toy(world("a", gate=True), within("b"))):
+        saga_id = await begin(db, Toy(name="1"))
+        await until(lambda: "a 1" in log.said)
+        log.gate.set()
+        # Queued before the step's own write, which then shares its batch and finds itself refused.
+        assert await db.write(sagas.cancel, "k") == 1
+        row = await ended(db, saga_id)
+    assert row.state == "failed"
+    assert log.said == ["a 1", "una 1", "failed 1", "cancelled"]
+
+
 async def test_a_step_that_swallows_its_cancellation_is_undone_all_the_same(db: Database) -> None:
     log = Log()
 
