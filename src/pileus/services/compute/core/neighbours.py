@@ -49,8 +49,8 @@ class ComputeSettings(Section, frozen=True):
 
 @dataclass(frozen=True)
 class Neighbours:
-    db: Database
     settings: ComputeSettings
+    db: Database
     nodes: Nodes
     placement: Placement
     image: Image
