@@ -43,9 +43,9 @@ class State:
         self.database_file = path / "pileus.db"
 
     def create(self) -> None:
-        """Makes the directory, closed to others. Raises `Failure` when that cannot be."""
+        """Makes the directory. Others may pass through (QEMU, to its disks) but read nothing. Raises `Failure`."""
         try:
-            self.path.mkdir(parents=True, exist_ok=True, mode=0o750)
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o711)
             self.run.mkdir(exist_ok=True, mode=0o750)
             self.logs.mkdir(exist_ok=True, mode=0o750)
         except OSError as error:
@@ -53,6 +53,10 @@ class State:
                 f"the state directory {self.path} cannot be made: {error.strerror}",
                 "choose another with --state DIR or PILEUS_STATE",
             ) from None
+
+    def keep_rows_private(self) -> None:
+        """The database file stands, closed to others, before SQLite would make an open one."""
+        os.close(os.open(self.database_file, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
     def lock(self) -> int | None:
         """Takes the state for this process until it ends; None when another process has it. The file says our pid."""

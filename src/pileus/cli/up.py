@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pileus.cli.output import Failure, Output, speaks
 from pileus.cli.state import State, state_option
+
+if TYPE_CHECKING:
+    from pileus.cli.logins import Logins
 
 FLAGS = {"PILEUS_CLOUD_HOST": "--host", "PILEUS_CLOUD_SIMULATE": "--simulate"}
 """Settings that have a flag."""
@@ -66,6 +69,7 @@ def _foreground(out: Output, state: State, config: Path | None, flags: dict[str,
     logins = logins_of(state, password)
     settings = settings_of(state, config, {**flags, **logins.environment})
     remember_start(state, config, flags)
+    state.keep_rows_private()
 
     def told(facts: dict[str, Any]) -> None:
         write_logins(state, logins, auth_url(facts))
@@ -81,25 +85,31 @@ def _foreground(out: Output, state: State, config: Path | None, flags: dict[str,
 def _detached(
     out: Output, state: State, config: Path | None, flags: dict[str, str], password: str | None, wait: float
 ) -> None:
+    running = state.holder()
+    if running is not None:
+        out.say(f"already running on {state.path} (pid {running})")
+    with out.working("starting"):
+        facts, logins = start_or_find(state, config, flags, password, wait)
+    tell(out, state, facts, logins.passwords if logins.new else {})
+
+
+def start_or_find(
+    state: State, config: Path | None, flags: dict[str, str], password: str | None, wait: float = 60.0
+) -> tuple[dict[str, Any], Logins]:
+    """Facts and logins of the cloud that runs on `state`; starts it behind the terminal when there is none."""
     from pileus.cli.logins import logins_of, write_logins
     from pileus.cli.serving import start_detached, wait_ready
     from pileus.cli.wiring import settings_of
 
-    pid = state.holder()
-    if pid is not None:
-        out.say(f"already running on {state.path} (pid {pid})")
-        tell(out, state, wait_ready(state, None, wait), {})
-        return
-    logins = logins_of(state, password)
+    if state.holder() is not None:
+        return wait_ready(state, None, wait), logins_of(state)
     settings_of(state, config, flags)  # a mistake is told here, by the one who made it
+    logins = logins_of(state, password)
     if logins.new:
         write_logins(state, logins, "http://127.0.0.1:5000/v3")
     arguments = ["--config", str(config.absolute())] if config else []
     arguments += [word for variable, value in flags.items() for word in (FLAGS[variable], value)]
-    with out.working("starting"):
-        child = start_detached(state, arguments)
-        facts = wait_ready(state, child, wait)
-    tell(out, state, facts, logins.passwords if logins.new else {})
+    return wait_ready(state, start_detached(state, arguments), wait), logins
 
 
 def auth_url(facts: dict[str, Any]) -> str:

@@ -37,6 +37,8 @@ def test_logins_are_private_and_complete(pileus):
     assert set(told["passwords"].values()) == {"o'sesame"}
     assert mode(pileus.state / "clouds.yaml") == 0o600
     assert mode(pileus.state / "openrc") == 0o600
+    assert mode(pileus.state / "pileus.db") == 0o600
+    assert mode(pileus.state) & 0o066 == 0
     clouds = yaml.safe_load((pileus.state / "clouds.yaml").read_text())["clouds"]
     auth = clouds["pileus"]["auth"]
     assert (auth["username"], auth["password"], auth["project_name"]) == ("admin", "o'sesame", "admin")

@@ -43,11 +43,34 @@ for program in "${!package[@]}"; do
   command -v "$program" >/dev/null || missing="$missing ${package[$program]}"
 done
 [ -e /usr/lib/syslinux/mbr/mbr.bin ] || missing="$missing syslinux-common"
-if [ -z "$kernel" ]; then
-  kernel=$(find /boot -maxdepth 1 -name 'vmlinuz-*-cloud-*' | sort -V | tail -n 1)
-  [ -n "$kernel" ] || missing="$missing linux-image-cloud-amd64"
-fi
 [ -z "$missing" ] || fail "missing Debian packages: $(echo "$missing" | xargs -n 1 | sort -u | xargs)"
+
+# Debian's cloud kernel: the installed one, else the package's files, unpacked into a cache. Installing a kernel only to
+# copy it would change how the user's own machine boots.
+newest() { find "$1" -maxdepth 1 -name 'vmlinuz-*-cloud-*' 2>/dev/null | sort -V | tail -n 1; }
+unpack_kernel() {
+  local cache=$1 name
+  command -v apt-get >/dev/null || fail "no cloud kernel in /boot and no apt-get to fetch one: give --kernel and --modules"
+  name=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
+  [ -n "$name" ] || fail "apt knows no linux-image-cloud-amd64: run apt-get update, or give --kernel and --modules"
+  rm -rf "$cache.new" && mkdir -p "$cache.new/tree"
+  (cd "$cache.new" && apt-get -q -o APT::Sandbox::User=root download "$name" >&2 </dev/null) ||
+    fail "apt-get could not download $name"
+  dpkg-deb -x "$cache.new"/*.deb "$cache.new/tree"
+  rm "$cache.new"/*.deb
+  [ -e "$cache.new/tree/lib" ] || ln -s usr/lib "$cache.new/tree/lib"
+  depmod -b "$cache.new/tree" "$(basename "$(newest "$cache.new/tree/boot")" | sed 's/^vmlinuz-//')"
+  rm -rf "$cache" && mv "$cache.new" "$cache"
+}
+if [ -z "$kernel" ]; then
+  kernel=$(newest /boot)
+  if [ -z "$kernel" ] || [ ! -r "$kernel" ]; then
+    cache=${XDG_CACHE_HOME:-$HOME/.cache}/pileus/guest-kernel
+    [ -n "$(newest "$cache/tree/boot")" ] || unpack_kernel "$cache"
+    kernel=$(newest "$cache/tree/boot")
+    [ -n "$modules" ] || modules=$cache/tree/lib/modules/${kernel##*/vmlinuz-}
+  fi
+fi
 version=${kernel##*/vmlinuz-}
 [ -n "$modules" ] || modules=/lib/modules/$version
 [ -e "$modules/modules.dep" ] || fail "no modules of kernel $version in $modules (--modules DIR)"
@@ -175,7 +198,7 @@ chmod 4755 "$root/usr/bin/sudo"
 # room in the group descriptors to grow while mounted.
 mke2fs -q -t ext4 -L guestroot -m 0 -d "$root" -J size=4 -E resize=268435456,lazy_itable_init=0,lazy_journal_init=0 \
   -O none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,flex_bg,sparse_super,large_file,extra_isize \
-  "$work/root.raw" ${ROOT_MIB}M
+  "$work/root.raw" ${ROOT_MIB}M >/dev/null
 
 cat >"$boot/syslinux.cfg" <<'END'
 SERIAL 0 115200

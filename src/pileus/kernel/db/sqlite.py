@@ -14,6 +14,7 @@ from sqlalchemy import URL, NullPool, create_engine
 from sqlalchemy.engine import Connection
 
 from pileus.kernel.db import schema
+from pileus.kernel.db.patterns import regexp
 from pileus.kernel.db.refusals import told
 from pileus.kernel.db.transactions import Tx
 from pileus.kernel.db.writer import Writer
@@ -88,6 +89,7 @@ class SqliteStore:
     def _connect(self) -> tuple[Connection, sqlite3.Connection]:
         connection = self._engine.connect()
         driver: Any = connection.connection.dbapi_connection
+        driver.create_function("regexp", 2, regexp, deterministic=True)
         return connection, driver
 
     async def read(self, call: Callable[[Tx], R]) -> R:

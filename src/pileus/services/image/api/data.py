@@ -7,7 +7,7 @@ from typing import Any
 from pileus.drivers.blob.protocol import BlobError, BlobFull, BlobMissing, BlobSeen
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Operation, Request
-from pileus.kernel.types import Ctx, Gone, Invalid, TooLarge, Unavailable, Unsupported
+from pileus.kernel.types import Conflict, Ctx, Gone, Invalid, TooLarge, Unavailable, Unsupported
 from pileus.services.image.api.images import ONE
 from pileus.services.image.api.ranges import wanted_range
 from pileus.services.image.core import data, tasks
@@ -44,7 +44,7 @@ class Data:
     async def _upload(self, request: Request) -> Answer:
         store = request.headers.get("x-image-meta-store", self._near.settings.store)
         if store != self._near.settings.store:
-            raise Invalid(f"Unknown scheme '{store}' found in URI")
+            raise Invalid(f"Store for identifier {store} not found")
         await self._take(request, data.begin_upload)
         return Answer(204)
 
@@ -181,7 +181,7 @@ def _check_import(body: Mapping[str, Any], store: str) -> None:
         raise Invalid("'stores' must be a list of store identifiers")
     for one in stores:
         if one != store:
-            raise Invalid(f"Unknown scheme '{one}' found in URI")
+            raise Conflict(f"Store for identifier {one} not found")
 
 
 def _told(error: BlobError) -> TooLarge | Unavailable:

@@ -14,7 +14,7 @@ _LISTED = ("name", "id", "status", "container_format", "disk_format")
 _PLAIN = ("checksum", "os_hash_algo", "os_hash_value", "owner", "min_disk", "min_ram", "size", "virtual_size")
 _RANGES = re.compile(r"(size|virtual_size|min_disk|min_ram)_(min|max)\Z")
 _ITEM = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([^",]*))\s*(?:,|\Z)')
-_TAKEN = frozenset({"limit", "marker", "sort", "sort_key", "sort_dir", "tag", "member_status", "visibility"})
+_TAKEN = frozenset({"limit", "marker", "sort", "sort_key", "sort_dir", "tag", "member_status", "visibility", "deleted"})
 
 
 def image_search(query: Query, settings: ImageSettings) -> Search:
@@ -105,7 +105,7 @@ def _time_conditions(name: str, value: str, filters: list[Filter], apart: list[t
     if not (colon and word.isalpha()):
         word, text = "eq", value
     if word not in _OPERATORS:
-        raise Invalid(f"Unable to filter by unknown operator '{word}'.")
+        raise Invalid("Unable to filter on a unknown operator.")
     try:
         begin = parse(text.replace(" ", "+")) // SECOND * SECOND
     except (ValueError, OverflowError):
@@ -136,7 +136,9 @@ def _items(text: str) -> list[str]:
         item = _ITEM.match(text, at)
         if item is None:
             raise Invalid(
-                f"Invalid filter value {text}. The quote is not closed or there is no comma between or around quotes."
+                f"Invalid filter value {text}. The quote is not closed."
+                if text.count('"') % 2
+                else f"Invalid filter value {text}. There is no comma before or after quotation mark."
             )
         found.append(re.sub(r"\\(.)", r"\1", item[1]) if item[1] is not None else (item[2] or "").strip())
         at = item.end()

@@ -188,7 +188,7 @@ def _activate(tx: Tx, ctx: Ctx, row: ImageRow, size: int, virtual_size: int | No
         row.id,
         status="active",
         size=size,
-        virtual_size=virtual_size,
+        virtual_size=virtual_size or None,
         checksum=hashes["md5"],
         os_hash_algo="sha512",
         os_hash_value=hashes["sha512"],

@@ -109,11 +109,11 @@ def add(tx: Tx, row: ImageRow) -> None:
     tx.run(_INSERT, **{name: getattr(row, name) for name in row.__struct_fields__})
 
 
-def change(tx: Tx, image_id: str, **values: object) -> None:
+def change(tx: Tx, image_id: str, /, **values: object) -> None:
     tx.run(_UPDATE, b_id=image_id, **values)
 
 
-def move(tx: Tx, image_id: str, status: str, blob_id: str, **values: object) -> bool:
+def move(tx: Tx, image_id: str, status: str, blob_id: str, /, **values: object) -> bool:
     """Change a row that is still in that state with that blob; False when it no longer is."""
     return tx.run(_MOVE, b_id=image_id, b_status=status, b_blob=blob_id, **values) > 0
 
