@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Iterator
 from glob import glob
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import URL, make_url
@@ -40,12 +41,16 @@ class Cluster:
         self.url = url
         self._templates: dict[tuple[str, ...], str] = {}
 
-    def run(self, *statements: str) -> None:
+    def connect(self, name: str = "postgres") -> Any:
+        """A psycopg connection that commits each statement."""
         import psycopg
 
-        with psycopg.connect(_dsn(self.url), autocommit=True) as connection:
-            for statement in statements:
-                connection.execute(statement)
+        url = self.url.set(drivername="postgresql", database=name)
+        return psycopg.connect(url.render_as_string(hide_password=False), autocommit=True)
+
+    def run(self, statement: str) -> None:
+        with self.connect() as connection:
+            connection.execute(statement)
 
     def create(self, template: str = "template0") -> str:
         """A new database; its name."""
@@ -73,10 +78,6 @@ class Cluster:
     def clear(self) -> None:
         for name in self._templates.values():
             self.drop(name)
-
-
-def _dsn(url: URL) -> str:
-    return url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 def _binaries() -> Path | None:
