@@ -172,12 +172,12 @@ async def test_only_whole_copies_of_ours_are_put_back(db: Database, path: Path, 
 
 @pytest.fixture
 async def pg(postgresql: Cluster) -> Database:
-    name = postgresql.create(await postgresql.template())
+    name = await postgresql.lend()
     db = Database(postgresql.at(name))
     await db.start()
     yield db
     await db.close()
-    postgresql.drop(name)
+    postgresql.take_back(name)
 
 
 KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
