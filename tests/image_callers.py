@@ -27,7 +27,7 @@ class Caller:
         assert answer.status_code == status, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content and "json" in answer.headers["content-type"] else answer
 
-    async def create(self, *, status: int = 201, **body: Any) -> Any:
+    async def create(self, /, *, status: int = 201, **body: Any) -> Any:
         return await self.ask("POST", "/v2/images", json=body, status=status)
 
     async def show(self, image_id: str, status: int = 200) -> Any:

@@ -35,6 +35,7 @@ class Inside:
 
     def __init__(self, namespace: Namespace) -> None:
         self.namespace = namespace
+        self._sockets: list[socket.socket] = []
 
     def run(self, *command: str, check: bool = True) -> str:
         with self.namespace.entered():
@@ -52,6 +53,19 @@ class Inside:
         with self.namespace.entered():
             made = socket.socket(family, kind, protocol)
         made.settimeout(3)
+        self._sockets.append(made)
+        return made
+
+    def hang_up(self) -> None:
+        for one in self._sockets:
+            one.close()
+
+    def listen(self, port: int, kind: int = socket.SOCK_STREAM, address: str = "0.0.0.0") -> socket.socket:
+        made = self.plug(kind, socket.AF_INET6 if ":" in address else socket.AF_INET)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((address, port))
+        if kind == socket.SOCK_STREAM:
+            made.listen(8)
         return made
 
     def connect(self, address: str, port: int, wait: float = 1) -> socket.socket | None:
@@ -87,10 +101,13 @@ class Guest(Inside):
         self._home = Inside(Namespace())
         self.tap = -1
         self._card = -1
-        self._stop_read, self._stop_write = os.pipe()
+        self._stop_read = self._stop_write = -1
         self._thread = threading.Thread(target=self._carry, daemon=True)
+        self._configured: list[tuple[tuple[str, ...], str]] = []
 
     def start(self) -> None:
+        self._stop_read, self._stop_write = os.pipe()
+        self._thread = threading.Thread(target=self._carry, daemon=True)
         self.namespace.remove()
         self.namespace.create("guest of a test")
         self.tap = open_tap(self.device)
@@ -101,6 +118,7 @@ class Guest(Inside):
 
     def stop(self) -> None:
         """The guest ends as QEMU does: its files close, the tap vanishes."""
+        self.hang_up()
         if self.tap >= 0:
             os.write(self._stop_write, b"x")
             self._thread.join()
@@ -109,19 +127,19 @@ class Guest(Inside):
             self.tap = -1
         self.namespace.remove()
 
+    def start_again(self) -> None:
+        """As it was configured before."""
+        self.start()
+        for addresses, gateway in list(self._configured):
+            self.configure(*addresses, gateway=gateway)
+
     def configure(self, *addresses: str, gateway: str = "") -> None:
+        if (addresses, gateway) not in self._configured:
+            self._configured.append((addresses, gateway))
         for address in addresses:
             self.run("ip", "address", "replace", address, "dev", "eth0", *(["nodad"] if ":" in address else []))
         if gateway:
             self.run("ip", "-6" if ":" in gateway else "-4", "route", "replace", "default", "via", gateway)
-
-    def listen(self, port: int, kind: int = socket.SOCK_STREAM, address: str = "0.0.0.0") -> socket.socket:
-        made = self.plug(kind, socket.AF_INET6 if ":" in address else socket.AF_INET)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind((address, port))
-        if kind == socket.SOCK_STREAM:
-            made.listen(8)
-        return made
 
     def send_frame(self, frame: bytes) -> None:
         with self.namespace.entered(), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire:

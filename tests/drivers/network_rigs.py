@@ -1,7 +1,10 @@
 """What the tests of network drivers are run on: makers of drivers, short spellings of specs, and a small cloud of guests."""
 
 import asyncio
+import hashlib
+import hmac
 import itertools
+import subprocess
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -13,7 +16,7 @@ from network_guests import Guest, Inside
 
 from pileus.drivers.network.fake import FakeNetwork
 from pileus.drivers.network.linux import LinuxNetwork, LinuxNetworkSettings, probe
-from pileus.drivers.network.linux.namespaces import Namespace
+from pileus.drivers.network.linux.namespaces import Namespace, named
 from pileus.drivers.network.protocol import (
     Group,
     Lease,
@@ -80,7 +83,7 @@ class Cloud:
         return made
 
     async def group(self, *rules: Rule, **more: Any) -> Group:
-        made = Group(id=new_id(), generation=self._next(), rules=rules, **more)
+        made = Group(**({"id": new_id(), "generation": self._next(), "rules": rules} | more))
         await self.driver.ensure_group(made)
         return made
 
@@ -150,7 +153,61 @@ async def cloud_on(name: str, state: Path) -> AsyncIterator[Cloud]:
     try:
         yield cloud
     finally:
+        cloud.host.hang_up()
         for guest in cloud.guests:
             await asyncio.to_thread(guest.stop)
         await cloud.driver.purge()
         await cloud.driver.close()
+
+
+class MetadataService:
+    """What stands behind `metadata_url`: answers 200 with the path and the body it got, and remembers headers."""
+
+    def __init__(self) -> None:
+        self.seen: list[dict[str, str]] = []
+
+    async def __aenter__(self) -> "MetadataService":
+        self._server = await asyncio.start_server(self._answer, "127.0.0.1", METADATA_PORT)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+
+    @staticmethod
+    def signature(secret: str, instance: str) -> str:
+        return hmac.new(secret.encode(), instance.encode(), hashlib.sha256).hexdigest()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        self.seen.append(headers)
+        body = await reader.readexactly(int(headers.get("content-length", "0")))
+        text = f"hello {first.split()[1]}".encode() + (b" " + body if body else b"")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(text) + text)
+        writer.close()
+
+
+def traces() -> dict[str, set[str]]:
+    """What a driver could leave on this machine, but for what other clouds of it do meanwhile: their things have no
+    `netdrv` and no UUID of ours, so we look at the differences of what may be ours."""
+    found = {"namespaces": {one.name for one in named() if _ours(one.owner())}}
+    inside = Namespace(f"pileus-{CLOUD}")
+    for name, namespace in (("host", Namespace()), ("inside", inside)):
+        links: set[str] = set()
+        rules: set[str] = set()
+        if namespace.exists():
+            with namespace.links() as opened:
+                links = {
+                    link.name for link in opened.all() if name == "inside" or _ours(link.alias) or "netdrv" in link.name
+                }
+            rules = set(namespace.run("nft", "list", "ruleset").splitlines())
+        found[f"links {name}"] = links
+        found[f"rules {name}"] = {line for line in rules if name == "inside" or CLOUD in line}
+    processes = subprocess.run(["pgrep", "-a", "dnsmasq"], capture_output=True, text=True, check=False).stdout
+    found["processes"] = {line for line in processes.splitlines() if f"/run/pileus-{CLOUD}/" in line}
+    found["files"] = {str(path) for path in Path(f"/run/pileus-{CLOUD}").rglob("*") if path.name != "lock"}
+    return found
+
+
+def _ours(mark: str) -> bool:
+    return mark == f"pileus:{CLOUD}" or mark.startswith(f"pileus:{CLOUD} ")

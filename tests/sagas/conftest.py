@@ -1,10 +1,11 @@
 """The arena of the crash suite."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from databases import Cluster
 from sagas.engine import Arena
 from sagas.zygote import Zygote
 
@@ -25,3 +26,16 @@ def arena_place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def arena(arena_place: Path, zygote: Zygote) -> Arena:
     """Plays scenarios on SQLite."""
     return Arena(arena_place, zygote)
+
+
+@pytest.fixture
+async def postgresql_url(postgresql: Cluster) -> AsyncIterator[str]:
+    name = postgresql.create(await postgresql.template())
+    yield postgresql.at(name)
+    postgresql.drop(name)
+
+
+@pytest.fixture
+def postgresql_arena(arena_place: Path, zygote: Zygote, postgresql_url: str) -> Arena:
+    """Plays scenarios on PostgreSQL: slower, for `some_faults`."""
+    return Arena(arena_place, zygote, postgresql_url)

@@ -87,7 +87,7 @@ _scenarios: dict[str, Scenario[Any, Any]] = {}
 
 
 class Arena:
-    """Plays scenarios in one directory. `fresh(url)` makes a new empty database behind a URL that is not SQLite's."""
+    """Plays scenarios in one directory. `url` leads to a new database that has the tables; without, SQLite."""
 
     def __init__(self, place: Path, zygote: Zygote, url: str = "") -> None:
         self._place = place

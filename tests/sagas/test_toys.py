@@ -157,6 +157,12 @@ def test_create_thing(fault: Fault, arena: Arena) -> None:
     arena.play(SCENARIO, fault)
 
 
+@pytest.mark.postgresql
+@pytest.mark.parametrize("fault", SCENARIO.some_faults, ids=str)
+def test_create_thing_on_postgresql(fault: Fault, postgresql_arena: Arena) -> None:
+    postgresql_arena.play(SCENARIO, fault)
+
+
 # --- sagas with mistakes, which the suite must find ---
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import errno
 import fcntl
 import logging
 import os
@@ -213,13 +212,9 @@ class LinuxNetwork:
         if self._metadata.listens(key, inode):
             return
         await self._metadata.silence(key)
-        try:
-            ready, inode = await self._aside(lambda: metadata.open_socket(namespace))
-        except OSError as error:
-            if error.errno == errno.EADDRNOTAVAIL:
-                return
-            raise NetworkError(f"Metadata in {namespace.name}: {error.strerror}") from error
-        await self._metadata.listen(key, ready, inode, find)
+        opened = await self._aside(lambda: metadata.open_socket(namespace))
+        if opened:
+            await self._metadata.listen(key, *opened, find)
 
     def _lease(self, network_id: str, address: str) -> Lease | None:
         network = self._ground.memory.networks.get(network_id)

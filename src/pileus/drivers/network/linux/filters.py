@@ -5,7 +5,7 @@ from threading import RLock
 
 from pileus.drivers.network.linux import connections, rules
 from pileus.drivers.network.linux.connections import Judge
-from pileus.drivers.network.linux.ground import Ground
+from pileus.drivers.network.linux.ground import EXTERNAL_BRIDGE, Ground
 from pileus.drivers.network.linux.nft import Changes, Key, Patches, Piece
 from pileus.drivers.network.protocol import Group, Port
 
@@ -31,8 +31,7 @@ class Filters:
                 for key, patch in elements.items():
                     patches.setdefault(key, {}).update(patch)
             zones: dict[str, str | None] = {}
-            for network in memory.networks.all():
-                bridge = self._ground.bridge_of(network)
+            for bridge in {EXTERNAL_BRIDGE, *map(self._ground.bridge_of, memory.networks.all())}:
                 zones[f'"{bridge}"'] = str(memory.zone(bridge))
             self._ground.ruleset.forget()
             self._write(changes, {**patches, rules.ZONES: zones})

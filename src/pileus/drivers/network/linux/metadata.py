@@ -5,6 +5,7 @@ themselves another one. The metadata service behind `metadata_url` believes our 
 
 import asyncio
 import contextlib
+import errno
 import hashlib
 import hmac
 import logging
@@ -209,8 +210,8 @@ def _refusal(refusal: _Refused) -> bytes:
     return head.encode() + b"Connection: close\r\n\r\n" + text
 
 
-def open_socket(namespace: Namespace) -> tuple[socket.socket, int]:
-    """A listening socket inside, and which namespace that is. In a thread."""
+def open_socket(namespace: Namespace) -> tuple[socket.socket, int] | None:
+    """A listening socket inside, and which namespace that is; None where the address is not (IPv6 alone). In a thread."""
     with namespace.entered():
         ready = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
@@ -218,7 +219,9 @@ def open_socket(namespace: Namespace) -> tuple[socket.socket, int]:
         ready.setblocking(False)
         ready.bind((METADATA, 80))
         ready.listen(128)
-    except OSError:
+    except OSError as error:
         ready.close()
+        if error.errno == errno.EADDRNOTAVAIL:
+            return None
         raise
     return ready, namespace.path.stat().st_ino

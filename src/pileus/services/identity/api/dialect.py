@@ -162,12 +162,19 @@ def _wording(fault: Fault) -> str:
 
 
 def _tells(value: object) -> bool:
-    return isinstance(value, Mapping) and any(key in _SECRETS for key in value)
+    """Whether a value holds a secret anywhere."""
+    if isinstance(value, Mapping):
+        return any(key in _SECRETS or _tells(item) for key, item in value.items())
+    return isinstance(value, list) and any(_tells(item) for item in value)
+
+
+def _masked(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: "***" if key in _SECRETS else _masked(item) for key, item in value.items()}
+    return [_masked(item) for item in value] if isinstance(value, list) else value
 
 
 def _shown(value: object) -> str:
     """A value as an error may repeat it: no secrets, not endlessly."""
-    if isinstance(value, Mapping):
-        value = {key: "***" if key in _SECRETS else item for key, item in value.items()}
-    shown = str(value)
+    shown = str(_masked(value))
     return shown if len(shown) <= 1000 else shown[:1000] + "…"

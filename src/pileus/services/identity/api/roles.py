@@ -131,4 +131,4 @@ class Roles(Noun):
             for prior, implied in graph.implies.items()
             if prior in graph.roles
         ]
-        return {"role_inferences": found, "links": {"self": own_url(request)}}
+        return {"role_inferences": found}

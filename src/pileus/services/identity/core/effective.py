@@ -68,7 +68,7 @@ def granted(tx: Tx, asked: Question) -> list[Assignment]:
 def effective(tx: Tx, near: Near, asked: Question) -> list[Assignment]:
     """Assignments as they take effect: of users only, inherited ones where they reach, implied roles beside their priors.
 
-    Roles that belong to a domain only serve to imply others, and are left out.
+    Roles that belong to a domain only serve to imply others, and are left out; so is the system, unless it is asked for.
     """
     scope = _Scope(tx, asked)
     actors: list[tuple[Actor, str]] | None = None
@@ -76,13 +76,15 @@ def effective(tx: Tx, near: Near, asked: Question) -> list[Assignment]:
         actors = [("user", asked.user_id), *(("group", id) for id in groups.groups_of(tx, asked.user_id))]
     found: list[Grant] = []
     if asked.inherited is not True:
-        found += assignments.select_grants(
+        direct = assignments.select_grants(
             tx, actors=actors, targets=scope.own if scope.bound else None, inherited=False
         )
+        found += [grant for grant in direct if grant.target != "system" or asked.system]
     if asked.inherited is not False and not asked.domain_id and not asked.system:
         targets = scope.above if scope.bound else None
         found += assignments.select_grants(tx, actors=actors, targets=targets, inherited=True)
-    reached = [one for grant in found for one in _of_users(_plain(grant), _members(tx, found, asked.user_id))]
+    members = _members(tx, found, asked.user_id)
+    reached = [one for grant in found for one in _of_users(_plain(grant), members)]
     placed = _inherit(tx, reached, scope)
     implied = _imply(near.memory.graph(tx), placed)
     return [one for one in implied if not asked.role_id or one.role_id == asked.role_id]
