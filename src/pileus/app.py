@@ -259,6 +259,7 @@ async def bootstrap(settings: Settings, state: Path) -> None:
     try:
         await cloud.services["identity"].start()
         await cloud.db.write(cloud.services["identity"].internal.bootstrap, cloud.catalog())
+        await cloud.db.write(cloud.services["identity"].internal.recover)
     finally:
         await cloud.services["identity"].close()
         await cloud.db.close()
