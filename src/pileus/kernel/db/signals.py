@@ -25,7 +25,9 @@ class Signal:
         if not self._set:
             self._waiter = asyncio.get_running_loop().create_future()
             try:
-                await asyncio.wait_for(self._waiter, None if timeout is None else timeout / SECOND)
+                # Not `wait_for`: that one swallows a cancellation which comes together with the wake.
+                async with asyncio.timeout(None if timeout is None else timeout / SECOND):
+                    await self._waiter
             except TimeoutError:
                 pass
             finally:
