@@ -67,6 +67,8 @@ class Plan:
         processors = self.processors
         try:
             if self.positional is None:
+                if values.keys() != self.names:
+                    self._complain(values)
                 if not processors:
                     return values
                 return {n: processors[n](v) if n in processors else v for n, v in values.items()}
