@@ -100,7 +100,7 @@ class Cloud:
                 metadata_secret=secret(self.state, "metadata"),
                 authenticate=contracts["identity"].authenticate if contracts else None,
                 policy_overrides=self._overrides(name),
-                **{k: v for k, v in contracts.items() if k != "identity"},
+                **contracts,
             )
             self.services[name] = service
             contracts[name] = service.internal
@@ -259,6 +259,7 @@ async def bootstrap(settings: Settings, state: Path) -> None:
     try:
         await cloud.services["identity"].start()
         await cloud.db.write(cloud.services["identity"].internal.bootstrap, cloud.catalog())
+        await cloud.db.write(cloud.services["identity"].internal.recover)
     finally:
         await cloud.services["identity"].close()
         await cloud.db.close()
