@@ -37,7 +37,7 @@ lint: setup ## ruff, mypy, import-linter, deptry
 	$(VENV)/bin/deptry src
 
 bench: setup ## Measurements, as ratios to a hello app on the same server in the same run
-	$(VENV)/bin/python -m tests.bench
+	@for bench in tests/bench/*.py; do echo "== $$bench"; $(VENV)/bin/python $$bench || exit 1; done
 
 docs: setup ## The generated pages of docs/reference
 	$(VENV)/bin/python -m pileus.cli.reference docs/reference/cli.md

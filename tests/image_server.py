@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from pileus.drivers.blob.file import FileBlobs
 from pileus.drivers.blob.file.disk import Disk
@@ -22,7 +23,7 @@ IMPLIED = {"admin": "manager", "manager": "member", "member": "reader"}
 
 
 async def authenticate(token: str, service_token: str = "") -> Ctx:
-    user, _, rest = token.partition(":")
+    user, _, rest = unquote(token).partition(":")  # the old client quotes its headers
     project, _, words = rest.partition(":")
     roles = set(words.split(",")) - {""}
     if not roles:

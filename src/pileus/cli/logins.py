@@ -24,7 +24,7 @@ class Logins(Struct, frozen=True):
     @property
     def environment(self) -> dict[str, str]:
         """As settings, for identity's bootstrap."""
-        return {f"PILEUS_CLOUD_{user.upper()}_PASSWORD": word for user, word in self.passwords.items()}
+        return {f"PILEUS_IDENTITY_{user.upper()}_PASSWORD": word for user, word in self.passwords.items()}
 
 
 def logins_of(state: State, password: str | None = None) -> Logins:

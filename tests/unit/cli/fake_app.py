@@ -13,12 +13,15 @@ class Cloud(Section):
     port: Annotated[int, doc("Port of the one listener.", ge=1, le=65535)] = 21200
     simulate: Annotated[int, doc("Simulated hypervisors; 0: real ones.", ge=0)] = 0
     database: Annotated[str, doc("Database URL; empty: SQLite in the state.", secret=True)] = ""
-    admin_password: Annotated[str, doc("Of admin, at bootstrap.", secret=True)] = ""
-    demo_password: Annotated[str, doc("Of demo, at bootstrap.", secret=True)] = ""
     breaks: Annotated[str, doc("How the fake misbehaves.")] = ""
 
 
-SECTIONS = {"cloud": Cloud}
+class Identity(Section):
+    admin_password: Annotated[str, doc("Of admin, at bootstrap.", secret=True)] = ""
+    demo_password: Annotated[str, doc("Of demo, at bootstrap.", secret=True)] = ""
+
+
+SECTIONS = {"cloud": Cloud, "identity": Identity}
 log = logging.getLogger("fake")
 
 
@@ -63,4 +66,4 @@ async def migrate(settings, state):
 
 
 async def bootstrap(settings, state):
-    assert settings.of(Cloud).admin_password
+    assert settings.of(Identity).admin_password

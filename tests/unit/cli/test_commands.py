@@ -34,7 +34,7 @@ def test_every_command_has_help(pileus, command):
 
 def test_config_show(pileus, tmp_path):
     pileus.state.mkdir()
-    (pileus.state / "pileus.toml").write_text("[cloud]\nadmin_password = 'hidden'\n")
+    (pileus.state / "pileus.toml").write_text("[identity]\nadmin_password = 'hidden'\n")
     shown = {o["option"]: o for o in pileus.json("config", "show")}
     assert set(shown) == {"admin_password", "port"}
     assert shown["admin_password"]["value"] == "********"

@@ -187,6 +187,17 @@ class TestBootstrap:
         assert urls.pop(moved["id"]) == "http://elsewhere/v3"
         assert set(urls.values()) == {"http://other:8776/v3/$(project_id)s"}, "what the cloud wrote follows the cloud"
 
+    async def test_recovery_lets_admin_in_again(self, cloud: Cloud, admin: str) -> None:
+        demo = await cloud.named("user", "demo", admin)
+        await cloud.ok("DELETE", f"/v3/users/{demo['id']}", admin)
+        me = await cloud.named("user", "admin", admin)
+        await cloud.ok("PATCH", f"/v3/users/{me['id']}", admin, {"user": {"password": "lost"}})
+        assert (await cloud.login()).status == 401
+        await cloud.db.write(cloud.internal.recover)
+        assert (await cloud.login()).status == 201
+        assert (await cloud.login("demo", scope="demo")).status == 201
+        assert (await cloud.login(password="lost")).status == 401
+
     async def test_a_new_service_comes_with_an_upgrade(self, cloud: Cloud, admin: str) -> None:
         more = [*CATALOG, replace(CATALOG[0], type="dns", name="designate")]
         await cloud.db.write(cloud.internal.bootstrap, more)

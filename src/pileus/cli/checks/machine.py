@@ -19,7 +19,6 @@ PROGRAMS = {
     "qemu-img": "qemu-utils",
     "qemu-system-x86_64": "qemu-system-x86",
     "libvirtd": "libvirt-daemon-system",
-    "genisoimage": "genisoimage",
 }
 """Program to Debian package."""
 FEATURES = {

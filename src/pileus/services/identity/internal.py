@@ -75,6 +75,10 @@ class Internal:
         run.run(services)
         return run.new_passwords
 
+    def recover(self, tx: Tx) -> None:
+        """For `pileus bootstrap`, with the cloud down: admin and demo can log in again with the settings' passwords."""
+        Bootstrap(tx, self._near).recover()
+
     async def start(self) -> None:
         """Keys are there and in use before the first request."""
         await self._near.db.write(keys.rotate, self._near)

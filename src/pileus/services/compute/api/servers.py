@@ -227,12 +227,8 @@ class Servers(Resource[Neighbours]):
         view["image"] = _image(request, row)
         view["flavor"] = _flavor(request, row)
         view["os-extended-volumes:volumes_attached"] = []
-        if row.vm_state in (states.BUILDING, states.ACTIVE, "resized", "paused") or row.task_state:
-            view["progress"] = (
-                row.progress
-                if row.task_state
-                else (100 if row.vm_state == states.ACTIVE and version >= (2, 1) and row.launched_at is None else 0)
-            )
+        if view["status"] in ("ACTIVE", "BUILD", "REBUILD", "RESIZE", "VERIFY_RESIZE", "MIGRATING"):
+            view["progress"] = row.progress
         if row.vm_state in (states.ERROR, states.DELETED) and row.fault:
             view["fault"] = _fault(request, row)
         groups = _groups(row, shared.ports.get(row.id, ()))

@@ -26,6 +26,7 @@ VERSIONS = (
 )
 NETWORK_DATA_SINCE = "2015-10-15"
 VENDOR_DATA_SINCE = "2013-10-17"
+VENDOR_DATA2_SINCE = "2016-10-06"
 
 
 def hostname(row: ServerRow, settings: ComputeSettings) -> str:
@@ -114,20 +115,29 @@ def _mask(prefix: int, version: int) -> str:
     return str(ipaddress.ip_network(("0.0.0.0" if version == 4 else "::") + f"/{prefix}").netmask)  # noqa: S104
 
 
+def of_version(
+    version: str, row: ServerRow, ports: Sequence[PortInfo], settings: ComputeSettings, admin_pass: str | None = None
+) -> dict[str, bytes]:
+    """The files of one version by name."""
+    encode = msgspec.json.encode
+    files = {"meta_data.json": encode(meta_data(row, settings, admin_pass))}
+    if version >= VENDOR_DATA_SINCE:
+        files["vendor_data.json"] = b"{}"
+    if version >= NETWORK_DATA_SINCE:
+        files["network_data.json"] = encode(network_data(ports))
+    if version >= VENDOR_DATA2_SINCE:
+        files["vendor_data2.json"] = b"{}"
+    if row.user_data:
+        files["user_data"] = base64.b64decode(row.user_data)
+    return files
+
+
 def config_drive(row: ServerRow, ports: Sequence[PortInfo], settings: ComputeSettings) -> dict[str, bytes]:
     """Every file of the config drive, by path."""
-    encode = msgspec.json.encode
-    meta = encode(meta_data(row, settings, row.admin_pass))
-    network = encode(network_data(ports))
     files: dict[str, bytes] = {}
     for version in VERSIONS:
-        files[f"openstack/{version}/meta_data.json"] = meta
-        if version >= VENDOR_DATA_SINCE:
-            files[f"openstack/{version}/vendor_data.json"] = b"{}"
-        if version >= NETWORK_DATA_SINCE:
-            files[f"openstack/{version}/network_data.json"] = network
-        if row.user_data:
-            files[f"openstack/{version}/user_data"] = base64.b64decode(row.user_data)
+        there = of_version(version, row, ports, settings, row.admin_pass)
+        files |= {f"openstack/{version}/{name}": content for name, content in there.items()}
     for i, file in enumerate(row.files):
         files[f"openstack/content/{i:04}"] = base64.b64decode(file["contents"])
     return files

@@ -39,18 +39,12 @@ class ComputeSettings(Section, frozen=True):
     injected_files: Annotated[int, doc("Most files that a create request may bring (API before 2.57).")] = 5
     injected_file_content_bytes: Annotated[int, doc("Most bytes of such a file.")] = 10240
     injected_file_path_bytes: Annotated[int, doc("Longest path of such a file.")] = 255
-    metadata_secret: Annotated[
-        str,
-        doc(
-            "Secret shared with the network side for metadata requests; random at first start when empty.", secret=True
-        ),
-    ] = ""
 
 
 @dataclass(frozen=True)
 class Neighbours:
-    db: Database
     settings: ComputeSettings
+    db: Database
     nodes: Nodes
     placement: Placement
     image: Image

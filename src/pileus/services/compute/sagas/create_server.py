@@ -68,7 +68,6 @@ def finish(tx: Transaction, near: Neighbours, run: Run, p: CreateServer) -> None
         power_state=states.RUNNING,
         launched_at=tx.now,
         admin_pass=None,
-        progress=100,
     )
     fresh = servers.find(tx, row.id)
     assert fresh is not None

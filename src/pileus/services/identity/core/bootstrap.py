@@ -14,6 +14,7 @@ from pileus.kernel.types import Ctx, cloud, new_hex
 from pileus.services.identity.core import passwords, refusals
 from pileus.services.identity.core.changes import changed
 from pileus.services.identity.core.neighbours import Near
+from pileus.services.identity.core.users import update
 from pileus.services.identity.db import assignments, catalog, projects, roles, seeds, users
 from pileus.services.identity.db.assignments import SYSTEM, Grant, Target
 from pileus.services.identity.db.catalog import EndpointRow, RegionRow, ServiceRow
@@ -100,6 +101,25 @@ class Bootstrap:
             self._grant(id, role, "project", home.id)
         if system:
             self._grant(id, role, "system", SYSTEM)
+
+    def recover(self) -> None:
+        """Whatever happened to them: admin and demo are there, enabled, with their roles and the settings' passwords."""
+        wanted = self.near.settings
+        for name, role, password in (
+            ("admin", "admin", wanted.admin_password),
+            ("demo", "member", wanted.demo_password),
+        ):
+            self._user(name, name, role, password, system=name == "admin")
+            row = users.find_named(self.tx, name, refusals.DEFAULT_DOMAIN)
+            home = projects.find_named(self.tx, name, refusals.DEFAULT_DOMAIN)
+            if row is None or not password:
+                continue
+            hashed = self.near.passwords.hash_now(password)
+            update(self.tx, self.near, self.ctx, row, {"enabled": True, "password_hash": hashed})
+            if home is not None:
+                self._grant(row.id, role, "project", home.id)
+            if name == "admin":
+                self._grant(row.id, role, "system", SYSTEM)
 
     def _grant(self, user_id: str, role: str, target: Target, target_id: str) -> None:
         row = roles.find_named(self.tx, role)

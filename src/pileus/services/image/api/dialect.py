@@ -20,7 +20,7 @@ class ImageDialect(Dialect):
             body = {"error": {"code": 401, "title": "Unauthorized", "message": fault.message}}
             return Answer(401, body, {"WWW-Authenticate": f'Keystone uri="{request.base}"'})
         title = _REASONS.get(fault.status, fault.title)
-        form = preferred(request.headers.get("accept", ""))
+        form = preferred(request.headers.get("accept"))
         if form == "json":
             told = {"message": f"{fault.message}<br /><br />\n\n\n", "code": f"{fault.status} {title}", "title": title}
             return Answer(fault.status, told)
@@ -43,8 +43,16 @@ def no_match(problem: Problem) -> Invalid:
     )
 
 
-def preferred(accept: str) -> str:
-    """`html`, `json` or `plain`, by an Accept header: clients that name none get plain text."""
+def preferred(accept: str | None) -> str:
+    """`html`, `json` or `plain`, by an Accept header; without one plain text.
+
+    An empty one is the mark of openstacksdk's uploads and patches; it shows its user the reason from a page, but not
+    from plain text.
+    """
+    if accept is None:
+        return "plain"
+    if not accept.strip():
+        return "html"
     best, form = 0.0, "plain"
     for media, name in (("text/html", "html"), ("application/json", "json")):
         quality = _quality(accept, media)
