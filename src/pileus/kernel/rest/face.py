@@ -111,9 +111,9 @@ class Face:
         if request.ctx.user_id:
             return
         if self.authenticate is None or not token:
-            if public or self.authenticate is None:
+            if public:
                 return
-            if self.dialect.auth_first or request.method != "OPTIONS":
+            if self.authenticate is None or self.dialect.auth_first or request.method != "OPTIONS":
                 raise Unauthorized("The request you have made requires authentication.")
         assert self.authenticate is not None
         try:
