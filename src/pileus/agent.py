@@ -108,7 +108,7 @@ class Node:
     def _fleet(self) -> None:
         fleet = Fleet(_fake_settings(self.settings), images=self.wiring.images, state=self.wiring.state / "instances")
         count = max(self.settings.simulate, 1)
-        names = [self.wiring.local] if count == 1 else [f"sim-{i:05}" for i in range(1, count + 1)]
+        names = [self.wiring.local, *(f"sim-{i:05}" for i in range(2, count + 1))]
         self.hypervisors = {name: fleet.host(name) for name in names}
 
     async def _libvirt(self) -> tuple[Any, str]:

@@ -100,7 +100,7 @@ class Cloud:
                 metadata_secret=secret(self.state, "metadata"),
                 authenticate=contracts["identity"].authenticate if contracts else None,
                 policy_overrides=self._overrides(name),
-                **{k: v for k, v in contracts.items() if k != "identity"},
+                **contracts,
             )
             self.services[name] = service
             contracts[name] = service.internal

@@ -114,21 +114,7 @@ def _method(protocol: type[Any], name: str, function: Callable[..., Any]) -> Met
         raise TypeError(f"{place} is neither async nor an AsyncIterator: it cannot be spoken over a wire")
     if answers_stream:
         (result,) = typing.get_args(result)
-    fields: list[tuple[str, Any, Any]] = []
-    streams: list[str] = []
-    for parameter in list(signature.parameters.values())[1:]:
-        if parameter.kind in {parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL} or parameter.name not in hints:
-            raise TypeError(f"{place}: parameter {parameter.name} needs a type of its own")
-        hint = hints[parameter.name]
-        if typing.get_origin(hint) in {AsyncIterable, AsyncIterator}:
-            if typing.get_args(hint) != (bytes,) or streams:
-                raise TypeError(f"{place}: one stream of bytes can be sent, not {parameter.name}")
-            streams.append(parameter.name)
-            continue
-        if isinstance(msgspec.inspect.type_info(hint), msgspec.inspect.CustomType):
-            raise TypeError(f"{place}: parameter {parameter.name} cannot be written down: {hint}")
-        default = msgspec.UNSET if parameter.default is parameter.empty else parameter.default
-        fields.append((parameter.name, hint, default))
+    fields, stream = _parameters(place, signature, hints)
     raw = answers_stream and result is bytes
     try:
         arguments = _arguments(place, fields)
@@ -142,12 +128,34 @@ def _method(protocol: type[Any], name: str, function: Callable[..., Any]) -> Met
         arguments=arguments,
         answers_stream=answers_stream,
         raw=raw,
-        stream=streams[0] if streams else "",
+        stream=stream,
         encode=msgspec.msgpack.Encoder().encode,
         decode_arguments=decode_arguments,
         decode=decode,
-        idempotent=name.split("_", maxsplit=1)[0] in IDEMPOTENT and not streams,
+        idempotent=name.split("_", maxsplit=1)[0] in IDEMPOTENT and not stream,
     )
+
+
+def _parameters(
+    place: str, signature: inspect.Signature, hints: dict[str, Any]
+) -> tuple[list[tuple[str, Any, Any]], str]:
+    """Name, type and default (`UNSET`: none) of each, and the name of the one that is a stream."""
+    fields: list[tuple[str, Any, Any]] = []
+    stream = ""
+    for parameter in list(signature.parameters.values())[1:]:
+        if parameter.kind in {parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL} or parameter.name not in hints:
+            raise TypeError(f"{place}: parameter {parameter.name} needs a type of its own")
+        hint = hints[parameter.name]
+        if typing.get_origin(hint) in {AsyncIterable, AsyncIterator}:
+            if typing.get_args(hint) != (bytes,) or stream:
+                raise TypeError(f"{place}: one stream of bytes can be sent, not {parameter.name}")
+            stream = parameter.name
+            continue
+        if isinstance(msgspec.inspect.type_info(hint), msgspec.inspect.CustomType):
+            raise TypeError(f"{place}: parameter {parameter.name} cannot be written down: {hint}")
+        default = msgspec.UNSET if parameter.default is parameter.empty else parameter.default
+        fields.append((parameter.name, hint, default))
+    return fields, stream
 
 
 def _arguments(place: str, fields: list[tuple[str, Any, Any]]) -> type[msgspec.Struct]:

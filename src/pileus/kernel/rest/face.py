@@ -113,9 +113,7 @@ class Face:
         if self.authenticate is None or not token:
             if public:
                 return
-            if self.authenticate is None or self.dialect.auth_first or request.method != "OPTIONS":
-                raise Unauthorized("The request you have made requires authentication.")
-        assert self.authenticate is not None
+            raise Unauthorized("The request you have made requires authentication.")
         try:
             known = await self.authenticate(token, service_token)
         except Unauthorized:
