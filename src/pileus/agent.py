@@ -61,7 +61,9 @@ class Node:
 
     def offers(self) -> Mapping[str, Mapping[type[Any], object]]:
         """By host name, what it offers to `kernel.nodes`."""
-        return {host: {Hypervisor: h, NetworkDriver: self.network} for host, h in self.hypervisors.items()}
+        found = {host: {Hypervisor: h, NetworkDriver: self.network} for host, h in self.hypervisors.items()}
+        # routers and DHCP live on this machine, also when all hypervisors are simulated ones of other names
+        return {self.wiring.local: {NetworkDriver: self.network}, **found}
 
     async def choose(self) -> None:
         """Decide which drivers this machine can run, and say why."""
