@@ -1,9 +1,8 @@
 """The runner on toy sagas: order, undo, retries, waiting, cancellation, parking."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -78,11 +77,15 @@ def toy(*steps: Any, params: type[Any] = Toy, **more: Any) -> Saga[Log, Any]:
 
 
 @pytest.fixture
-async def db(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(f"sqlite:///{tmp_path}/pileus.db", synchronous="OFF")
-    await database.start()
-    yield database
-    await database.close()
+def db(database: Database) -> Database:
+    return database
+
+
+@pytest.fixture
+def lone_db(database: Database) -> Database:
+    if database.multi_process:
+        pytest.skip("only where no other process can be alive")
+    return database
 
 
 async def begin(db: Database, params: Params, key: str = "k", delay: int = 0) -> str:
@@ -268,6 +271,20 @@ async def test_cancel_interrupts_a_step_in_flight(db: Database) -> None:
         assert await db.write(sagas.cancel, "k") == 0
     assert log.said == ["t 1", "a 1", "una 1", "unt 1", "failed 1", "cancelled"]
     assert (row.state, row.reason, row.cancelled) == ("failed", "cancelled", True)
+
+
+async def test_a_cancellation_that_commits_before_the_last_step_wins(lone_db: Database) -> None:
+    db = lone_db
+    log = Log()
+    async with Running(db, log, toy(world("a", gate=True), within("b"))):
+        saga_id = await begin(db, Toy(name="1"))
+        await until(lambda: "a 1" in log.said)
+        log.gate.set()
+        # Queued before the step's own write, which then shares its batch and finds itself refused.
+        assert await db.write(sagas.cancel, "k") == 1
+        row = await ended(db, saga_id)
+    assert row.state == "failed"
+    assert log.said == ["a 1", "una 1", "failed 1", "cancelled"]
 
 
 async def test_a_step_that_swallows_its_cancellation_is_undone_all_the_same(db: Database) -> None:
@@ -465,7 +482,8 @@ async def test_a_step_inserted_by_a_newer_release_is_done_by_sagas_before_it(db:
     assert log.said == ["a 1", "a 1", "new 1", "z 1"]
 
 
-async def test_a_lost_lease_stops_the_saga_at_its_next_write(db: Database) -> None:
+async def test_a_lost_lease_stops_the_saga_at_its_next_write(lone_db: Database) -> None:
+    db = lone_db
     log = Log()
     kind = toy(world("a", gate=True), within("b"))
     async with Running(db, log, kind) as first:
@@ -479,6 +497,53 @@ async def test_a_lost_lease_stops_the_saga_at_its_next_write(db: Database) -> No
             await until(lambda: first.counters()["saga_lost_total"] == 1)
     assert (row.state, row.generation) == ("done", 2)
     assert log.said == ["a 1", "a 1", "b 1"]
+
+
+@pytest.mark.postgresql
+async def test_another_process_takes_over_when_the_lease_has_run_out(
+    product: str, ready_url: str, database: Database
+) -> None:
+    if product != "postgresql":
+        pytest.skip("one process only")
+    log = Log()
+    short = msgspec.structs.replace(QUICK, lease=0.3)
+    kind = toy(world("a", gate=True), within("b"))
+    beside = Database(ready_url)
+    await beside.start()
+    try:
+        async with Running(database, log, kind, settings=short) as first:
+            saga_id = await begin(database, Toy(name="1"))
+            await until(lambda: log.said == ["a 1"])
+            async with Running(beside, log, kind, settings=short):
+                await asyncio.sleep(0.6)
+                assert log.said == ["a 1"], "taken from a living process"
+                # Its heart stops.
+                first._loops[2].cancel()
+                await until(lambda: log.said == ["a 1", "a 1"])
+                log.gate.set()
+                row = await ended(database, saga_id)
+                await until(lambda: first.counters()["saga_lost_total"] == 1)
+        assert (row.state, row.generation) == ("done", 2)
+        assert log.said == ["a 1", "a 1", "b 1"]
+    finally:
+        await beside.close()
+
+
+@pytest.mark.postgresql
+async def test_a_cancellation_reaches_another_process(product: str, ready_url: str, database: Database) -> None:
+    if product != "postgresql":
+        pytest.skip("one process only")
+    log = Log()
+    beside = Database(ready_url)
+    await beside.start()
+    try:
+        async with Running(database, log, toy(world("a", gate=True))):
+            saga_id = await begin(beside, Toy(name="1"))
+            await until(lambda: log.said == ["a 1"])
+            assert await beside.write(sagas.cancel, "k") == 1
+            assert (await ended(database, saga_id)).reason == "cancelled"
+    finally:
+        await beside.close()
 
 
 async def test_heartbeats_keep_a_long_step(db: Database) -> None:

@@ -26,6 +26,9 @@ class Identity(Protocol):
 
     def project_names(self, tx: Any, project_ids: Sequence[str]) -> dict[str, str]: ...
 
-    def bootstrap(self, tx: Any, services: Sequence[CatalogService]) -> None:
-        """Make domain, roles, projects, users and catalog be there. Called at every start; never undoes what an operator changed."""
+    def bootstrap(self, tx: Any, services: Sequence[CatalogService]) -> dict[str, str]:
+        """Make domain, roles, projects, users and catalog be there. Called at every start; never undoes what an operator changed.
+
+        Returns the passwords that were made up just now, by user name: to be shown once, for nobody can read them later.
+        """
         ...

@@ -81,3 +81,7 @@ class Network(Protocol):
     def device_of(self, tx: Any, network_id: str, address: str) -> str:
         """The server that has this address on this network; empty when none."""
         ...
+
+    def devices_with(self, tx: Any, addresses: Sequence[str]) -> Sequence[str]:
+        """Servers with a port whose fixed address matches one of these regular expressions; 1,000 at most."""
+        ...

@@ -35,7 +35,6 @@ class Candidate(Struct, frozen=True, kw_only=True):
     name: str
     free: dict[str, int]
     total: dict[str, int]
-    traits: frozenset[str]
 
 
 class Claim(Struct, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from sqlalchemy import Column, Integer, String, Table, bindparam, func, insert, select
+from sqlalchemy import BigInteger, Column, String, Table, bindparam, func, insert, select
 
 from pileus.kernel.db import Database, Query, Tx, metadata
 from pileus.kernel.quota import Quota, Quotas
@@ -14,7 +14,7 @@ boxes = Table(
     metadata,
     Column("id", String(36), primary_key=True),
     Column("project_id", String(64), nullable=False, index=True),
-    Column("weight", Integer, nullable=False),
+    Column("weight", BigInteger, nullable=False),
 )
 _of_project = boxes.c.project_id == bindparam("project_id")
 INSERT = Query(insert(boxes))

@@ -79,6 +79,8 @@ class Disk(Struct, frozen=True, kw_only=True):
     source: Literal["image", "blank", "path", "files"]
     size_gb: int = 0
     """0 with an image: the image's own virtual size."""
+    size_mb: int = 0
+    """Instead of `size_gb`, for disks that are no whole number of GiB (swap)."""
     image: ImageRef | None = None
     path: str = ""
     files: dict[str, bytes] = {}

@@ -16,9 +16,9 @@ N11 A router routes between its subnets; with a gateway it translates sources to
 N12 `close` leaves everything standing; `purge` leaves nothing.
 N13 No call blocks the event loop for more than 5 ms; a cancelled call keeps rule N1.
 N14 Host names and other text from users is data: never interpreted (shell, configuration files, paths).
-N15 `ensure_port` makes no device: it prepares everything by the *name* `PortSeen.device` and the hypervisor makes the tap at each start
-    of the guest. `join` puts such a new tap in its place before the guest runs; the tap vanishes by itself when the guest
-    ends, and what was prepared stays for the next one (`docs/adr/0001-taps.md`).
+N15 `ensure_port` makes no device: it prepares everything by the *name* `PortSeen.device`, and the hypervisor makes the tap
+    at each start of the guest. `join` puts such a new tap in its place before the guest runs; the tap vanishes by itself
+    when the guest ends, and what was prepared stays for the next one (`docs/adr/0001-taps.md`).
 """
 
 from typing import Literal, Protocol
@@ -161,6 +161,19 @@ class NetworkSeen(Struct, frozen=True, kw_only=True):
     ports: tuple[PortSeen, ...] = ()
 
 
+class Traffic(Struct, frozen=True, kw_only=True):
+    """Since the guest's card was plugged, as the guest counts: received is what came to it."""
+
+    received_bytes: int
+    received_packets: int
+    received_errors: int
+    received_drops: int
+    sent_bytes: int
+    sent_packets: int
+    sent_errors: int
+    sent_drops: int
+
+
 class NetworkInfo(Struct, frozen=True, kw_only=True):
     driver: str
     """`linux`, `fake`, …"""
@@ -173,6 +186,7 @@ class NetworkInfo(Struct, frozen=True, kw_only=True):
     overlay_overhead: int = 50
     """Bytes that a tenant segment takes from the underlay's MTU."""
     abilities: frozenset[str] = frozenset()
+    """`traffic`: `TrafficCounters` is implemented."""
     reason: str = ""
 
 
@@ -194,9 +208,10 @@ class NetworkDriver(Protocol):
     async def remove_port(self, port_id: str) -> None: ...
 
     async def join(self, device: str) -> None:
-        """A device of this name has just appeared in the host's own namespace (the guest is held back until this returns):
-        put it into its place on its port's network, up, with the port's MTU. Works from what the driver keeps on disk,
-        with no control plane alive. Already in place is success; an unknown name or a missing device is `NetworkError`."""
+        """A device of this name has just appeared in the host's own namespace (the guest is held back until this
+        returns): put it into its place on its port's network, up, with the port's MTU. Works from what the driver keeps
+        on disk, with no control plane alive. Already in place is success; an unknown name or a missing device is
+        `NetworkError`."""
         ...
 
     async def ensure_router(self, router: Router) -> None: ...
@@ -210,3 +225,11 @@ class NetworkDriver(Protocol):
     async def close(self) -> None: ...
 
     async def purge(self) -> None: ...
+
+
+class TrafficCounters(Protocol):
+    """Optional: counts what guests send and receive."""
+
+    async def traffic(self) -> dict[str, Traffic]:
+        """By port id; ports whose device is not in place are missing."""
+        ...

@@ -1,20 +1,30 @@
-"""A `Filter` as a condition in SQL, alike on both databases."""
+"""A `Filter` as a condition in SQL, alike on both databases.
+
+A condition is made in two halves: its form, which the compiled statement depends on, and its value.
+"""
 
 import math
 import operator
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, func, or_
+from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, false, func, or_
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import Boolean, Float, Integer, Numeric, String
 
 from pileus.kernel.db.columns import Json, Time
+from pileus.kernel.db.patterns import checked
 from pileus.kernel.types import Filter, Invalid, parse
 
+Fields = Mapping[str, ColumnElement[Any]]
+Form = tuple[str, str, str]
+"""Field, operator, and what stands in the place of the value: `value`, `list`, `null`, `list+null`, `empty`."""
 _TRUE = {"true", "1", "yes", "on", "t", "y"}
 _FALSE = {"false", "0", "no", "off", "f", "n"}
 _COMPARE: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
+    "eq": operator.eq,
+    "ne": lambda column, value: column.is_distinct_from(value),
     "gt": operator.gt,
     "gte": operator.ge,
     "lt": operator.lt,
@@ -23,74 +33,84 @@ _COMPARE: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
 _TEXT = {"like", "contains", "startswith", "endswith", "regex"}
 
 
-def column_of(fields: Mapping[str, ColumnElement[Any]], name: str, purpose: str = "filter") -> ColumnElement[Any]:
+def column_of(fields: Fields, name: str, purpose: str = "filter") -> ColumnElement[Any]:
     """The column behind a field. Raises `Invalid` for a field that is not in `fields`."""
     found = fields.get(name)
     if found is None:
-        raise Invalid(f"{name} is not a field to {purpose} by.", details={"field": name})
+        raise _wrong(name, f"{name} is not a field to {purpose} by.")
     return found
 
 
-def condition(fields: Mapping[str, ColumnElement[Any]], filter: Filter) -> ColumnElement[bool]:
-    """Raises `Invalid`, naming the field, when field, operator and values do not fit each other."""
+def fitted(fields: Fields, filter: Filter) -> tuple[Form, Any]:
+    """The form of a condition, and its value. Raises `Invalid`, naming the field, when the two do not go together."""
     column = column_of(fields, filter.field)
     name, op = filter.field, filter.op
+    values = [fit(column, name, value) for value in filter.values]
     if op in {"in", "nin"}:
-        return _among(column, [fit(column, name, value) for value in filter.values], op == "in")
-    if len(filter.values) != 1:
-        raise Invalid(f"{name}: {op} takes one value.", details={"field": name})
-    value = fit(column, name, filter.values[0])
-    if op == "eq":
-        return column.is_(None) if value is None else column == value
-    if op == "ne":
-        return column.is_not(None) if value is None else column.is_distinct_from(value)
+        present = [value for value in values if value is not None]
+        return (name, op, "list+null" if len(present) < len(values) else "list"), present
+    if len(values) != 1:
+        raise _wrong(name, f"{name}: {op} takes one value.")
+    value = values[0]
     if value is None:
-        raise Invalid(f"{name}: {op} needs a value.", details={"field": name})
-    if op in _COMPARE:
-        return _ordered(column, name, op, value)
+        if op not in {"eq", "ne"}:
+            raise _wrong(name, f"{name}: {op} needs a value.")
+        return (name, op, "null"), None
     if op in _TEXT:
-        return _texted(column, name, op, value)
-    raise Invalid(f"{name}: {op} is not a known operator.", details={"field": name})
+        if not isinstance(column.type, String):
+            raise _wrong(name, f"{name}: {op} applies to text only.")
+        return (name, op, "value" if value else "empty"), checked(name, value) if op == "regex" else value or None
+    if op not in _COMPARE:
+        raise _wrong(name, f"{name}: {op} is not a known operator.")
+    if isinstance(column.type, Boolean) and op not in {"eq", "ne"}:
+        raise _wrong(name, f"{name}: {op} does not apply to true and false.")
+    return (name, op, "value"), value
 
 
-def _among(column: ColumnElement[Any], values: list[Any], wanted: bool) -> ColumnElement[bool]:
-    present = [value for value in values if value is not None]
-    null = len(present) < len(values)
-    if wanted:
-        found = column.in_(present) if present else false()
-        return or_(found, column.is_(None)) if null else found
-    if null:
-        return and_(column.not_in(present), column.is_not(None))
-    return or_(column.not_in(present), column.is_(None))
-
-
-def _ordered(column: ColumnElement[Any], name: str, op: str, value: Any) -> ColumnElement[bool]:
-    if isinstance(column.type, Boolean):
-        raise Invalid(f"{name}: {op} does not apply to true and false.", details={"field": name})
-    return _COMPARE[op](column, value)
-
-
-def _texted(column: ColumnElement[Any], name: str, op: str, value: Any) -> ColumnElement[bool]:
-    """No LIKE here: its wildcards would need escapes, and its case rules differ between the databases."""
-    if not isinstance(column.type, String):
-        raise Invalid(f"{name}: {op} applies to text only.", details={"field": name})
-    if op == "regex":
-        try:
-            re.compile(value)
-        except re.error as error:
-            raise Invalid(f"{name}: {value!r} is not a regular expression: {error}.") from None
-        return column.regexp_match(value)
-    if not value:
+def condition(column: ColumnElement[Any], form: Form, bind: str) -> ColumnElement[bool]:
+    """The condition of that form, its value under the name `bind`."""
+    _, op, place = form
+    if op in {"in", "nin"}:
+        return _among(column, bindparam(bind, expanding=True), op == "in", "null" in place)
+    if place == "null":
+        return column.is_(None) if op == "eq" else column.is_not(None)
+    if place == "empty":  # every text has the empty one in it
         return column.is_not(None)
+    value = bindparam(bind, type_=column.type)
+    return _texted(column, op, value) if op in _TEXT else _COMPARE[op](column, value)
+
+
+def _among(column: ColumnElement[Any], values: BindParameter[Any], wanted: bool, null: bool) -> ColumnElement[bool]:
+    if wanted:
+        return or_(column.in_(values), column.is_(None) if null else false())
+    return and_(column.not_in(values), column.is_not(None)) if null else or_(column.not_in(values), column.is_(None))
+
+
+def _texted(column: ColumnElement[Any], op: str, value: ColumnElement[str]) -> ColumnElement[bool]:
+    """No LIKE here: its wildcards would need escapes, and its case rules differ between the databases."""
+    if op == "regex":
+        return column.regexp_match(value)
     if op == "like":
-        column, value = func.lower(column), func.lower(value)
+        column, value = _plain_lower(column), _plain_lower(value)
     if op in {"like", "contains"}:
         return column != func.replace(column, value, "")
+    size = func.length(value)
     if op == "startswith":
-        part = func.substr(column, 1, len(value))
-    else:
-        part = func.substr(column, func.length(column) - (len(value) - 1))
-    return and_(func.length(column) >= len(value), part == value)
+        return func.substr(column, 1, size) == value
+    return and_(func.length(column) >= size, func.substr(column, func.length(column) - size + 1) == value)
+
+
+class _plain_lower(FunctionElement[str]):  # noqa: N801
+    """Lower case of A to Z only, whatever the database's locale."""
+
+    type = String()
+    inherit_cache = True
+
+
+compiles(_plain_lower, "sqlite")(lambda element, compiler, **kw: f"lower({compiler.process(element.clauses, **kw)})")
+compiles(_plain_lower, "postgresql")(
+    lambda element, compiler, **kw: f'lower(({compiler.process(element.clauses, **kw)}) COLLATE "C")'
+)
 
 
 def fit(column: ColumnElement[Any], name: str, value: Any) -> Any:
@@ -98,21 +118,25 @@ def fit(column: ColumnElement[Any], name: str, value: Any) -> Any:
     if value is None:
         return None
     kind = column.type
-    fitted: Any = None
+    found: Any = None
     try:
         if isinstance(kind, Boolean):
-            fitted = _flag(value)
+            found = _flag(value)
         elif isinstance(kind, Integer):
-            fitted = _integer(value, isinstance(kind, Time))
+            found = _integer(value, isinstance(kind, Time))
         elif isinstance(kind, Numeric | Float):
-            fitted = float(value) if math.isfinite(float(value)) else None
+            found = float(value) if math.isfinite(float(value)) else None
         elif isinstance(kind, String) and not isinstance(kind, Json):
-            fitted = _text(value)
+            found = _text(value)
     except (ValueError, TypeError, OverflowError):
-        fitted = None
-    if fitted is None:
-        raise Invalid(f"Invalid value for {name}: {str(value)[:255]!r}.", details={"field": name})
-    return fitted
+        found = None
+    if found is None:
+        raise _wrong(name, f"Invalid value for {name}: {str(value)[:255]!r}.")
+    return found
+
+
+def _wrong(name: str, message: str) -> Invalid:
+    return Invalid(message, details={"field": name})
 
 
 def _flag(value: Any) -> bool | None:
@@ -123,7 +147,7 @@ def _flag(value: Any) -> bool | None:
 
 
 def _integer(value: Any, time: bool) -> int | None:
-    if isinstance(value, float) and not value.is_integer():
+    if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
         return None
     try:
         number = int(value)

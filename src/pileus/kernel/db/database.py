@@ -82,5 +82,5 @@ def _store(url: URL, synchronous: str) -> Store:
     if backend == "postgresql":
         from pileus.kernel.db.postgresql import PostgresqlStore  # noqa: PLC0415
 
-        return PostgresqlStore(url)  # type: ignore[no-any-return]
+        return PostgresqlStore(url)
     raise ValueError(f"no such database: {backend}; sqlite and postgresql are known")

@@ -1,5 +1,6 @@
 """What the databases refuse, in one set of words for both."""
 
+import errno
 import re
 import sqlite3
 from typing import Any
@@ -42,12 +43,22 @@ class MarkerMissing(Invalid):
         self.marker = marker
 
 
-def told(error: BaseException) -> BaseException:
+class NewerDatabase(Exception):
+    """Newer code has been here; this code does not know its tables."""
+
+
+class ForeignDatabase(Exception):
+    """There are tables, and not ours."""
+
+
+def told(error: Exception) -> Exception:
     """The refusal that a database error stands for; the error itself when it is a mistake of ours."""
     if isinstance(error, DBAPIError):
-        error = error.orig or error
+        error = error.orig if isinstance(error.orig, Exception) else error
     if isinstance(error, sqlite3.Error):
         return _told_by_sqlite(error)
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return OutOfSpace("There is no space left.")
     if isinstance(error, UnicodeEncodeError | OverflowError):
         return Invalid(f"A value cannot be stored: {error}.")
     if error.__class__.__module__.startswith("psycopg"):
@@ -55,7 +66,7 @@ def told(error: BaseException) -> BaseException:
     return error
 
 
-def _told_by_sqlite(error: sqlite3.Error) -> BaseException:
+def _told_by_sqlite(error: sqlite3.Error) -> Exception:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in _FULL:
         return OutOfSpace("The database has no space left.")
@@ -85,10 +96,12 @@ def _constraint(table_name: str, columns: set[str]) -> str:
     return f"{table_name}({', '.join(sorted(columns))})"
 
 
-def _told_by_postgresql(error: Any) -> BaseException:
+def _told_by_postgresql(error: Any) -> Exception:
     state: str = getattr(error, "sqlstate", None) or ""
     if state == "23505":
         return Duplicate(error.diag.constraint_name or "", error.diag.table_name or "")
+    if state == "25006":
+        return RuntimeError("a read cannot write")
     if state in {"53100", "53200"}:
         return OutOfSpace("The database has no space left.")
     if state[:2] in {"08", "53", "57", "58"} or (not state and error.__class__.__name__ == "OperationalError"):

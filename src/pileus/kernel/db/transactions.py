@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import CoroutineType
 from typing import Any, NoReturn, TypeVar
 
 from sqlalchemy.engine import Connection, CursorResult
 from sqlalchemy.sql.base import Executable
 
-from pileus.kernel.db.queries import Query
+from pileus.kernel.db.queries import Plan, Query
 from pileus.kernel.db.refusals import told
-from pileus.kernel.types import Micros
+from pileus.kernel.types import Micros, Unavailable
 
 R = TypeVar("R")
 
@@ -26,10 +27,10 @@ class Tx:
         "_depth",
         "_dialect",
         "_driver",
-        "_spoiled",
         "calls",
         "dialect",
         "now",
+        "refused",
         "wakes",
         "writes",
     )
@@ -45,50 +46,60 @@ class Tx:
         self._dialect = connection.dialect
         self.wakes: list[str] = []
         self.calls: list[Callable[[], None]] = []
-        self._spoiled = False
+        self.refused: Exception | None = None
+        """What the database refused last, outside of a savepoint that is undone."""
         self._depth = 0
 
     def rows(self, query: Query[R], /, **params: Any) -> list[R]:
         """All rows."""
-        cursor = self._run(query, params)
-        return query.make(self._dialect, cursor.fetchall())
+        try:
+            cursor = self._run(query, params)
+            found = cursor.fetchall()
+        except Exception as error:
+            self._refuse(error)
+        return query.make(self._dialect, found, cursor)
 
     def row(self, query: Query[R], /, **params: Any) -> R | None:
         """The first row, or None."""
-        cursor = self._run(query, params)
-        found = cursor.fetchone()
+        try:
+            cursor = self._run(query, params)
+            found = cursor.fetchone()
+        except Exception as error:
+            self._refuse(error)
+        made = None if found is None else query.make(self._dialect, (found,), cursor)[0]
         cursor.close()
-        return None if found is None else query.make(self._dialect, (found,))[0]
+        return made
 
     def run(self, query: Query[Any], /, **params: Any) -> int:
         """Run an INSERT, UPDATE or DELETE; the number of rows touched."""
-        cursor = self._run(query, params)
-        if cursor.description is not None:
-            cursor.fetchall()
+        try:
+            cursor = self._run(query, params)
+            if cursor.description is not None:
+                cursor.fetchall()
+        except Exception as error:
+            self._refuse(error)
         return int(cursor.rowcount)
 
     def run_many(self, query: Query[Any], params: Sequence[Mapping[str, object]]) -> int:
         """Run once per mapping, all with the same names; the number of rows touched."""
         if not params:
             return 0
-        plan = query.plan(self._dialect, params[0])
-        cursor = self._driver.cursor()
         try:
-            if plan.expanding:
-                return sum(self.run(query, **one) for one in params)
-            cursor.executemany(plan.sql, [plan.bind(one)[1] for one in params])
+            self._go_on()
+            plan = query.plan(self._dialect, params[0])
+            cursor = self._driver.cursor()
+            cursor.executemany(plan.sql, [plan.bind(one) for one in params])
         except Exception as error:
             self._refuse(error)
         return int(cursor.rowcount)
 
     def execute(self, statement: Executable, params: Any = None) -> CursorResult[Any]:
         """Any SQLAlchemy Core statement, through its compile cache: 10 times a `Query`'s price."""
-        if self._spoiled:
-            raise RuntimeError("this transaction has been refused a statement; nothing more can be done in it")
         try:
+            self._go_on()
             return self._connection.execute(statement, params)
         except Exception as error:
-            return self._refuse(error)
+            self._refuse(error)
 
     def wake(self, signal: str) -> None:
         """Wake the subscribers of `signal` after the commit, in every process on this database."""
@@ -110,27 +121,43 @@ class Tx:
             yield
         except BaseException:
             self._driver.execute(f"ROLLBACK TO SAVEPOINT {name}")
-            self._spoiled = False
+            self.refused = None
             del self.wakes[wakes:], self.calls[calls:]
             raise
         finally:
             self._depth -= 1
-            if not self._spoiled:
+            if self.refused is None:
                 self._driver.execute(f"RELEASE SAVEPOINT {name}")
 
+    def plan(self, query: Query[Any]) -> Plan:
+        """How a query without parameters of the caller's choice runs here."""
+        return query.plan(self._dialect, {})
+
+    def finish(self, result: object) -> None:
+        """For the stores, before they commit. Raises what makes a commit impossible."""
+        if type(result) is CoroutineType:
+            result.close()
+            raise TypeError("a decision is a plain def, not an async def")
+        if self.refused is not None:
+            raise self.refused
+
     def _run(self, query: Query[Any], params: Mapping[str, Any]) -> Any:
+        if self.refused is not None:
+            self._go_on()
         plan = query.plan(self._dialect, params)
-        sql, values = plan.bind(params)
-        if self._spoiled:
-            raise RuntimeError("this transaction has been refused a statement; nothing more can be done in it")
-        try:
-            return self._driver.execute(sql, values)
-        except Exception as error:
-            return self._refuse(error)
+        return self._driver.execute(plan.sql, plan.bind(params))
 
     def _refuse(self, error: Exception) -> NoReturn:
-        self._spoiled = True
+        if self.refused is not None:
+            raise error
         refusal = told(error)
+        if not self.writes and isinstance(refusal, Unavailable) and "readonly" in str(error):
+            refusal = RuntimeError("a read cannot write")
+        self.refused = refusal
         if refusal is error:
             raise error
         raise refusal from error
+
+    def _go_on(self) -> None:
+        if self.refused is not None:
+            raise RuntimeError("this transaction was refused a statement: nothing can follow") from self.refused

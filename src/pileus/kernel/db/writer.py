@@ -7,7 +7,6 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from threading import Thread
 from time import perf_counter
-from types import CoroutineType
 from typing import Any, TypeVar
 
 from sqlalchemy.engine import Connection
@@ -15,7 +14,7 @@ from sqlalchemy.engine import Connection
 from pileus.kernel.db import signals
 from pileus.kernel.db.refusals import told
 from pileus.kernel.db.transactions import Tx
-from pileus.kernel.types import Unavailable, clock
+from pileus.kernel.types import clock
 
 R = TypeVar("R")
 BATCH_CALLS = 256
@@ -95,7 +94,7 @@ class Writer:
                     break
                 job = following
             self._driver.execute("COMMIT")
-        except BaseException as error:
+        except Exception as error:
             if not done:
                 done.append(job)
             self._lose(done, error)
@@ -108,9 +107,7 @@ class Writer:
         job.tx = Tx(self._connection, driver, clock(), writes=True)
         try:
             job.result = job.call(job.tx)
-            if type(job.result) is CoroutineType:
-                job.result.close()
-                raise TypeError("a decision is a plain def, not an async def")
+            job.tx.finish(job.result)
         except BaseException as error:
             job.error = error
             job.tx = None
@@ -119,7 +116,7 @@ class Writer:
             driver.execute("ROLLBACK TO job")
         driver.execute("RELEASE job")
 
-    def _lose(self, done: list[Job], error: BaseException) -> None:
+    def _lose(self, done: list[Job], error: Exception) -> None:
         """The commit failed: nobody's changes are kept, and everybody is told."""
         log.error("a commit of %d writes failed: %s", len(done), error)
         try:
@@ -128,8 +125,6 @@ class Writer:
         except sqlite3.Error as failure:
             log.error("rollback failed: %s", failure)
         refusal = told(error)
-        if not isinstance(refusal, Exception):
-            refusal = Unavailable(f"The database cannot be used now: {error}.")
         for job in done:
             job.tx = None
             if job.error is None:

@@ -159,8 +159,8 @@ class Followers:
         while True:
             await asyncio.sleep(HOUR / SECOND)
             try:
-                while await db.write(prune, clock() - self.keep, names):
-                    await asyncio.sleep(0.1)  # noqa: ASYNC110
+                while await db.write(prune, clock() - self.keep, names):  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
             except Exception:
                 log.exception("pruning the change log failed")
 

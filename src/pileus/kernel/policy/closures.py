@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from operator import attrgetter
 
-from pileus.kernel.policy.syntax import AllOf, Always, AnyOf, CredIs, Key, LiteralIs, Node, Not, RoleIs, RuleIs
+from pileus.kernel.policy.syntax import AllOf, Always, AnyOf, Compare, Key, Node, Not, RuleIs, Template
 from pileus.kernel.types import Ctx
 
 Target = Mapping[str, object]
@@ -62,12 +62,12 @@ def compile_node(node: Node, named: Named) -> Check:
             return always if answer else never
         case RuleIs(name=name):
             return named(name)
-        case RoleIs(template=template):
-            return _role(template)
-        case LiteralIs(value=value, template=template):
-            return _literal(value, template)
-        case CredIs(path=path, template=template):
-            return _cred(path, template)
+        case Compare(kind="role", right=right):
+            return _role(right)
+        case Compare(kind="constant", left=left, right=right):
+            return _constant(left, right)
+        case Compare(left=left, right=right):
+            return _cred(left, right)
         case Not(part=part):
             inner = compile_node(part, named)
             return lambda ctx, target: not inner(ctx, target)
@@ -93,7 +93,7 @@ def _any(parts: tuple[Check, ...]) -> Check:
     return lambda ctx, target: first(ctx, target) or others(ctx, target)
 
 
-def _role(template: tuple[str | Key, ...]) -> Check:
+def _role(template: Template) -> Check:
     fixed = constant(template)
     if fixed is not None:
         role = fixed.lower()
@@ -106,14 +106,14 @@ def _role(template: tuple[str | Key, ...]) -> Check:
     return has_role
 
 
-def _literal(value: str, template: tuple[str | Key, ...]) -> Check:
+def _constant(value: str, template: Template) -> Check:
     fixed = constant(template)
     if fixed is not None:
         return always if fixed == value else never
     return lambda ctx, target: fill(template, target) == value
 
 
-def _cred(path: str, template: tuple[str | Key, ...]) -> Check:
+def _cred(path: str, template: Template) -> Check:
     mine = CREDS.get(path)
     if mine is None:
         return never
@@ -143,12 +143,12 @@ def _cred(path: str, template: tuple[str | Key, ...]) -> Check:
     return equal
 
 
-def constant(template: tuple[str | Key, ...]) -> str | None:
+def constant(template: Template) -> str | None:
     """The template's text when no value of the target goes into it."""
     return None if any(isinstance(p, Key) for p in template) else "".join(str(p) for p in template)
 
 
-def fill(template: tuple[str | Key, ...], target: Target) -> str | None:
+def fill(template: Template, target: Target) -> str | None:
     """The template with the target's values put in; None when the target lacks one."""
     out = []
     for part in template:

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from pileus.kernel.policy.closures import CREDS, Target, compile_node, fill, never
 from pileus.kernel.policy.rules import Policy, scope_of
-from pileus.kernel.policy.syntax import AllOf, Always, AnyOf, CredIs, LiteralIs, Node, Not, RoleIs, RuleIs
+from pileus.kernel.policy.syntax import AllOf, Always, AnyOf, Compare, Node, Not, RuleIs
 from pileus.kernel.types import Ctx
 
 
@@ -73,17 +73,17 @@ def _part(policy: Policy, node: Node, ctx: Ctx, target: Target) -> Part:
             return Part(node.text, compile_node(node, lambda _name: never)(ctx, target), _why(node, ctx, target))
 
 
-def _why(node: RoleIs | LiteralIs | CredIs, ctx: Ctx, target: Target) -> str:
-    wanted = fill(node.template, target)
+def _why(node: Compare, ctx: Ctx, target: Target) -> str:
+    wanted = fill(node.right, target)
     if wanted is None:
         return "the target has no such value"
-    if isinstance(node, RoleIs):
+    if node.kind == "role":
         return f"the caller's roles are {', '.join(sorted(ctx.roles)) or 'none'}"
-    if isinstance(node, LiteralIs):
+    if node.kind == "constant":
         return f"the target has {wanted!r}"
-    if node.path not in CREDS:
-        return f"a caller has no {node.path!r}"
-    mine = CREDS[node.path](ctx)
+    if node.left not in CREDS:
+        return f"a caller has no {node.left!r}"
+    mine = CREDS[node.left](ctx)
     return f"the caller has {sorted(mine) if isinstance(mine, frozenset) else mine!r}, {wanted!r} is asked"
 
 

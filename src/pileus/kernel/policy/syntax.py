@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Sequence
+from typing import Literal
 
 from msgspec import Struct
 
@@ -26,29 +27,18 @@ class Always(Struct, frozen=True):
     answer: bool
 
 
-class RoleIs(Struct, frozen=True):
-    text: str
-    template: tuple[str | Key, ...]
-
-
 class RuleIs(Struct, frozen=True):
     name: str
 
 
-class LiteralIs(Struct, frozen=True):
-    """`True:%(enabled)s`: a constant against the target."""
+class Compare(Struct, frozen=True):
+    """`role:%(x)s`, `True:%(enabled)s` or `project_id:%(project_id)s`: one of the caller's roles, a constant, or something
+    else of the caller (`left` names it) against a text with the target's values put in."""
 
+    kind: Literal["role", "constant", "cred"]
     text: str
-    value: str
-    template: tuple[str | Key, ...]
-
-
-class CredIs(Struct, frozen=True):
-    """`project_id:%(project_id)s`: something of the caller against the target or a constant."""
-
-    text: str
-    path: str
-    template: tuple[str | Key, ...]
+    left: str
+    right: Template
 
 
 class Not(Struct, frozen=True):
@@ -69,7 +59,8 @@ class Key(Struct, frozen=True):
     name: str
 
 
-Node = Always | RoleIs | RuleIs | LiteralIs | CredIs | Not | AllOf | AnyOf
+Template = tuple[str | Key, ...]
+Node = Always | RuleIs | Compare | Not | AllOf | AnyOf
 
 
 def parse(source: str | Sequence[object]) -> Node:
@@ -165,14 +156,14 @@ def _check(word: str) -> Node:
         return RuleIs(match)
     template = _template(word, match)
     if kind == "role":
-        return RoleIs(word, template)
+        return Compare("role", word, kind, template)
     try:
-        return LiteralIs(word, str(ast.literal_eval(kind)), template)
+        return Compare("constant", word, str(ast.literal_eval(kind)), template)
     except (ValueError, SyntaxError):
-        return CredIs(word, kind, template)
+        return Compare("cred", word, kind, template)
 
 
-def _template(word: str, match: str) -> tuple[str | Key, ...]:
+def _template(word: str, match: str) -> Template:
     parts: list[str | Key] = []
     for found in _TEMPLATE.finditer(match):
         text = found[0]

@@ -49,6 +49,9 @@ _FIND = Query(
     select(_t.project_id, _t.name, _t.limit).where(_of_service, _t.project_id.in_([bindparam("project_id"), DEFAULTS])),
     into=_Limit,
 )
+_PROJECTS = Query(
+    select(_t.project_id).where(_of_service, _t.project_id != DEFAULTS).distinct().order_by(_t.project_id)
+)
 _INSERT = Query(insert(kernel_quotas))
 _UPDATE = Query(update(kernel_quotas).where(_of_service, _of_project, _of_name))
 _DELETE = Query(delete(kernel_quotas).where(_of_service, _of_project))
@@ -101,6 +104,10 @@ class Quotas:
     def defaults(self, tx: Tx) -> dict[str, int]:
         """The limits of a project for which nobody set any."""
         return self.limits(tx, DEFAULTS)
+
+    def projects(self, tx: Tx) -> list[str]:
+        """Ids of the projects that have limits of their own."""
+        return [project_id for (project_id,) in tx.rows(_PROJECTS, service=self.service)]
 
     def set(self, tx: Tx, project_id: str, name: str, limit: int) -> None:
         """Raises `Invalid` for an unknown name, or a limit that is neither -1 nor from 0 to 2147483647.

@@ -1,5 +1,7 @@
 """The front door: from ASGI to a `Face` and back. Request ids, CORS, health, metrics and the access log live here."""
 
+import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
@@ -18,6 +20,8 @@ Scope = MutableMapping[str, Any]
 access = logging.getLogger("pileus.access")
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 _SMALL = 1 << 16
+LINGER = 10.0
+"""Seconds for which the rest of a refused body is read."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +94,11 @@ class Entry:
             for header in face.dialect.request_id_headers:
                 answer.headers.setdefault(header, request_id)
         self._allow_origin(headers, answer)
-        if request is not None and not request.consumed and _body_left(headers):
+        unread = request if request is not None and not request.consumed and _body_left(headers) else None
+        if unread is not None:
             answer.headers["connection"] = "close"
-        sent = await _respond(
-            answer, send, head=method == "HEAD", json_media=face.dialect.json_media if face else "application/json"
-        )
+        json_media = face.dialect.json_media if face else "application/json"
+        sent = await _respond(answer, send, head=method == "HEAD", json_media=json_media, unread=unread)
         self._count(name, method, answer.status, time.perf_counter() - began)
         if access.isEnabledFor(logging.INFO):
             ctx = request.ctx if request is not None else Ctx()
@@ -263,8 +267,20 @@ def _body_left(headers: Mapping[str, str]) -> bool:
     return "transfer-encoding" in headers or "expect" in headers or not length.isdigit() or int(length) > _SMALL
 
 
-async def _respond(answer: Answer, send: Send, head: bool, json_media: str) -> int:
-    """Send an answer; returns the body's bytes."""
+async def _linger(request: Request) -> None:
+    """Read and forget what a client is still sending: closing on it would reset the connection, and lose the answer.
+
+    One that waits for `100 Continue` sends nothing any more.
+    """
+    if "expect" not in request.headers:
+        with contextlib.suppress(Fault, TimeoutError):
+            async with asyncio.timeout(LINGER):
+                async for _ in request.stream():
+                    pass
+
+
+async def _respond(answer: Answer, send: Send, head: bool, json_media: str, unread: Request | None = None) -> int:
+    """Send an answer; returns the body's bytes. `unread`: a request whose body nobody has read."""
     media, raw = answer.media, answer.raw
     if raw is None and answer.stream is None:
         media, raw = json_media, b"" if answer.body is None else _encode(answer.body)
@@ -280,7 +296,10 @@ async def _respond(answer: Answer, send: Send, head: bool, json_media: str) -> i
     if "content-length" not in names and answer.status not in (204, 304):
         headers.append((b"content-length", str(len(raw)).encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if head else raw})
+    await send({"type": "http.response.body", "body": b"" if head else raw, "more_body": unread is not None})
+    if unread is not None:
+        await _linger(unread)
+        await send({"type": "http.response.body", "body": b""})
     return len(raw)
 
 

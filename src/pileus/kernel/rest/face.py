@@ -82,6 +82,8 @@ class Face:
         found = self.router.find(self._trimmed(request.path))
         methods = found[0] if found is not None else {}
         place = methods.get(request.method) or (methods.get("GET") if request.method == "HEAD" else None)
+        if found is None and not token and not self.dialect.auth_first:
+            raise self.dialect.no_route(request)
         public = place is not None and all(r.op.public for r in place.plain) and not place.actions
         if not public or token:
             await self._know(request, token, service_token, public)
@@ -109,11 +111,9 @@ class Face:
         if request.ctx.user_id:
             return
         if self.authenticate is None or not token:
-            if public or self.authenticate is None:
+            if public:
                 return
-            if self.dialect.auth_first or request.method != "OPTIONS":
-                raise Unauthorized("The request you have made requires authentication.")
-        assert self.authenticate is not None
+            raise Unauthorized("The request you have made requires authentication.")
         try:
             known = await self.authenticate(token, service_token)
         except Unauthorized:

@@ -245,10 +245,10 @@ class Resource(Generic[N]):
             "max_body": d.max_body,
             "rule": "",
         }
-        build = getattr(self, f"_{d.kind}")
+        build = getattr(self, f"_make_{d.kind}")
         return build(name, d, rule, common)  # type: ignore[no-any-return]
 
-    def _list(self, name: str, d: Declared, rule: str, common: dict[str, Any]) -> Operation:
+    def _make_list(self, name: str, d: Declared, rule: str, common: dict[str, Any]) -> Operation:
         where = "list" if d.path == "" or "detail" not in d.path else "show"
 
         def decide(tx: Tx, request: Request) -> Page[Any]:
@@ -266,7 +266,7 @@ class Resource(Generic[N]):
             method="GET", path=self.path + d.path, decide=decide, view=view, answers=d.answers or 200, **common
         )
 
-    def _show(self, name: str, d: Declared, rule: str, common: dict[str, Any]) -> Operation:
+    def _make_show(self, name: str, d: Declared, rule: str, common: dict[str, Any]) -> Operation:
         def decide(tx: Tx, request: Request) -> Any:
             row = self.row(tx, request, rule)
             return row if d.fn is None else d.fn(tx, self.near, request.ctx, row)
@@ -280,7 +280,7 @@ class Resource(Generic[N]):
             **common,
         )
 
-    def _create(self, name: str, d: Declared, rule: str, common: dict[str, Any]) -> Operation:
+    def _make_create(self, name: str, d: Declared, rule: str, common: dict[str, Any]) -> Operation:
         def one(tx: Tx, request: Request, want: Want) -> Any:
             assert d.fn is not None
             target = self.policy_target(tx, request, want)
@@ -322,7 +322,7 @@ class Resource(Generic[N]):
             **common,
         )
 
-    def _update(self, name: str, d: Declared, rule: str, common: dict[str, Any]) -> Operation:
+    def _make_update(self, name: str, d: Declared, rule: str, common: dict[str, Any]) -> Operation:
         def decide(tx: Tx, request: Request) -> Any:
             assert d.fn is not None
             row = self.row(tx, request, rule)
@@ -347,7 +347,7 @@ class Resource(Generic[N]):
             **common,
         )
 
-    def _delete(self, name: str, d: Declared, rule: str, common: dict[str, Any]) -> Operation:
+    def _make_delete(self, name: str, d: Declared, rule: str, common: dict[str, Any]) -> Operation:
         def decide(tx: Tx, request: Request) -> Any:
             assert d.fn is not None
             row = self.row(tx, request, rule)
@@ -358,7 +358,7 @@ class Resource(Generic[N]):
             method="DELETE", path=f"{self.path}/{self.item}", decide=decide, view=d.view, answers=d.answers, **common
         )
 
-    def _action(self, name: str, d: Declared, rule: str, common: dict[str, Any]) -> Operation:
+    def _make_action(self, name: str, d: Declared, rule: str, common: dict[str, Any]) -> Operation:
         def decide(tx: Tx, request: Request) -> Any:
             assert d.fn is not None
             row = self.row(tx, request, rule)
@@ -382,7 +382,7 @@ class Resource(Generic[N]):
             **common,
         )
 
-    def _route(self, name: str, d: Declared, rule: str, common: dict[str, Any]) -> Operation:
+    def _make_route(self, name: str, d: Declared, rule: str, common: dict[str, Any]) -> Operation:
         of_item = d.path.startswith(f"/{self.item}") and d.on_member
 
         def decide(tx: Tx, request: Request) -> Any:
@@ -407,7 +407,7 @@ class Resource(Generic[N]):
             **common,
         )
 
-    def _stream(self, name: str, d: Declared, rule: str, common: dict[str, Any]) -> Operation:
+    def _make_stream(self, name: str, d: Declared, rule: str, common: dict[str, Any]) -> Operation:
         assert d.fn is not None
         common["rule"] = rule
         common["writes"] = None

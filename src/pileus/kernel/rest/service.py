@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +28,10 @@ class Service:
 
     name: str
     face: Face
+    faces: Mapping[str, Face] = field(default_factory=dict)
+    """Further faces with ports of their own, by name."""
     internal: Any = None
-    sagas: Sequence[tuple[Saga[Any], Any]] = ()
+    sagas: Sequence[tuple[Saga[Any, Any], Any]] = ()
     reconcilers: Sequence[Reconciler] = ()
     followers: Sequence[Follower] = ()
     start: Callable[[], Awaitable[None]] = field(default=_nothing)

@@ -4,7 +4,7 @@
 See docs/explanation/long-work.md.
 """
 
-from pileus.kernel.saga.decisions import abandon, alarms, cancel, census, find, history, retry, running, start
+from pileus.kernel.saga.decisions import abandon, alarms, cancel, census, find, history, listed, retry, running, start
 from pileus.kernel.saga.ground import Probe
 from pileus.kernel.saga.lock import broken, found_in, lock_lines
 from pileus.kernel.saga.runner import Runner
@@ -33,6 +33,7 @@ __all__ = [
     "find",
     "found_in",
     "history",
+    "listed",
     "lock_lines",
     "retry",
     "running",

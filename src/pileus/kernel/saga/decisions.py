@@ -5,7 +5,7 @@ from sqlalchemy import bindparam, func, insert, or_, select, text, update
 
 from pileus.kernel.db import Query, Tx
 from pileus.kernel.saga.steps import Params
-from pileus.kernel.saga.tables import FAILED, STUCK, WAITING, SagaRow, StepRow, journal, sagas
+from pileus.kernel.saga.tables import FAILED, RUNNING, STUCK, WAITING, SagaRow, StepRow, journal, sagas
 from pileus.kernel.types import Conflict, Ctx, Micros, NotFound, new_id
 
 STARTED = "sagas"
@@ -26,7 +26,7 @@ _FIND = Query(select(*_ROW).where(sagas.c.id == bindparam("id")), into=SagaRow)
 _OF_KEY = Query(select(*_ROW).where(sagas.c.key == bindparam("key"), _OPEN).order_by(sagas.c.seq), into=SagaRow)
 _CANCEL = Query(
     update(sagas)
-    .where(sagas.c.key == bindparam("of"), _OPEN, sagas.c.state == bindparam("only"), ~sagas.c.undoing)
+    .where(sagas.c.key == bindparam("of"), _OPEN, sagas.c.state == RUNNING, ~sagas.c.undoing, ~sagas.c.cancelled)
     .values(cancelled=True)
 )
 _CANCEL_WAITING = Query(
@@ -48,6 +48,16 @@ _LATE = Query(
     select(*_ROW)
     .where(_OPEN, sagas.c.deadline_at > 0, sagas.c.deadline_at < bindparam("now"))
     .order_by(sagas.c.seq)
+    .limit(bindparam("limit")),
+    into=SagaRow,
+)
+_LISTED = Query(
+    select(*_ROW)
+    .where(
+        or_(bindparam("name") == "", sagas.c.name == bindparam("name")),
+        or_(bindparam("state") == "", sagas.c.state == bindparam("state")),
+    )
+    .order_by(sagas.c.seq.desc())
     .limit(bindparam("limit")),
     into=SagaRow,
 )
@@ -83,10 +93,10 @@ def cancel(tx: Tx, key: str) -> int:
     """Ask the sagas of a key to stop: a step in flight is interrupted, what was begun is undone, then `failed`.
 
     One that has not begun undoes nothing, only its `failed` function is still told (reason `cancelled`). Returns how
-    many are asked now; those that are being undone already are not counted.
+    many are asked now; those asked before or being undone already are not counted.
     """
     waiting = tx.run(_CANCEL_WAITING, of=key, now=tx.now)
-    running = tx.run(_CANCEL, of=key, only="running")
+    running = tx.run(_CANCEL, of=key)
     if waiting:
         tx.wake(STARTED)
     if running:
@@ -107,6 +117,11 @@ def find(tx: Tx, saga_id: str) -> SagaRow:
     return row
 
 
+def listed(tx: Tx, *, name: str = "", state: str = "", limit: int = 100) -> list[SagaRow]:
+    """For operators: sagas of a name or state, or all that are remembered; the latest first."""
+    return tx.rows(_LISTED, name=name, state=state, limit=limit)
+
+
 def history(tx: Tx, saga_id: str) -> list[StepRow]:
     """The journal of one saga, in the order of things done."""
     return tx.rows(_STEPS, saga=find(tx, saga_id).seq)
@@ -119,7 +134,7 @@ def alarms(tx: Tx, limit: int = 1000) -> list[SagaRow]:
 
 def census(tx: Tx) -> dict[str, int]:
     """How many sagas are `waiting`, `running` and `stuck`."""
-    return {WAITING: 0, "running": 0, STUCK: 0, **dict(tx.rows(_CENSUS))}
+    return {WAITING: 0, RUNNING: 0, STUCK: 0, **dict(tx.rows(_CENSUS))}
 
 
 def retry(tx: Tx, saga_id: str) -> None:

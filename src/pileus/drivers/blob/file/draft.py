@@ -1,7 +1,8 @@
-"""One blob on its way in. Everything here blocks and runs in a thread, one call at a time."""
+"""One blob on its way in. All but the making of `work` blocks, and runs in threads."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from pileus.drivers.blob.file.disk import Disk
 from pileus.drivers.blob.file.folders import FolderSyncs
@@ -29,22 +30,24 @@ class Draft:
         self._size = 0
         self._published = False
 
-    def take(self, parts: Sequence[bytes]) -> None:
-        """Append, and hash in the same pass."""
+    def work(self, parts: Sequence[bytes]) -> list[Callable[[], None]]:
+        """Appending and hashing, as calls that may run beside each other; those for the next bytes may not."""
+        data = parts[0] if len(parts) == 1 else b"".join(parts)
+        self._size += len(data)
+        return [partial(self._append, data), *(partial(digest.update, data) for digest in self._digests.values())]
+
+    def _append(self, data: bytes) -> None:
         if self._fd < 0:
             self._fd = self._disk.create(self._path)
-        data = parts[0] if len(parts) == 1 else b"".join(parts)
         self._disk.write(self._fd, data)
-        for digest in self._digests.values():
-            digest.update(data)
-        self._size += len(data)
 
     def publish(self, parts: Sequence[bytes]) -> BlobSeen:
         """Append the last bytes, make them durable, then the name, then the name durable.
 
         Raises `FileExistsError` where the id is taken; the draft is then still to be discarded.
         """
-        self.take(parts)
+        for call in self.work(parts):
+            call()
         self._disk.sync(self._fd)
         self._disk.link(self._path, self._blob)
         self._published = True

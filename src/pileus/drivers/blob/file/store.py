@@ -69,7 +69,7 @@ class FileBlobs:
         return self._layout.blob(blob_id)
 
     async def _fill(self, draft: Draft, chunks: AsyncIterable[bytes]) -> BlobSeen:
-        """While one buffer is hashed and written, the next one is gathered: two are alive at most."""
+        """While one buffer is written and hashed, each in its thread, the next is gathered: two are alive at most."""
         parts: list[bytes] = []
         size = 0
         writing: asyncio.Future[None] | None = None
@@ -81,7 +81,7 @@ class FileBlobs:
                     if writing is not None:
                         with _told():
                             await settled(writing)
-                    writing = self._threads.start(draft.take, parts)
+                    writing = asyncio.ensure_future(self._threads.together(draft.work(parts)))
                     parts, size = [], 0
         finally:
             if writing is not None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
@@ -23,6 +23,13 @@ class Threads:
     def start(self, call: Callable[P, T], *args: P.args, **kw: P.kwargs) -> asyncio.Future[T]:
         """Begin, to be awaited with `settled`."""
         return asyncio.get_running_loop().run_in_executor(self._pool, lambda: call(*args, **kw))
+
+    async def together(self, calls: Sequence[Callable[[], None]]) -> None:
+        """Run them side by side; ends when all have ended, with the first error there was."""
+        jobs = [self.start(call) for call in calls]
+        await asyncio.wait(jobs)
+        for job in jobs:
+            job.result()
 
     def close(self) -> None:
         self._pool.shutdown(wait=False)

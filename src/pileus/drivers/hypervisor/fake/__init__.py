@@ -6,3 +6,5 @@ A `Fleet` holds what simulated hosts share; `fleet.host(name)` is one of them. H
 from pileus.drivers.hypervisor.fake.driver import FakeHypervisor
 from pileus.drivers.hypervisor.fake.fleet import Fleet
 from pileus.drivers.hypervisor.fake.settings import FakeSettings
+
+__all__ = ["FakeHypervisor", "FakeSettings", "Fleet"]

@@ -4,7 +4,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Column, ColumnElement, Float, Integer, String, Table, Text, bindparam, delete, exists, insert, or_, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Float,
+    Integer,
+    String,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from pileus.kernel.db import Flag, Json, Page, Query, Time, Tx, metadata, page
 from pileus.kernel.types import Listing
@@ -61,9 +76,13 @@ _BY_NAME = Query(select(flavors).where(flavors.c.name == bindparam("name")), int
 _INSERT = Query(insert(flavors))
 _UPDATE = Query(update(flavors).where(flavors.c.id == bindparam("flavor_id")))
 _DELETE = Query(delete(flavors).where(flavors.c.id == bindparam("id")))
-_ACCESS = Query(select(access.c.project_id).where(access.c.flavor_id == bindparam("flavor_id")).order_by(access.c.project_id))
+_ACCESS = Query(
+    select(access.c.project_id).where(access.c.flavor_id == bindparam("flavor_id")).order_by(access.c.project_id)
+)
 _GRANT = Query(insert(access))
-_REVOKE = Query(delete(access).where(access.c.flavor_id == bindparam("flavor_id"), access.c.project_id == bindparam("project_id")))
+_REVOKE = Query(
+    delete(access).where(access.c.flavor_id == bindparam("flavor_id"), access.c.project_id == bindparam("project_id"))
+)
 _REVOKE_ALL = Query(delete(access).where(access.c.flavor_id == bindparam("flavor_id")))
 
 

@@ -4,7 +4,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import BigInteger, Column, ColumnElement, Index, Integer, String, Table, Text, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    insert,
+    select,
+    update,
+)
 
 from pileus.kernel.db import Flag, Json, Page, Query, Time, Tx, metadata, page
 from pileus.kernel.types import Listing
@@ -68,6 +82,7 @@ _BY_NUMBER = Query(select(hosts).where(hosts.c.number == bindparam("number")), i
 _INSERT = Query(insert(hosts))
 _UPDATE = Query(update(hosts).where(hosts.c.id == bindparam("node_id")))
 _DELETE = Query(delete(hosts).where(hosts.c.id == bindparam("id")))
+_ZONE = Query(select(hosts.c.number).where(hosts.c.zone == bindparam("zone"), hosts.c.disabled.is_(False)).limit(1))
 _LAST = Query(select(hosts.c.number).order_by(hosts.c.number.desc()).limit(1))
 
 
@@ -94,6 +109,11 @@ def by_number(tx: Tx, number: int) -> HostRow | None:
 def last_number(tx: Tx) -> int:
     row = tx.row(_LAST)
     return int(row[0]) if row is not None else 0
+
+
+def zone_exists(tx: Tx, zone: str) -> bool:
+    """Whether an enabled host is in this availability zone."""
+    return tx.row(_ZONE, zone=zone) is not None
 
 
 def insert_hosts(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -4,7 +4,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import BigInteger, Column, ColumnElement, Index, Integer, String, Table, Text, bindparam, delete, func, insert, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+)
 
 from pileus.kernel.db import Page, Query, Time, Tx, metadata, page
 from pileus.kernel.types import Listing
@@ -34,7 +48,10 @@ class KeypairRow(Struct, frozen=True):
 
 
 FIELDS: Mapping[str, ColumnElement[Any]] = {c.name: c for c in keypairs.columns}
-_FIND = Query(select(keypairs).where(keypairs.c.user_id == bindparam("user_id"), keypairs.c.name == bindparam("name")), into=KeypairRow)
+_FIND = Query(
+    select(keypairs).where(keypairs.c.user_id == bindparam("user_id"), keypairs.c.name == bindparam("name")),
+    into=KeypairRow,
+)
 _INSERT = Query(insert(keypairs))
 _DELETE = Query(delete(keypairs).where(keypairs.c.id == bindparam("id")))
 _COUNT = Query(select(func.count()).where(keypairs.c.user_id == bindparam("user_id")))

@@ -4,7 +4,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import BigInteger, Column, ColumnElement, Index, Integer, String, Table, Text, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from pileus.kernel.db import Flag, Json, Page, Query, Time, Tx, metadata, page
 from pileus.kernel.types import Listing
@@ -138,16 +154,18 @@ _INSERT = Query(insert(servers))
 _FIND = Query(select(servers).where(servers.c.id == bindparam("id")), into=ServerRow)
 _DELETE = Query(delete(servers).where(servers.c.id == bindparam("id")))
 _USAGE = Query(
-    select(func.count(), func.coalesce(func.sum(servers.c.vcpus), 0), func.coalesce(func.sum(servers.c.ram_mb), 0)).where(
-        servers.c.project_id == bindparam("project_id")
-    ),
+    select(
+        func.count(), func.coalesce(func.sum(servers.c.vcpus), 0), func.coalesce(func.sum(servers.c.ram_mb), 0)
+    ).where(servers.c.project_id == bindparam("project_id")),
     into=Usage,
 )
 _ON_HOST = Query(select(servers).where(servers.c.host == bindparam("host")), into=ServerRow)
 _COUNTS = Query(select(servers.c.host, func.count()).where(servers.c.host.is_not(None)).group_by(servers.c.host))
 _KNOWN = Query(select(servers.c.id).where(servers.c.id.in_(bindparam("ids", expanding=True))))
 _TAGS = Query(
-    select(tags.c.server_id, tags.c.tag).where(tags.c.server_id.in_(bindparam("ids", expanding=True))).order_by(tags.c.tag)
+    select(tags.c.server_id, tags.c.tag)
+    .where(tags.c.server_id.in_(bindparam("ids", expanding=True)))
+    .order_by(tags.c.tag)
 )
 _TAG_IN = Query(insert(tags))
 _TAGS_OUT = Query(delete(tags).where(tags.c.server_id == bindparam("server_id")))
@@ -191,7 +209,14 @@ def known(tx: Tx, ids: Sequence[str]) -> set[str]:
     return {i for (i,) in tx.rows(_KNOWN, ids=list(ids))} if ids else set()
 
 
-def listing(tx: Tx, asked: Listing, tags_all: Sequence[str] = (), tags_any: Sequence[str] = (), not_all: Sequence[str] = (), not_any: Sequence[str] = ()) -> Page[ServerRow]:
+def listing(
+    tx: Tx,
+    asked: Listing,
+    tags_all: Sequence[str] = (),
+    tags_any: Sequence[str] = (),
+    not_all: Sequence[str] = (),
+    not_any: Sequence[str] = (),
+) -> Page[ServerRow]:
     """A page of servers; tag conditions as in Nova: all of, any of, not all of, not any of."""
     statement = select(servers)
     for tag in tags_all:
@@ -199,7 +224,9 @@ def listing(tx: Tx, asked: Listing, tags_all: Sequence[str] = (), tags_any: Sequ
     if tags_any:
         statement = statement.where(_tagged(*tags_any))
     if not_all:
-        carried = select(func.count()).select_from(tags).where(tags.c.server_id == servers.c.id, tags.c.tag.in_(not_all))
+        carried = (
+            select(func.count()).select_from(tags).where(tags.c.server_id == servers.c.id, tags.c.tag.in_(not_all))
+        )
         statement = statement.where(carried.scalar_subquery() < len(set(not_all)))
     if not_any:
         statement = statement.where(~_tagged(*not_any))

@@ -1,0 +1,181 @@
+"""One node put together: drivers and nothing else.
+
+The control plane builds one of these for its own machine (`app.py`); a further machine runs it behind HTTPS.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from msgspec import Struct
+
+from pileus.drivers.hypervisor.fake import Fleet
+from pileus.drivers.hypervisor.protocol import Hypervisor, ImageReader
+from pileus.drivers.network.fake import FakeNetwork
+from pileus.drivers.network.linux.probe import probe as network_probe
+from pileus.drivers.network.protocol import NetworkDriver
+from pileus.kernel.config import Section, doc
+
+
+class NodeSettings(Section, frozen=True):
+    """Options of `[node]`: what this machine gives to the cloud."""
+
+    simulate: Annotated[int, doc("Number of simulated hypervisors; 0 asks the machine what it can.")] = 0
+    hypervisor: Annotated[str, doc("auto, libvirt or fake.")] = "auto"
+    network: Annotated[str, doc("auto, linux or fake.")] = "auto"
+    virt_type: Annotated[str, doc("auto, kvm or qemu: which accelerator guests of libvirt get.")] = "auto"
+    libvirt_uri: Annotated[str, doc("Where libvirt listens.")] = "qemu:///system"
+    external: Annotated[tuple[str, ...], doc("The host's own addresses on the built-in external network.")] = (
+        "172.24.4.1/24",
+    )
+    physical: Annotated[dict[str, str], doc("Physical network -> network device of this machine.")] = {}
+    dns: Annotated[tuple[str, ...], doc("Resolvers for guests; this machine's own when empty.")] = ()
+    cloud: Annotated[str, doc("Id of the cloud on this machine: names namespaces, bridges and guests.")] = "pileus"
+    boot_seconds: Annotated[float, doc("How long a simulated guest takes to start.")] = 0.0
+
+
+SECTIONS: dict[str, type[Section]] = {"node": NodeSettings}
+
+
+class Wiring(Struct, frozen=True, kw_only=True):
+    """What a node needs from the rest of the cloud."""
+
+    local: str
+    """This machine's name."""
+    state: Path
+    images: ImageReader
+    metadata_url: str
+    metadata_secret: str
+
+
+class Node:
+    """The drivers of one machine (of many, when they are simulated)."""
+
+    def __init__(self, settings: NodeSettings, wiring: Wiring) -> None:
+        self.settings, self.wiring = settings, wiring
+        self.told: dict[str, str] = {}
+        """Family -> which implementation and why, in a line."""
+        self.notes: list[str] = []
+        self.network: Any = None
+        self.hypervisors: dict[str, Any] = {}
+
+    def offers(self) -> Mapping[str, Mapping[type[Any], object]]:
+        """By host name, what it offers to `kernel.nodes`."""
+        found = {host: {Hypervisor: h, NetworkDriver: self.network} for host, h in self.hypervisors.items()}
+        # routers and DHCP live on this machine, also when all hypervisors are simulated ones of other names
+        return {self.wiring.local: {NetworkDriver: self.network}, **found}
+
+    async def choose(self) -> None:
+        """Decide which drivers this machine can run, and say why."""
+        self._choose_network()
+        await self._choose_hypervisor()
+
+    def _simulated(self, wanted: str) -> bool:
+        return self.settings.simulate > 0 or wanted == "fake"
+
+    def _choose_network(self) -> None:
+        reason = "asked for" if self._simulated(self.settings.network) else ""
+        if not reason and self._simulated(self.settings.hypervisor):
+            reason = "hypervisors are simulated"
+        if not reason:
+            reason = network_probe()
+        if reason and self.settings.network == "linux":
+            raise RuntimeError(f"the linux network driver cannot work here: {reason}")
+        if reason:
+            self.network, self.told["network"] = FakeNetwork(), f"simulated: {reason}"
+            return
+        self.network, self.told["network"] = (
+            linux_network(self.settings, self.wiring),
+            "linux: bridges, namespaces, nftables",
+        )
+
+    async def _choose_hypervisor(self) -> None:
+        reason = "asked for" if self._simulated(self.settings.hypervisor) else ""
+        if not reason and isinstance(self.network, FakeNetwork):
+            reason = "no real network: " + self.told["network"].removeprefix("simulated: ")
+        if not reason:
+            driver, reason = await self._libvirt()
+            if driver is not None:
+                self.hypervisors = {self.wiring.local: driver}
+                return
+        if self.settings.hypervisor == "libvirt":
+            raise RuntimeError(f"the libvirt driver cannot work here: {reason}")
+        self.told["hypervisor"] = f"simulated: {reason}"
+        if not isinstance(self.network, FakeNetwork):
+            self.network, self.told["network"] = FakeNetwork(), "simulated: no real hypervisor"
+        self._fleet()
+
+    def _fleet(self) -> None:
+        fleet = Fleet(_fake_settings(self.settings), images=self.wiring.images, state=self.wiring.state / "instances")
+        count = max(self.settings.simulate, 1)
+        names = [self.wiring.local, *(f"sim-{i:05}" for i in range(2, count + 1))]
+        self.hypervisors = {name: fleet.host(name) for name in names}
+
+    async def _libvirt(self) -> tuple[Any, str]:
+        """The driver, or None and why not."""
+        try:
+            from pileus.drivers.hypervisor.libvirt import LibvirtHypervisor, LibvirtSettings  # noqa: PLC0415 - optional
+        except ImportError as problem:
+            return None, f"no libvirt-python ({problem})"
+        own = LibvirtSettings(
+            state=str(self.wiring.state),
+            uri=self.settings.libvirt_uri,
+            virt_type=self.settings.virt_type,
+            cloud=self.settings.cloud,  # type: ignore[arg-type]
+        )
+        driver = LibvirtHypervisor(own, images=self.wiring.images, join=self.network.join)
+        try:
+            await driver.start()
+            host = await driver.info()
+        except Exception as problem:
+            await driver.close()
+            return None, str(problem)
+        self.told["hypervisor"] = f"libvirt, {host.accelerator}: {host.reason}"
+        return driver, ""
+
+    async def start(self) -> None:
+        """The network first: guests that come back after a reboot of this machine need it."""
+        await self.network.start()
+        for driver in self.hypervisors.values():
+            await driver.start()
+
+    async def close(self) -> None:
+        """Everything that runs stays as it is."""
+        for driver in self.hypervisors.values():
+            await driver.close()
+        if self.network is not None:
+            await self.network.close()
+
+
+def linux_network(settings: NodeSettings, wiring: Wiring) -> Any:
+    from pileus.drivers.network.linux import LinuxNetwork, LinuxNetworkSettings  # noqa: PLC0415 - heavy, not always wanted
+
+    return LinuxNetwork(
+        LinuxNetworkSettings(
+            cloud=settings.cloud, state=str(wiring.state), external=settings.external, physical=settings.physical,
+            metadata_url=wiring.metadata_url, metadata_secret=wiring.metadata_secret, dns=settings.dns,
+        )
+    )  # fmt: skip
+
+
+def _fake_settings(settings: NodeSettings) -> Any:
+    from pileus.drivers.hypervisor.fake import FakeSettings  # noqa: PLC0415
+
+    return FakeSettings(start_s=settings.boot_seconds)
+
+
+async def purge(settings: NodeSettings, wiring: Wiring) -> list[str]:
+    """Take away every guest, device, namespace and process of this cloud on this machine. Returns what went, in words."""
+    node = Node(settings, wiring)
+    gone: list[str] = []
+    await node.choose()
+    await node.start()
+    for host, driver in node.hypervisors.items():
+        for guest in await driver.observe():
+            await driver.remove(guest.id)
+            gone.append(f"guest {guest.id} on {host}")
+    if not isinstance(node.network, FakeNetwork):
+        await node.network.purge()
+        gone.append("networks, routers, namespaces and rules")
+    await node.close()
+    return gone

@@ -1,0 +1,5 @@
+"""The `pileus` command."""
+
+from pileus.cli.root import main
+
+__all__ = ["main"]

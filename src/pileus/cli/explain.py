@@ -1,0 +1,115 @@
+"""`pileus explain`: one request, one saga, one option, in full."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from pileus.cli.output import Failure, Output, speaks
+from pileus.cli.state import State, state_option
+
+
+@click.group()
+def explain() -> None:
+    """Explain one thing in full."""
+
+
+@explain.command()
+@state_option
+@click.argument("request_id")
+@speaks
+def request(out: Output, state: State, request_id: str) -> None:
+    """What became of a request (req-…, from the X-Openstack-Request-Id header): log lines, changes, sagas."""
+    lines = [line for line in _log(state) if line.get("request_id") == request_id]
+    changes = _rows(state, "kernel_events", "request_id = :id", {"id": request_id})
+    started = _rows(state, "kernel_sagas", "ctx LIKE :id", {"id": f"%{request_id}%"})
+    if not (lines or changes or started):
+        raise Failure(f"nothing is known of {request_id}", "the log keeps 64 MB, five times")
+    for line in lines:
+        out.say(f"{line.get('time', '')} {line.get('level', ''):8} {line.get('message', '')}")
+        if line.get("error"):
+            out.say(str(line["error"]))
+    for change in changes:
+        out.say(f"changed: {' '.join(f'{k}={v}' for k, v in change.items() if v)}")
+    for saga_row in started:
+        out.say(f"saga:    {saga_row['name']} {saga_row['id']} is {saga_row['state']}")
+    out.result({"request_id": request_id, "log": lines, "changes": changes, "sagas": started})
+
+
+@explain.command()
+@state_option
+@click.argument("saga_id")
+@speaks
+def saga(out: Output, state: State, saga_id: str) -> None:
+    """Where a saga stands: its steps, what it waits for, why it failed."""
+    found = _rows(state, "kernel_sagas", "id = :id", {"id": saga_id})
+    if not found:
+        raise Failure(f"there is no saga {saga_id}", "pileus doctor lists those that are stuck or late")
+    row = found[0]
+    steps = _rows(state, "kernel_saga_steps", "saga = :seq", {"seq": row["seq"]})
+    out.say(f"{row['name']} of {row['key']}: {row['state']}{', undoing' if row['undoing'] else ''}")
+    times = {word: _at(row[f"{word}_at"]) for word in ("created", "deadline", "finished")}
+    out.say("  " + "   ".join(f"{word} {at}" for word, at in times.items()))
+    out.say(f"  asked for  {row['params']}")
+    for step in sorted(steps, key=lambda s: s["done_at"]):
+        out.say(f"  step       {step['step']}: done {_at(step['done_at'])}, undone {_at(step['undone_at'])}")
+    if row["step"]:
+        out.say(f"  now at     {row['step']}, attempt {row['attempt']}, next try {_at(row['due_at'])}")
+    for word in ("reason", "error"):
+        if row[word]:
+            out.say(f"  {word:10} {row[word]}")
+    out.result({**row, "steps": steps})
+
+
+@explain.command()
+@state_option
+@click.argument("name")
+@speaks
+def option(out: Output, state: State, name: str) -> None:
+    """What an option (SECTION.OPTION) does, may be, is, and who set it."""
+    from pileus.cli.wiring import settings_of
+
+    known = {f"{s.section}.{s.option}": s for s in settings_of(state).show(everything=True)}
+    if name not in known:
+        raise Failure(f"there is no option {name!r}", "pileus config show --all lists them")
+    shown = known[name]
+    out.say(f"[{shown.section}] {shown.option}: {shown.doc}")
+    out.say(f"  allowed      {shown.allowed}")
+    out.say(f"  default      {json.dumps(shown.default, default=str)}")
+    out.say(f"  value        {json.dumps(shown.value, default=str)}  (from {shown.source})")
+    out.say(f"  environment  PILEUS_{shown.section.upper().replace('-', '_')}_{shown.option.upper()}")
+    out.result({f: getattr(shown, f) for f in shown.__struct_fields__})
+
+
+def _log(state: State) -> list[dict[str, Any]]:
+    from pileus.cli.logs import old_lines, read_line
+
+    files = sorted(state.logs.glob("pileus.log*"), key=lambda p: p.stat().st_mtime)
+    return [read_line(raw) for path in files for raw in old_lines(path)]
+
+
+def _rows(state: State, table: str, where: str, values: Mapping[str, object]) -> list[dict[str, Any]]:
+    """Rows of a kernel table, as they stand. Empty when the table is not there."""
+    from sqlalchemy import create_engine, inspect, text
+
+    from pileus.cli.checks.database import read_only
+    from pileus.cli.wiring import database_url, settings_of
+
+    url = database_url(settings_of(state), state)
+    path = url.removeprefix("sqlite:///")
+    engine = create_engine("sqlite://", creator=lambda: read_only(path)) if path != url else create_engine(url)
+    if path != url and not state.database_file.exists():
+        return []
+    with engine.connect() as connection:
+        if not inspect(connection).has_table(table):
+            return []
+        query = text(f"SELECT * FROM {table} WHERE {where} LIMIT 1000")  # noqa: S608  both are constants of this file
+        return [dict(row) for row in connection.execute(query, values).mappings()]
+
+
+def _at(micros: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(micros / 1e6)) if micros else "-"

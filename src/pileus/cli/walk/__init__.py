@@ -1,0 +1,1 @@
+"""The steps of `pileus quickstart`, each one idempotent and through the public HTTP APIs only."""

@@ -1,0 +1,94 @@
+"""Hosts in service: enlisted from their hypervisors, enabled and disabled by operators."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pileus.contracts.placement import Inventory
+from pileus.drivers.hypervisor.protocol import Host, Hypervisor
+from pileus.kernel.db import Tx
+from pileus.kernel.types import new_id
+from pileus.services.compute.core.neighbours import Neighbours
+from pileus.services.compute.db import hosts
+from pileus.services.compute.db.hosts import HostRow
+
+_SPACE = uuid.UUID("6f1c2f0e-8a0e-4c57-9a86-2f4a9a3f7c11")
+
+
+def node_id(host: str) -> str:
+    """A host's node keeps its id, also when its record was deleted and it comes again."""
+    return str(uuid.uuid5(_SPACE, host))
+
+
+def is_up(near: Neighbours, row: HostRow) -> bool:
+    """Whether the host's hypervisor can be reached now."""
+    return not row.forced_down and Hypervisor in near.nodes.offers(row.host)
+
+
+def enlist(tx: Tx, near: Neighbours, seen: Mapping[str, Host]) -> None:
+    """Bring the records and inventories of these hosts up to date; new ones are taken into service."""
+    known = hosts.by_ids(tx, [node_id(name) for name in seen])
+    number = hosts.last_number(tx)
+    fresh: list[dict[str, Any]] = []
+    for name, host in seen.items():
+        row = known.get(node_id(name))
+        facts = _facts(host)
+        if row is None:
+            number += 1
+            fresh.append(_record(tx, near, name, number, facts))
+        else:
+            changed = {k: v for k, v in facts.items() if getattr(row, k) != v}
+            hosts.change(tx, row.id, seen_at=tx.now, **changed)
+            if not changed:
+                continue
+        near.placement.ensure_provider(
+            tx, node_id(name), host.hostname, _inventories(near, host), frozenset(host.traits), frozenset(host.traits)
+        )
+    if fresh:
+        hosts.insert_hosts(tx, fresh)
+
+
+def _facts(host: Host) -> dict[str, Any]:
+    return {
+        "hypervisor_hostname": host.hostname,
+        "hypervisor_type": host.hypervisor_type,
+        "hypervisor_version": host.hypervisor_version,
+        "address": host.address,
+        "vcpus": host.vcpus,
+        "ram_mb": host.ram_mb,
+        "disk_gb": host.disk_gb,
+        "cpu_info": dict(host.cpu_info),
+    }
+
+
+def _record(tx: Tx, near: Neighbours, name: str, number: int, facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **facts, "id": node_id(name), "number": number, "host": name, "zone": near.settings.default_zone, "disabled": False,
+        "forced_down": False, "seen_at": tx.now, "service_id": new_id(), "created_at": tx.now,
+    }  # fmt: skip
+
+
+def _inventories(near: Neighbours, host: Host) -> dict[str, Inventory]:
+    settings = near.settings
+    reserved = min(settings.reserved_ram_mb, host.ram_mb // 4)
+    return {
+        "VCPU": Inventory(total=host.vcpus, max_unit=host.vcpus, allocation_ratio=settings.cpu_ratio),
+        "MEMORY_MB": Inventory(
+            total=host.ram_mb, reserved=reserved, max_unit=host.ram_mb, allocation_ratio=settings.ram_ratio
+        ),
+        "DISK_GB": Inventory(
+            total=max(host.disk_gb, 1), max_unit=max(host.disk_gb, 1), allocation_ratio=settings.disk_ratio
+        ),
+    }
+
+
+def zones(tx: Tx, near: Neighbours) -> Mapping[str, Sequence[HostRow]]:
+    """Hosts by availability zone."""
+    found: dict[str, list[HostRow]] = {}
+    for row in hosts.all_hosts(tx):
+        found.setdefault(row.zone, []).append(row)
+    return found
+
+
+def zone_exists(tx: Tx, near: Neighbours, zone: str) -> bool:
+    return hosts.zone_exists(tx, zone)

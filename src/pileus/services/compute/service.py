@@ -1,0 +1,84 @@
+"""Compute, put together."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pileus.contracts.identity import CatalogService
+from pileus.contracts.image import Image
+from pileus.contracts.network import Network
+from pileus.contracts.placement import Placement
+from pileus.kernel.config import Settings
+from pileus.kernel.db import Database
+from pileus.kernel.nodes import Nodes
+from pileus.kernel.policy import Policy
+from pileus.kernel.reconcile import Reconciler
+from pileus.kernel.rest import Authenticate, Face, Operation, Resource, Service
+from pileus.kernel.types import MINUTE, SECOND
+from pileus.services.compute.api import flavors as flavors_api
+from pileus.services.compute.api import keypairs as keypairs_api
+from pileus.services.compute.api import servers as servers_api
+from pileus.services.compute.api.dialect import ComputeDialect
+from pileus.services.compute.api.metadata import Metadata, MetadataDialect
+from pileus.services.compute.api.versions import VERSIONS
+from pileus.services.compute.core import flavors
+from pileus.services.compute.core.neighbours import ComputeSettings, Neighbours
+from pileus.services.compute.core.quota import quotas
+from pileus.services.compute.internal import Internal
+from pileus.services.compute.reconcilers.guests import Guests
+from pileus.services.compute.reconcilers.hosts import Hosts
+from pileus.services.compute.sagas.change_power import change_power
+from pileus.services.compute.sagas.create_server import create_server
+from pileus.services.compute.sagas.delete_server import delete_server
+
+SECTION = ("compute", ComputeSettings)
+PORT = 8774
+RULES = [*flavors_api.RULES, *keypairs_api.RULES, *servers_api.RULES]
+CATALOG = [CatalogService(type="compute", name="nova", url="{base}/v2.1", description="Compute")]
+SAGAS = (create_server, delete_server, change_power)
+
+
+def build(
+    *,
+    db: Database,
+    settings: Settings,
+    nodes: Nodes,
+    placement: Placement,
+    image: Image,
+    network: Network,
+    metadata_secret: str,
+    authenticate: Authenticate | None = None,
+    policy_overrides: Mapping[str, Any] | None = None,
+    **_: object,
+) -> Service:
+    section = settings.of(ComputeSettings)
+    near = Neighbours(section, db, nodes, placement, image, network, quotas(section))
+    policy = Policy(RULES, policy_overrides)
+    items: list[Resource[Any] | Operation] = [
+        *VERSIONS,
+        flavors_api.Flavors(near),
+        servers_api.Servers(near),
+        *keypairs_api.Keypairs(near).operations(),
+    ]
+    hosts = Hosts(near)
+
+    async def start() -> None:
+        if section.default_flavors:
+            await db.write(flavors.seed)
+        await hosts.work()
+
+    return Service(
+        name="compute",
+        face=Face("compute", ComputeDialect(), policy, db, items, authenticate),
+        faces={
+            "metadata": Face(
+                "metadata", MetadataDialect(), Policy([]), db, Metadata(near, metadata_secret).operations()
+            )
+        },
+        internal=Internal(hosts.enlist),
+        sagas=[(saga, near) for saga in SAGAS],
+        reconcilers=[
+            Reconciler("compute.hosts", hosts.work, every=MINUTE),
+            Reconciler("compute.guests", Guests(near).work, every=10 * SECOND),
+        ],
+        start=start,
+    )

@@ -1,0 +1,1 @@
+"""Identity's face: the v3 API."""

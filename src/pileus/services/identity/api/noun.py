@@ -1,0 +1,99 @@
+"""What all nouns of this API share: links, attributes of no column, and rules that look at the row's domain."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+from pileus.kernel.db import Page, Tx
+from pileus.kernel.rest import Operation, Request, Resource
+from pileus.kernel.types import Filter, Invalid, NotFound
+from pileus.services.identity.core.neighbours import Near
+from pileus.services.identity.core.refusals import DEFAULT_DOMAIN
+
+Operations: TypeAlias = list[Operation]
+Filters: TypeAlias = list[Filter]
+"""(A noun's `list` is an operation, so that annotations in its class cannot say `list[…]`.)"""
+NAME = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"\S"}
+SHORT_NAME = {**NAME, "maxLength": 64}
+ID = {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[a-zA-Z0-9-]+$"}
+TEXT = {"type": "string", "maxLength": 65535}
+IMMUTABLE = {
+    "type": "object",
+    "properties": {"immutable": {"type": ["boolean", "null"]}},
+    "additionalProperties": False,
+}
+"""Options of projects, domains and roles."""
+_YES = ("true", "1", "y", "on", "yes")
+_NO = ("false", "", "0", "n", "off", "no")
+_WORDS = [form(word) for word in (*_YES, *_NO) for form in (str, str.upper, str.capitalize)]
+SWITCH = {"enum": [True, False, *dict.fromkeys(_WORDS)]}
+"""A boolean as bodies may write it."""
+
+
+def switch(value: object) -> bool:
+    return value if isinstance(value, bool) else str(value).lower() in _YES
+
+
+class Noun(Resource[Near]):
+    """`path` is `/v3/<plural>`."""
+
+    def link(self, request: Request, row: Any) -> str:
+        return request.link(f"{self.path}/{row.id}")
+
+    def extend(self, request: Request, row: Any, view: dict[str, Any]) -> None:
+        for key, value in row.extra.items():
+            view.setdefault(key, value)
+        view["links"] = {"self": self.link(request, row)}
+
+    def facts(self, subject: Any) -> dict[str, Any]:
+        """What rules may ask of a row (or of what a body wants): empty domains are None, as in Keystone."""
+        if isinstance(subject, Mapping):
+            return {"domain_id": subject.get("domain_id") or DEFAULT_DOMAIN}
+        domain_id = getattr(subject, "domain_id", "") or None
+        return {"id": subject.id, "domain_id": domain_id, "name": getattr(subject, "name", None)}
+
+    def policy_target(self, tx: Tx | None, request: Request, subject: Any) -> Mapping[str, object]:
+        facts = self.facts(subject)
+        if isinstance(subject, Mapping) and not subject.get("domain_id") and request.ctx.domain_id:
+            facts["domain_id"] = request.ctx.domain_id
+        return self.target(request, facts)
+
+    def target(self, request: Request, facts: Mapping[str, Any]) -> dict[str, object]:
+        found: dict[str, object] = {"target": {self.member: facts, "domain_id": request.ctx.domain_id or None}}
+        if self.member == "user" and facts.get("id"):
+            found["user_id"] = facts["id"]
+        return found
+
+    def row(self, tx: Tx, request: Request, rule: str) -> Any:
+        """A caller who may not look hears the same of what is there and what is not."""
+        try:
+            return super().row(tx, request, rule)
+        except NotFound:
+            if rule:
+                request.enforce(rule, {"target": {}})
+            raise
+
+    def _make_list(self, name: str, d: Any, rule: str, common: dict[str, Any]) -> Operation:
+        """Lists are judged by the domain of the caller's token, which also bounds them."""
+        made = super()._make_list(name, d, "", common)
+
+        def decide(tx: Tx, request: Request) -> Page[Any]:
+            self.enforce_list(request, rule)
+            assert made.decide is not None
+            return made.decide(tx, request)  # type: ignore[no-any-return]
+
+        return replace(made, decide=decide)
+
+    def enforce_list(self, request: Request, rule: str) -> None:
+        home = {"domain_id": request.ctx.domain_id or None, "id": request.ctx.domain_id or None}
+        request.enforce(rule, {"target": {self.member: home, "domain_id": request.ctx.domain_id or None}})
+
+    def before(self, tx: Tx, request: Request, row: Any, want: dict[str, Any] | None) -> None:
+        """A body may repeat the id, not change it."""
+        given = (want or {}).get("extra", {}).get("id")
+        if given is not None and given != row.id:
+            raise Invalid("Cannot change ID")
+
+    def more_filters(self, request: Request) -> Filters:
+        """Conditions that are not plain fields; their names stand in `own_query`."""
+        return []

@@ -1,0 +1,134 @@
+"""Roles, and which implies which."""
+
+from typing import Any, ClassVar
+
+from pileus.kernel.db import Tx
+from pileus.kernel.rest import Dialect, Field, Operation, Request, creates, deletes, lists, nullable, shows, updates
+from pileus.kernel.types import NotFound
+from pileus.services.identity.api.dialect import own_url
+from pileus.services.identity.api.noun import ID, IMMUTABLE, NAME, TEXT, Noun, Operations
+from pileus.services.identity.core import roles
+from pileus.services.identity.db.roles import RoleRow
+
+
+class Roles(Noun):
+    """What a user may be, somewhere."""
+
+    member, plural, path = "role", "roles", "/v3/roles"
+    rules: ClassVar[dict[str, str]] = {
+        "list": "identity:list_roles",
+        "show": "identity:get_role",
+        "create": "identity:create_role",
+        "update": "identity:update_role",
+        "delete": "identity:delete_role",
+    }
+    id = Field(ID, on="show list")
+    name = Field(NAME, required=True, match=True, sort=True)
+    domain_id = Field(nullable(ID), match=True, view=lambda _, row: row.domain_id or None)
+    description = Field(nullable(TEXT))
+    options = Field(IMMUTABLE)
+
+    get = roles.get
+    list = lists(roles.list_page)
+    show = shows()
+    create = creates(roles.create)
+    update = updates(roles.update)
+    delete = deletes(roles.delete)
+
+    def facts(self, subject: Any) -> dict[str, Any]:
+        if isinstance(subject, dict):
+            return {"name": subject.get("name"), "domain_id": subject.get("domain_id")}
+        return super().facts(subject)
+
+    def row(self, tx: Tx, request: Request, rule: str) -> Any:
+        """A domain's own roles have rules of their own."""
+        if rule in self.rules.values():
+            try:
+                found = roles.get(tx, self.near, request.ctx, request.params["role_id"])
+            except NotFound:
+                found = None
+            if found is not None and found.domain_id:
+                rule = rule.replace("_role", "_domain_role")
+        return super().row(tx, request, rule)
+
+    def enforce_list(self, request: Request, rule: str) -> None:
+        super().enforce_list(request, "identity:list_domain_roles" if request.query.one("domain_id") else rule)
+
+    def guard(self, request: Request, operation: str, want: Any, target: Any) -> None:
+        if operation == "create" and want.get("domain_id"):
+            request.enforce("identity:create_domain_role", target)
+        super().guard(request, operation, want, target)
+
+    def operations(self, dialect: Dialect) -> Operations:
+        prior = "/v3/roles/{prior_role_id}/implies"
+        pair = f"{prior}/{{implied_role_id}}"
+        return [
+            *super().operations(dialect),
+            self._op("GET", prior, "list_implied", self._list_implied, "list_implied_roles", "Roles that a role implies."),
+            self._op("GET", pair, "show_implied", self._show_implied, "get_implied_role", "One implication."),
+            self._op("HEAD", pair, "check_implied", self._check_implied, "check_implied_role", "Whether a role implies another.", answers=204),
+            self._op("PUT", pair, "imply", self._imply, "create_implied_role", "Make a role imply another.", answers=201),
+            self._op("DELETE", pair, "unimply", self._unimply, "delete_implied_role", "End an implication.", answers=204),
+            self._op("GET", "/v3/role_inferences", "list_inferences", self._inferences, "list_role_inference_rules", "All implications."),
+        ]  # fmt: skip
+
+    def _op(self, method: str, path: str, name: str, decide: Any, rule: str, summary: str, **more: Any) -> Operation:
+        return Operation(
+            method=method,
+            path=path,
+            name=name,
+            resource="role",
+            decide=decide,
+            rule=f"identity:{rule}",
+            summary=summary,
+            **more,
+        )
+
+    def _prior(self, tx: Tx, request: Request) -> RoleRow:
+        return roles.get(tx, self.near, request.ctx, request.params["prior_role_id"])
+
+    def _pair(self, tx: Tx, request: Request) -> tuple[RoleRow, RoleRow]:
+        prior = self._prior(tx, request)
+        return prior, roles.get(tx, self.near, request.ctx, request.params["implied_role_id"])
+
+    def _brief(self, request: Request, row: RoleRow) -> dict[str, Any]:
+        return {"id": row.id, "links": {"self": self.link(request, row)}, "name": row.name}
+
+    def _inference(self, request: Request, prior: RoleRow, implied: RoleRow) -> dict[str, Any]:
+        both = {"prior_role": self._brief(request, prior), "implies": self._brief(request, implied)}
+        return {"role_inference": both, "links": {"self": own_url(request)}}
+
+    def _list_implied(self, tx: Tx, request: Request) -> Any:
+        prior = self._prior(tx, request)
+        implied = [self._brief(request, row) for row in roles.implied_by(tx, self.near, prior)]
+        inference = {"prior_role": self._brief(request, prior), "implies": implied}
+        return {"role_inference": inference, "links": {"self": own_url(request)}}
+
+    def _show_implied(self, tx: Tx, request: Request) -> Any:
+        prior, implied = self._pair(tx, request)
+        roles.check_implied(tx, self.near, prior, implied)
+        return self._inference(request, prior, implied)
+
+    def _check_implied(self, tx: Tx, request: Request) -> None:
+        roles.check_implied(tx, self.near, *self._pair(tx, request))
+
+    def _imply(self, tx: Tx, request: Request) -> Any:
+        prior, implied = self._pair(tx, request)
+        roles.imply(tx, self.near, request.ctx, prior, implied)
+        return self._inference(request, prior, implied)
+
+    def _unimply(self, tx: Tx, request: Request) -> None:
+        prior, implied = self._pair(tx, request)
+        roles.unimply(tx, self.near, request.ctx, prior, implied)
+
+    def _inferences(self, tx: Tx, request: Request) -> Any:
+        graph = roles.inferences(tx, self.near)
+        found = [
+            {
+                "prior_role": self._brief(request, graph.roles[prior]),
+                "implies": [self._brief(request, graph.roles[id]) for id in implied if id in graph.roles],
+            }
+            for prior, implied in graph.implies.items()
+            if prior in graph.roles
+        ]
+        return {"role_inferences": found}

@@ -1,0 +1,189 @@
+"""Users."""
+
+from typing import Any, ClassVar
+
+from pileus.kernel.db import Tx
+from pileus.kernel.rest import (
+    BOOLEAN,
+    Dialect,
+    Field,
+    Operation,
+    Request,
+    creates,
+    deletes,
+    lists,
+    nullable,
+    obj,
+    shows,
+    updates,
+)
+from pileus.kernel.types import Ctx, Filter, Op, iso_naive, parse
+from pileus.services.identity.api.groups import Groups
+from pileus.services.identity.api.noun import ID, NAME, SWITCH, Filters, Noun, Operations, switch
+from pileus.services.identity.api.projects import Projects
+from pileus.services.identity.core import access, groups, passwords, refusals, revoking, users
+from pileus.services.identity.core.neighbours import Near
+from pileus.services.identity.db.users import UserRow
+
+_FLAG = {"type": ["boolean", "null"]}
+_OPTIONS = obj(
+    {
+        "ignore_change_password_upon_first_use": _FLAG,
+        "ignore_password_expiry": _FLAG,
+        "ignore_lockout_failure_attempts": _FLAG,
+        "lock_password": _FLAG,
+        "ignore_user_inactivity": _FLAG,
+        "multi_factor_auth_enabled": _FLAG,
+        "multi_factor_auth_rules": {
+            "type": ["array", "null"],
+            "items": {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True},
+            "uniqueItems": True,
+        },
+    }
+)
+_PASSWORD = {"type": "string"}
+_CHANGE = obj(
+    {"user": obj({"password": _PASSWORD, "original_password": _PASSWORD}, ["original_password", "password"])}, ["user"]
+)
+_OPERATORS: dict[str, Op] = {"lt": "lt", "lte": "lte", "gt": "gt", "gte": "gte", "eq": "eq", "neq": "ne"}
+
+
+async def hash_password(near: Near, ctx: Ctx, want: dict[str, Any]) -> dict[str, Any]:
+    """The slow part of setting a password, before the decision."""
+    if "password" in want:
+        secret = want.pop("password")
+        if secret is not None:
+            passwords.check_length(secret)
+        want["password_hash"] = None if secret is None else await near.passwords.hash(secret)
+    return want
+
+
+class Users(Noun):
+    """People and programs that may log in."""
+
+    member, plural, path = "user", "users", "/v3/users"
+    rules: ClassVar[dict[str, str]] = {
+        "list": "identity:list_users",
+        "show": "identity:get_user",
+        "create": "identity:create_user",
+        "update": "identity:update_user",
+        "delete": "identity:delete_user",
+    }
+    own_query: ClassVar[frozenset[str]] = frozenset({"password_expires_at"})
+    id = Field(ID, on="show list")
+    name = Field(NAME, required=True, match=True, sort=True)
+    domain_id = Field(ID, match=True, sort=True)
+    enabled = Field(BOOLEAN, take=SWITCH, read=switch, match=True, sort=True)
+    default_project_id = Field(nullable({"type": "string", "maxLength": 64}), on="create update")
+    password = Field(nullable(_PASSWORD), on="create update")
+    password_expires_at = Field(
+        nullable(_PASSWORD),
+        on="show list",
+        view=lambda _, row: None if row.password_expires_at is None else iso_naive(row.password_expires_at),
+    )
+    options = Field(_OPTIONS)
+
+    get = users.get
+    list = lists(users.list_page)
+    show = shows()
+    create = creates(users.create, gather=hash_password)
+    update = updates(users.update, gather=hash_password)
+    delete = deletes(users.delete)
+
+    def __init__(self, near: Near, groups: Groups, projects: Projects) -> None:
+        super().__init__(near)
+        self.groups, self.projects = groups, projects
+
+    def extend(self, request: Request, row: UserRow, view: dict[str, Any]) -> None:
+        super().extend(request, row, view)
+        if row.default_project_id is not None:
+            view["default_project_id"] = row.default_project_id
+        if request.method == "PATCH":
+            view["extra"] = row.extra
+
+    def more_filters(self, request: Request) -> Filters:
+        """`password_expires_at=lt:2026-01-31T12:00:00Z`."""
+        found = []
+        for text in request.query.all("password_expires_at"):
+            operator, _, moment = text.partition(":")
+            if not moment or operator not in _OPERATORS:
+                raise refusals.bad_time()
+            try:
+                found.append(Filter("password_expires_at", _OPERATORS[operator], (parse(moment),)))
+            except (ValueError, OverflowError):
+                raise refusals.bad_time() from None
+        return found
+
+    def operations(self, dialect: Dialect) -> Operations:
+        return [
+            *super().operations(dialect),
+            Operation(
+                method="POST",
+                path="/v3/users/{user_id}/password",
+                name="change_password",
+                resource="user",
+                summary="Change one's own password.",
+                public=True,
+                body=_CHANGE,
+                gather=self._check_passwords,
+                decide=self._change_password,
+                answers=204,
+            ),
+            Operation(
+                method="DELETE",
+                path="/v3/users/{user_id}/tokens",
+                name="revoke_tokens",
+                resource="user",
+                summary="Make all tokens of a user worthless.",
+                decide=self._revoke_tokens,
+                answers=204,
+            ),
+            Operation(
+                method="GET",
+                path="/v3/users/{user_id}/groups",
+                name="list_groups",
+                resource="user",
+                summary="Groups that a user is in.",
+                decide=self._list_groups,
+                view=self._view_groups,
+            ),
+            Operation(
+                method="GET",
+                path="/v3/users/{user_id}/projects",
+                name="list_projects",
+                resource="user",
+                summary="Projects that a user has a role on.",
+                decide=self._list_projects,
+                view=self.projects.view_list,
+            ),
+        ]
+
+    async def _check_passwords(self, request: Request) -> None:
+        given = request.body["user"]
+        passwords.check_length(given["password"])
+        row = await self.near.db.read(access.user_or_none, request.params["user_id"])
+        fits = await self.near.passwords.verify(row.password_hash if row else None, given["original_password"])
+        if row is None or not fits:
+            raise refusals.unauthorized()
+        request.gathered = row.password_hash, await self.near.passwords.hash(given["password"])
+
+    def _change_password(self, tx: Tx, request: Request) -> None:
+        row = users.get(tx, self.near, request.ctx, request.params["user_id"])
+        verified, hashed = request.gathered
+        users.change_password(tx, self.near, request.ctx, row, verified, hashed)
+
+    def _revoke_tokens(self, tx: Tx, request: Request) -> None:
+        row = self.row(tx, request, "identity:revoke_tokens_for_user")
+        revoking.revoke_all(tx, self.near, request.ctx, row)
+
+    def _list_groups(self, tx: Tx, request: Request) -> Any:
+        row = self.row(tx, request, "identity:list_groups_for_user")
+        return groups.list_of_user(tx, self.near, row.id, self.groups.dialect.listing(request, self.groups))
+
+    def _view_groups(self, request: Request, page: Any) -> Any:
+        views = [self.groups.view(request, row, "list") | {"membership_expires_at": None} for row in page.rows]
+        return self.groups.dialect.listed(request, self.groups, views, page)
+
+    def _list_projects(self, tx: Tx, request: Request) -> Any:
+        row = self.row(tx, request, "identity:list_user_projects")
+        return access.projects_of(tx, row.id, self.projects.dialect.listing(request, self.projects))

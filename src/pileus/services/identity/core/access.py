@@ -1,0 +1,44 @@
+"""Where a user may go: projects, domains, the system."""
+
+from pileus.kernel.db import Page, Tx
+from pileus.kernel.types import Listing
+from pileus.services.identity.db import assignments, projects, users
+from pileus.services.identity.db.projects import ProjectRow
+from pileus.services.identity.db.users import UserRow
+
+
+def user_or_none(tx: Tx, id: str) -> UserRow | None:
+    return users.find(tx, id)
+
+
+def project_ids(tx: Tx, user_id: str) -> set[str]:
+    """Ids of the projects on which a user has a role, by inheritance too."""
+    grants = assignments.grants_of_user(tx, user_id)
+    found = {g.target_id for g in grants if g.target == "project" and not g.inherited}
+    sources = [g.target_id for g in grants if g.inherited]
+    if sources:
+        paths = [row.path for row in projects.find_many(tx, sources).values()]
+        found.update(row.id for row in projects.below(tx, paths))
+    return found
+
+
+def projects_of(tx: Tx, user_id: str, listing: Listing) -> Page[ProjectRow]:
+    return projects.list_among(tx, listing, project_ids(tx, user_id))
+
+
+def enterable(tx: Tx, user_id: str) -> list[ProjectRow]:
+    """Projects that a user could get a token for: enabled ones in enabled domains."""
+    rows = projects.find_many(tx, project_ids(tx, user_id))
+    homes = projects.find_many(tx, {row.domain_id for row in rows.values()})
+    open_rows = [r for r in rows.values() if r.enabled and r.domain_id in homes and homes[r.domain_id].enabled]
+    return sorted(open_rows, key=lambda row: row.id)
+
+
+def domains_of(tx: Tx, user_id: str) -> list[ProjectRow]:
+    """Domains that a user could get a token for."""
+    ids = {g.target_id for g in assignments.grants_of_user(tx, user_id) if g.target == "domain" and not g.inherited}
+    return sorted((row for row in projects.find_many(tx, ids).values() if row.enabled), key=lambda row: row.id)
+
+
+def may_system(tx: Tx, user_id: str) -> bool:
+    return any(g.target == "system" for g in assignments.grants_of_user(tx, user_id))

@@ -1,0 +1,87 @@
+"""Endpoints of the catalog."""
+
+from typing import Any
+
+import msgspec
+
+from pileus.kernel.db import Page, Tx
+from pileus.kernel.types import Ctx, Listing, new_hex
+from pileus.services.identity.core import refusals
+from pileus.services.identity.core.changes import changed
+from pileus.services.identity.core.extras import merged
+from pileus.services.identity.core.neighbours import Near
+from pileus.services.identity.core.places import check_url
+from pileus.services.identity.db import catalog
+from pileus.services.identity.db.catalog import EndpointRow, RegionRow
+
+Want = dict[str, Any]
+
+
+def get(tx: Tx, near: Near, ctx: Ctx, id: str) -> EndpointRow:
+    row = catalog.find_endpoint(tx, id)
+    if row is None:
+        raise refusals.missing("endpoint", id)
+    return row
+
+
+def list_page(tx: Tx, near: Near, ctx: Ctx, listing: Listing) -> Page[EndpointRow]:
+    return catalog.list_endpoints(tx, listing)
+
+
+def create(tx: Tx, near: Near, ctx: Ctx, want: Want) -> EndpointRow:
+    check_url(want["url"])
+    region_id = _region(tx, near, ctx, want)
+    _check_service(tx, want["service_id"])
+    row = EndpointRow(
+        id=new_hex(),
+        service_id=want["service_id"],
+        interface=want["interface"],
+        region_id=region_id,
+        url=want["url"],
+        enabled=want.get("enabled", True),
+        extra=merged({}, want),
+    )
+    catalog.add(tx, row)
+    changed(tx, near, ctx, "endpoint.create", row.id, after=row)
+    return row
+
+
+def update(tx: Tx, near: Near, ctx: Ctx, row: EndpointRow, want: Want) -> EndpointRow:
+    new: dict[str, Any] = {k: want[k] for k in ("service_id", "interface", "url", "enabled") if k in want}
+    if "url" in want:
+        check_url(want["url"])
+    if "service_id" in want:
+        _check_service(tx, want["service_id"])
+    if "region_id" in want or "region" in want:
+        new["region_id"] = _region(tx, near, ctx, want)
+    new["extra"] = merged(row.extra, want)
+    catalog.change(tx, row, new)
+    after = msgspec.structs.replace(row, **new)
+    changed(tx, near, ctx, "endpoint.update", row.id, before=row, after=after)
+    return after
+
+
+def delete(tx: Tx, near: Near, ctx: Ctx, row: EndpointRow) -> None:
+    catalog.remove(tx, row)
+    changed(tx, near, ctx, "endpoint.delete", row.id, before=row)
+
+
+def _check_service(tx: Tx, id: str) -> None:
+    if catalog.find_service(tx, id) is None:
+        raise refusals.expected("endpoint service_id", "service table")
+
+
+def _region(tx: Tx, near: Near, ctx: Ctx, want: Want) -> str | None:
+    """`region_id` must exist; the older `region` is made when it does not."""
+    if want.get("region_id") is not None:
+        if catalog.find_region(tx, want["region_id"]) is None:
+            raise refusals.expected("endpoint region_id", "region table")
+        return str(want["region_id"])
+    name = want.get("region")
+    if not name:
+        return None
+    if catalog.find_region(tx, name) is None:
+        row = RegionRow(name, None, "", {})
+        catalog.add(tx, row)
+        changed(tx, near, ctx, "region.create", name, after=row, matters=False)
+    return str(name)

@@ -1,0 +1,107 @@
+"""What this process remembers of identity, and when to stop believing it.
+
+One number, the revision, counts every write that can change what a token is worth. Whatever was remembered at another revision is
+looked up again; nothing has to know which tokens a change concerns. Other processes hear of a change by signal and count too.
+"""
+
+from pileus.kernel.db import Tx
+from pileus.kernel.types import Ctx, Micros, clock
+from pileus.services.identity.core.inference import RoleGraph
+from pileus.services.identity.core.session import Session
+from pileus.services.identity.db import roles
+from pileus.services.identity.db.catalog import Offer, all_endpoints, all_services
+
+CHANGED = "identity.changed"
+
+
+class Known:
+    """A token that was good when it was looked at, and what was made of it."""
+
+    __slots__ = ("bodies", "ctx", "good_until", "revision", "session")
+
+    def __init__(self, session: Session, ctx: Ctx, revision: int, good_until: Micros) -> None:
+        self.session = session
+        self.ctx = ctx
+        self.revision = revision
+        self.good_until = good_until
+        self.bodies: dict[bool, bytes] = {}
+        """Answers to `GET /v3/auth/tokens`, encoded, with and without the catalog."""
+
+
+class Memory:
+    """`patience` (microseconds) bounds how long a memory is believed when a signal was lost; None: nobody else writes."""
+
+    def __init__(self, size: int, patience: Micros | None = None) -> None:
+        self.revision = 0
+        self.tokens: dict[str, Known] = {}
+        self._size = size
+        self._patience = patience
+        self._graph: tuple[int, Micros, RoleGraph] | None = None
+        self._offers: tuple[int, Micros, list[Offer]] | None = None
+
+    def bump(self) -> None:
+        self.revision += 1
+
+    def touch(self, tx: Tx) -> None:
+        """This transaction changes what tokens are worth: forget, here at once and elsewhere by signal."""
+        tx.after_commit(self.bump)
+        tx.wake(CHANGED)
+
+    def recall(self, token: str) -> Known | None:
+        """What is known of a token and still holds."""
+        known = self.tokens.get(token)
+        if known is not None and known.revision == self.revision and clock() < known.good_until:
+            return known
+        return None
+
+    def remember(self, token: str, session: Session, ctx: Ctx, revision: int) -> Known:
+        """`revision` is the one *before* the session was read: a change in between makes it stale at once."""
+        good_until = session.claims.expires_at
+        if self._patience is not None:
+            good_until = min(good_until, clock() + self._patience)
+        known = Known(session, ctx, revision, good_until)
+        if token not in self.tokens and len(self.tokens) >= self._size:
+            self._make_room()
+        self.tokens[token] = known
+        return known
+
+    def _make_room(self) -> None:
+        for old in [t for t, _ in zip(self.tokens, range(max(1, self._size // 10)), strict=False)]:
+            del self.tokens[old]
+
+    def graph(self, tx: Tx) -> RoleGraph:
+        """Roles and what they imply. A writing transaction reads its own, for it may have changed them."""
+        if tx.writes:
+            return RoleGraph(roles.everything(tx), roles.implied_pairs(tx))
+        found = self._graph
+        if found is None or not self._holds(found[0], found[1]):
+            revision = self.revision
+            found = self._graph = revision, clock(), RoleGraph(roles.everything(tx), roles.implied_pairs(tx))
+        return found[2]
+
+    def offers(self, tx: Tx) -> list[Offer]:
+        """Every enabled endpoint of an enabled service, and services without endpoints."""
+        found = self._offers
+        if tx.writes or found is None or not self._holds(found[0], found[1]):
+            revision = self.revision
+            offers = _read_offers(tx)
+            if tx.writes:
+                return offers
+            found = self._offers = revision, clock(), offers
+        return found[2]
+
+    def _holds(self, revision: int, since: Micros) -> bool:
+        return revision == self.revision and (self._patience is None or clock() - since < self._patience)
+
+
+def _read_offers(tx: Tx) -> list[Offer]:
+    found: list[Offer] = []
+    endpoints = all_endpoints(tx)
+    for service in all_services(tx):
+        if not service.enabled:
+            continue
+        mine = [e for e in endpoints if e.service_id == service.id and e.enabled]
+        found += [Offer(service.id, service.type, service.name, e.id, e.interface, e.region_id, e.url) for e in mine]
+        if not mine:
+            found.append(Offer(service.id, service.type, service.name, "", "", None, ""))
+    return found

@@ -1,0 +1,20 @@
+"""What identity's decisions need besides the transaction."""
+
+from dataclasses import dataclass
+
+from pileus.kernel.db import Database
+from pileus.services.identity.core.memory import Memory
+from pileus.services.identity.core.passwords import Passwords
+from pileus.services.identity.core.settings import IdentitySettings
+from pileus.services.identity.core.tokens import Keyring
+
+
+@dataclass(frozen=True)
+class Near:
+    """Settings and the parts that live as long as the process."""
+
+    settings: IdentitySettings
+    db: Database
+    passwords: Passwords
+    keyring: Keyring
+    memory: Memory

@@ -1,0 +1,130 @@
+"""Users."""
+
+from typing import Any
+
+import msgspec
+
+from pileus.kernel.db import Page, Tx
+from pileus.kernel.types import Ctx, Invalid, Listing, new_hex
+from pileus.services.identity.core import refusals
+from pileus.services.identity.core.changes import changed
+from pileus.services.identity.core.domains import home_domain
+from pileus.services.identity.core.extras import merged, options_after
+from pileus.services.identity.core.neighbours import Near
+from pileus.services.identity.db import app_credentials, assignments, groups, projects, users
+from pileus.services.identity.db.users import UserRow
+
+Want = dict[str, Any]
+
+
+def get(tx: Tx, near: Near, ctx: Ctx, id: str) -> UserRow:
+    row = users.find(tx, id)
+    if row is None:
+        raise refusals.missing("user", id)
+    return row
+
+
+def list_page(tx: Tx, near: Near, ctx: Ctx, listing: Listing) -> Page[UserRow]:
+    """A caller whose token is for a domain sees that domain's users only."""
+    return users.list_page(tx, listing.also("domain_id", "eq", ctx.domain_id) if ctx.domain_id else listing)
+
+
+def list_members(tx: Tx, near: Near, group_id: str, listing: Listing) -> Page[UserRow]:
+    return users.list_page(tx, listing, groups.members_of(tx, group_id))
+
+
+def create(tx: Tx, near: Near, ctx: Ctx, want: Want) -> UserRow:
+    """`want["password_hash"]` was made before, outside the transaction."""
+    domain = home_domain(tx, ctx, want.get("domain_id"))
+    name = want["name"].strip()
+    _check_name(tx, name, domain.id, "")
+    _check_default_project(tx, want)
+    hashed = want.get("password_hash")
+    row = UserRow(
+        id=new_hex(),
+        domain_id=domain.id,
+        name=name,
+        enabled=want.get("enabled", True),
+        default_project_id=want.get("default_project_id"),
+        password_hash=hashed,
+        password_created_at=tx.now if hashed else None,
+        password_expires_at=None,
+        epoch=0,
+        created_at=tx.now,
+        options=options_after({}, want.get("options")),
+        extra=merged({}, want),
+    )
+    users.add(tx, row)
+    changed(tx, near, ctx, "user.create", row.id, after=row, matters=False)
+    return row
+
+
+def update(tx: Tx, near: Near, ctx: Ctx, row: UserRow, want: Want) -> UserRow:
+    if want.get("domain_id", row.domain_id) != row.domain_id:
+        raise Invalid("Cannot change Domain ID")
+    new: dict[str, Any] = {k: want[k] for k in ("enabled", "default_project_id") if k in want}
+    if "name" in want:
+        new["name"] = want["name"].strip()
+        _check_name(tx, new["name"], row.domain_id, row.id)
+    _check_default_project(tx, want)
+    if "options" in want:
+        new["options"] = options_after(row.options, want["options"])
+    new["extra"] = merged(row.extra, want)
+    if "password_hash" in want:
+        new.update(_password(tx, want["password_hash"]))
+    if "password_hash" in want or (row.enabled and new.get("enabled") is False):
+        new["epoch"] = row.epoch + 1
+    return _store(tx, near, ctx, row, new)
+
+
+def change_password(tx: Tx, near: Near, ctx: Ctx, row: UserRow, verified: str, hashed: str) -> UserRow:
+    """The user's own change: `verified` is the hash that the old password fitted, which must still stand."""
+    if row.password_hash != verified or not row.enabled:
+        raise refusals.unauthorized()
+    if row.options.get("lock_password"):
+        raise Invalid(
+            "Password validation error: You cannot change your password at this time due to password policy disallowing "
+            "password changes. Please contact your administrator to reset your password.."
+        )
+    return _store(tx, near, ctx, row, {**_password(tx, hashed), "epoch": row.epoch + 1})
+
+
+def delete(tx: Tx, near: Near, ctx: Ctx, row: UserRow) -> None:
+    """With the user go memberships, grants and application credentials."""
+    remove(tx, row.id)
+    changed(tx, near, ctx, "user.delete", row.id, before=row)
+
+
+def remove(tx: Tx, id: str) -> None:
+    groups.leave_all(tx, id)
+    assignments.remove_actor(tx, "user", id)
+    app_credentials.remove_of_user(tx, id)
+    users.remove(tx, id)
+
+
+def _store(tx: Tx, near: Near, ctx: Ctx, row: UserRow, new: dict[str, Any]) -> UserRow:
+    users.change(tx, row.id, new)
+    after = msgspec.structs.replace(row, **new)
+    changed(tx, near, ctx, "user.update", row.id, before=row, after=after)
+    return after
+
+
+def _password(tx: Tx, hashed: str | None) -> dict[str, Any]:
+    created = tx.now if hashed else None
+    return {"password_hash": hashed, "password_created_at": created, "password_expires_at": None}
+
+
+def _check_name(tx: Tx, name: str, domain_id: str, own_id: str) -> None:
+    there = users.find_named(tx, name, domain_id)
+    if there is not None and there.id != own_id:
+        raise refusals.conflict("user", f"Duplicate entry found with name {name} at domain ID {domain_id}")
+
+
+def _check_default_project(tx: Tx, want: Want) -> None:
+    """It need not exist, says Keystone, but a domain is none."""
+    id = want.get("default_project_id")
+    if id is None:
+        return
+    project = projects.find(tx, id)
+    if project is not None and project.is_domain:
+        raise Invalid(f"User's default project ID cannot be a domain ID: {id}")

@@ -1,0 +1,95 @@
+"""What a token is worth now: its claims held against users, projects, grants and revocations as they stand."""
+
+import logging
+
+from pileus.kernel.db import Tx
+from pileus.kernel.types import Micros
+from pileus.services.identity.core.neighbours import Near
+from pileus.services.identity.core.refusals import unauthorized
+from pileus.services.identity.core.session import Session
+from pileus.services.identity.core.tokens import Claims
+from pileus.services.identity.db import app_credentials, assignments, projects, revocations, users
+from pileus.services.identity.db.app_credentials import AppCredentialRow
+from pileus.services.identity.db.projects import ProjectRow
+from pileus.services.identity.db.roles import RoleRow
+
+log = logging.getLogger(__name__)
+
+
+def open_session(tx: Tx, near: Near, claims: Claims, grace: Micros = 0) -> Session:
+    """Raises `Unauthorized`, always in the same words, for claims that do not hold (any more).
+
+    `grace` lets tokens pass that ended less than so many microseconds ago.
+    """
+    if tx.now >= claims.expires_at + grace:
+        raise _refuse(claims, "it has expired")
+    if revocations.is_revoked(tx, claims.audit_id, claims.chain_id):
+        raise _refuse(claims, "it was revoked")
+    user = users.find(tx, claims.user_id)
+    if user is None or not user.enabled:
+        raise _refuse(claims, "the user is gone or disabled")
+    if user.epoch != claims.epoch:
+        raise _refuse(claims, "the user's password or state changed since")
+    user_domain = projects.find(tx, user.domain_id)
+    if user_domain is None or not user_domain.enabled:
+        raise _refuse(claims, "the user's domain is gone or disabled")
+    project, domain = _scope(tx, claims)
+    credential = _credential(tx, claims)
+    roles = _roles(tx, near, claims, project, credential)
+    if claims.scope and not roles:
+        raise _refuse(claims, f"the user has no role on {claims.scope} {claims.target_id}")
+    return Session(
+        claims=claims,
+        user=user,
+        user_domain=user_domain,
+        project=project,
+        domain=domain,
+        roles=roles,
+        app_credential=credential,
+    )
+
+
+def _scope(tx: Tx, claims: Claims) -> tuple[ProjectRow | None, ProjectRow | None]:
+    if claims.scope == "project":
+        project = projects.find(tx, claims.target_id)
+        if project is None or project.is_domain or not project.enabled:
+            raise _refuse(claims, "the project is gone or disabled")
+        domain = projects.find(tx, project.domain_id)
+        if domain is None or not domain.enabled:
+            raise _refuse(claims, "the project's domain is gone or disabled")
+        return project, domain
+    if claims.scope == "domain":
+        domain = projects.find(tx, claims.target_id)
+        if domain is None or not domain.is_domain or not domain.enabled:
+            raise _refuse(claims, "the domain is gone or disabled")
+        return None, domain
+    return None, None
+
+
+def _credential(tx: Tx, claims: Claims) -> AppCredentialRow | None:
+    if not claims.app_credential_id:
+        return None
+    row = app_credentials.find(tx, claims.app_credential_id)
+    if row is None or row.user_id != claims.user_id:
+        raise _refuse(claims, "the application credential is gone")
+    if row.expires_at is not None and tx.now >= row.expires_at:
+        raise _refuse(claims, "the application credential has expired")
+    return row
+
+
+def _roles(
+    tx: Tx, near: Near, claims: Claims, project: ProjectRow | None, credential: AppCredentialRow | None
+) -> tuple[RoleRow, ...]:
+    if not claims.scope:
+        return ()
+    above = project.ancestors if project is not None else ()
+    granted = assignments.roles_on(tx, claims.user_id, claims.scope, claims.target_id, above)
+    roles = near.memory.graph(tx).effective(granted)
+    if credential is not None:
+        roles = [role for role in roles if role.id in credential.role_ids]
+    return tuple(roles)
+
+
+def _refuse(claims: Claims, reason: str) -> Exception:
+    log.debug("token %s of user %s refused: %s", claims.audit_id, claims.user_id, reason)
+    return unauthorized()

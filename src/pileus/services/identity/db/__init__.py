@@ -1,0 +1,1 @@
+"""Identity's tables, all `identity_…`, and the queries on them."""

@@ -1,0 +1,88 @@
+"""Application credentials: a secret that stands for a user in one project, with some of the user's roles."""
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+from sqlalchemy import Column, Index, String, Table, Text, bindparam, delete, insert, select
+
+from pileus.kernel.db import Flag, Json, Page, Query, Time, Tx, metadata, page
+from pileus.kernel.types import Listing
+from pileus.services.identity.db.filters import by_name
+
+app_credentials = Table(
+    "identity_app_credential",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("user_id", String(64), nullable=False),
+    Column("project_id", String(64), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("description", Text),
+    Column("secret_hash", Text, nullable=False),
+    Column("expires_at", Time),
+    Column("unrestricted", Flag, nullable=False),
+    Column("role_ids", Json, nullable=False),
+    Index("identity_app_credential_name", "user_id", "name", unique=True),
+    Index("identity_app_credential_project", "project_id"),
+)
+
+
+class AppCredentialRow(Struct, frozen=True):
+    id: str
+    user_id: str
+    project_id: str
+    name: str
+    description: str | None
+    secret_hash: str
+    expires_at: int | None
+    unrestricted: bool
+    role_ids: list[str]
+
+
+_c = app_credentials.c
+FIELDS = by_name(app_credentials, "id", "name", "user_id", "project_id", "expires_at")
+_FIND = Query(select(app_credentials).where(_c.id == bindparam("id")), into=AppCredentialRow)
+_FIND_NAMED = Query(
+    select(app_credentials).where(_c.user_id == bindparam("user_id"), _c.name == bindparam("name")),
+    into=AppCredentialRow,
+)
+_INSERT = Query(insert(app_credentials))
+_DELETE = Query(delete(app_credentials).where(_c.id == bindparam("id")))
+_DELETE_OF_USER = Query(delete(app_credentials).where(_c.user_id == bindparam("id")))
+_DELETE_OF_PROJECT = Query(delete(app_credentials).where(_c.project_id == bindparam("id")))
+_DELETE_ON = Query(
+    delete(app_credentials).where(_c.user_id == bindparam("user"), _c.project_id == bindparam("project"))
+)
+
+
+def find(tx: Tx, id: str) -> AppCredentialRow | None:
+    return tx.row(_FIND, id=id)
+
+
+def find_named(tx: Tx, user_id: str, name: str) -> AppCredentialRow | None:
+    return tx.row(_FIND_NAMED, user_id=user_id, name=name)
+
+
+def list_page(tx: Tx, listing: Listing) -> Page[AppCredentialRow]:
+    return page(tx, select(app_credentials), FIELDS, listing, into=AppCredentialRow, unique="id")
+
+
+def add(tx: Tx, row: AppCredentialRow) -> None:
+    tx.run(_INSERT, **{name: getattr(row, name) for name in row.__struct_fields__})
+
+
+def remove(tx: Tx, id: str) -> None:
+    tx.run(_DELETE, id=id)
+
+
+def remove_of_user(tx: Tx, user_id: str) -> None:
+    tx.run(_DELETE_OF_USER, id=user_id)
+
+
+def remove_of_project(tx: Tx, project_id: str) -> None:
+    tx.run(_DELETE_OF_PROJECT, id=project_id)
+
+
+def remove_on(tx: Tx, pairs: Iterable[tuple[str, str]]) -> None:
+    """Those of the (user, project) pairs."""
+    for user, project in pairs:
+        tx.run(_DELETE_ON, user=user, project=project)

@@ -1,0 +1,117 @@
+"""Users and their passwords."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import Column, Index, Integer, String, Table, Text, bindparam, delete, insert, select, update
+
+from pileus.kernel.db import Flag, Json, Page, Query, Time, Tx, metadata, page
+from pileus.kernel.types import Listing
+from pileus.services.identity.db.filters import by_name
+
+users = Table(
+    "identity_user",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("domain_id", String(64), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("enabled", Flag, nullable=False),
+    Column("default_project_id", String(64)),
+    Column("password_hash", Text),
+    Column("password_created_at", Time),
+    Column("password_expires_at", Time),
+    Column("epoch", Integer, nullable=False),
+    Column("created_at", Time, nullable=False),
+    Column("options", Json, nullable=False),
+    Column("extra", Json, nullable=False),
+    Index("identity_user_name", "domain_id", "name", unique=True),
+)
+
+
+class UserRow(Struct, frozen=True):
+    """A user.
+
+    `epoch`  counts what makes older tokens worthless (a new password, being disabled): a token remembers the epoch it was
+             issued in, and one of another epoch is dead. A number has no clock to be wrong about.
+    """
+
+    id: str
+    domain_id: str
+    name: str
+    enabled: bool
+    default_project_id: str | None
+    password_hash: str | None
+    password_created_at: int | None
+    password_expires_at: int | None
+    epoch: int
+    created_at: int
+    options: dict[str, Any]
+    extra: dict[str, Any]
+
+
+_c = users.c
+FIELDS = by_name(users, "id", "domain_id", "name", "enabled", "default_project_id", "password_expires_at")
+_FIND = Query(select(users).where(_c.id == bindparam("id")), into=UserRow)
+_FIND_NAMED = Query(
+    select(users).where(_c.domain_id == bindparam("domain_id"), _c.name == bindparam("name")), into=UserRow
+)
+_OF_DOMAIN = Query(select(_c.id).where(_c.domain_id == bindparam("domain_id")))
+_FIND_MANY = Query(select(users).where(_c.id.in_(bindparam("ids", expanding=True))), into=UserRow)
+_INSERT = Query(insert(users))
+_DELETE = Query(delete(users).where(_c.id == bindparam("id")))
+_FORGET_DEFAULT = Query(
+    update(users).where(_c.default_project_id == bindparam("project")).values(default_project_id=None)
+)
+_REHASH = Query(
+    update(users)
+    .where(_c.id == bindparam("user"), _c.password_hash == bindparam("old"))
+    .values(password_hash=bindparam("new"))
+)
+
+
+def find(tx: Tx, id: str) -> UserRow | None:
+    return tx.row(_FIND, id=id)
+
+
+def find_named(tx: Tx, name: str, domain_id: str) -> UserRow | None:
+    return tx.row(_FIND_NAMED, name=name, domain_id=domain_id)
+
+
+def find_many(tx: Tx, ids: Iterable[str]) -> dict[str, UserRow]:
+    wanted = list(set(ids))
+    if not wanted:
+        return {}
+    return {row.id: row for row in tx.rows(_FIND_MANY, ids=wanted)}
+
+
+def ids_of_domain(tx: Tx, domain_id: str) -> list[str]:
+    return [row[0] for row in tx.rows(_OF_DOMAIN, domain_id=domain_id)]
+
+
+def list_page(tx: Tx, listing: Listing, among: Iterable[str] | None = None) -> Page[UserRow]:
+    """A page of users; `among` bounds it to these ids."""
+    query = select(users) if among is None else select(users).where(_c.id.in_(list(among)))
+    return page(tx, query, FIELDS, listing, into=UserRow, unique="id")
+
+
+def add(tx: Tx, row: UserRow) -> None:
+    tx.run(_INSERT, **{name: getattr(row, name) for name in row.__struct_fields__})
+
+
+def change(tx: Tx, id: str, values: Mapping[str, object]) -> None:
+    tx.execute(update(users).where(_c.id == id).values(**values))
+
+
+def rehash(tx: Tx, id: str, old: str, new: str) -> None:
+    """Put a better hash of the same password in the old one's place, unless the password changed meanwhile."""
+    tx.run(_REHASH, user=id, old=old, new=new)
+
+
+def remove(tx: Tx, id: str) -> None:
+    tx.run(_DELETE, id=id)
+
+
+def forget_default_project(tx: Tx, project_id: str) -> None:
+    """Users whose default project is going away have none from now on."""
+    tx.run(_FORGET_DEFAULT, project=project_id)

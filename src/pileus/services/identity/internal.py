@@ -1,0 +1,88 @@
+"""What identity does for its neighbours."""
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from pileus.contracts.identity import CatalogService
+from pileus.kernel.db import Tx
+from pileus.kernel.types import SECOND, Ctx, Unauthorized
+from pileus.services.identity.core import keys, refusals
+from pileus.services.identity.core.bootstrap import Bootstrap
+from pileus.services.identity.core.memory import Known
+from pileus.services.identity.core.neighbours import Near
+from pileus.services.identity.core.session import context
+from pileus.services.identity.core.tokens import Claims
+from pileus.services.identity.core.validation import open_session
+from pileus.services.identity.db import projects
+
+_SERVICE_ROLE = "service"
+
+
+class Internal:
+    """Implements `contracts.identity.Identity`."""
+
+    def __init__(self, near: Near) -> None:
+        self._near = near
+
+    async def authenticate(self, token: str, service_token: str = "") -> Ctx:
+        """The caller behind a token; a known one costs a look into a dictionary.
+
+        With a service's own token beside it, a user's token may have ended a while ago: long work goes on in its name.
+        """
+        known = self._near.memory.recall(token)
+        if not service_token:
+            return (known or await self._look(token, 0)).ctx
+        service = self._near.memory.recall(service_token) or await self._look(service_token, 0)
+        grace = self._near.settings.allow_expired_window * SECOND if _SERVICE_ROLE in service.ctx.roles else 0
+        if known is None:
+            known = await self._look(token, grace)
+        return replace(known.ctx, service_roles=service.ctx.roles)
+
+    async def session(self, token: str) -> Known:
+        """The same with all that is known of the token."""
+        return self._near.memory.recall(token) or await self._look(token, 0)
+
+    async def _look(self, token: str, grace: int) -> Known:
+        near = self._near
+        claims = await self.open(token)
+        if claims is None:
+            raise refusals.unauthorized()
+        revision = near.memory.revision
+        session = await near.db.read(open_session, near, claims, grace)
+        return near.memory.remember(token, session, context(session, token), revision)
+
+    async def open(self, token: str) -> Claims | None:
+        """A token's claims, with a key that another process may just have made."""
+        near = self._near
+        claims = near.keyring.open(token)
+        if claims is None and near.db.multi_process and len(token) > 100:
+            newest = near.keyring.newest
+            await near.db.read(keys.load, near)
+            if near.keyring.newest != newest:
+                claims = near.keyring.open(token)
+        return claims
+
+    def project_exists(self, tx: Tx, project_id: str) -> bool:
+        row = projects.find(tx, project_id)
+        return row is not None and not row.is_domain
+
+    def project_names(self, tx: Tx, project_ids: Sequence[str]) -> dict[str, str]:
+        return projects.names(tx, project_ids)
+
+    def bootstrap(self, tx: Tx, services: Sequence[CatalogService]) -> dict[str, str]:
+        run = Bootstrap(tx, self._near)
+        run.run(services)
+        return run.new_passwords
+
+    def recover(self, tx: Tx) -> None:
+        """For `pileus bootstrap`, with the cloud down: admin and demo can log in again with the settings' passwords."""
+        Bootstrap(tx, self._near).recover()
+
+    async def start(self) -> None:
+        """Keys are there and in use before the first request."""
+        await self._near.db.write(keys.rotate, self._near)
+        await self._near.db.read(keys.load, self._near)
+
+
+__all__ = ["Internal", "Unauthorized"]

@@ -1,0 +1,87 @@
+"""Identity, put together."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pileus.contracts.identity import CatalogService
+from pileus.kernel.config import Settings
+from pileus.kernel.db import Database
+from pileus.kernel.policy import Policy
+from pileus.kernel.reconcile import Reconciler
+from pileus.kernel.rest import Face, Operation, Service
+from pileus.kernel.types import HOUR, SECOND
+from pileus.services.identity.api import rules, versions
+from pileus.services.identity.api.absent import ABSENT
+from pileus.services.identity.api.app_credentials import AppCredentials
+from pileus.services.identity.api.catalog import Endpoints, Regions, Services
+from pileus.services.identity.api.dialect import KeystoneDialect
+from pileus.services.identity.api.domains import Domains
+from pileus.services.identity.api.grants import Grants
+from pileus.services.identity.api.groups import Groups, Members
+from pileus.services.identity.api.noun import Noun
+from pileus.services.identity.api.own import Own
+from pileus.services.identity.api.projects import Projects
+from pileus.services.identity.api.role_assignments import RoleAssignments
+from pileus.services.identity.api.roles import Roles
+from pileus.services.identity.api.tokens import Tokens
+from pileus.services.identity.api.users import Users
+from pileus.services.identity.core import keys, memory
+from pileus.services.identity.core.memory import Memory
+from pileus.services.identity.core.neighbours import Near
+from pileus.services.identity.core.passwords import Passwords
+from pileus.services.identity.core.settings import IdentitySettings
+from pileus.services.identity.core.tokens import Keyring
+from pileus.services.identity.internal import Internal
+from pileus.services.identity.reconcilers.keys import KeyKeeper
+from pileus.services.identity.reconcilers.memory import Forgetter
+
+SECTION = ("identity", IdentitySettings)
+RULES = rules.RULES
+CATALOG = [CatalogService(type="identity", name="keystone", url="{base}/v3", description="Identity")]
+
+
+def build(*, db: Database, settings: Settings, policy_overrides: Mapping[str, Any] | None = None, **_: Any) -> Service:
+    mine = settings.of(IdentitySettings)
+    patience = mine.cache_seconds * SECOND if db.multi_process else None
+    near = Near(mine, db, Passwords(mine), Keyring(), Memory(mine.cache_tokens, patience))
+    internal = Internal(near)
+    dialect = KeystoneDialect(mine.list_limit)
+    face = Face(
+        "identity",
+        dialect,
+        Policy(RULES, policy_overrides or {}),
+        db,
+        _items(near, internal, dialect),
+        internal.authenticate,
+    )
+    rotation = Reconciler("identity.keys", KeyKeeper(near).work, every=HOUR, wake=(keys.CHANGED,))
+    forgetting = Reconciler("identity.memory", Forgetter(near.memory).work, every=HOUR, wake=(memory.CHANGED,))
+
+    async def close() -> None:
+        near.passwords.close()
+
+    return Service(
+        name="identity",
+        face=face,
+        internal=internal,
+        reconcilers=[rotation, forgetting] if db.multi_process else [rotation],
+        start=internal.start,
+        close=close,
+    )
+
+
+def _items(near: Near, internal: Internal, dialect: KeystoneDialect) -> list[Noun | Operation]:
+    groups, projects, domains, roles = Groups(near), Projects(near), Domains(near), Roles(near)
+    users = Users(near, groups, projects)
+    nouns = [users, groups, projects, domains, roles, Regions(near), Services(near), Endpoints(near)]
+    return [
+        *nouns,
+        *versions.operations(),
+        *Tokens(near, internal.open, internal.session).all_operations(),
+        *Own(near, dialect, projects, domains).all_operations(),
+        *Members(groups, users).all_operations(),
+        *Grants(roles, dialect).all_operations(),
+        *RoleAssignments(near, dialect).all_operations(),
+        *AppCredentials(near, dialect).all_operations(),
+        *ABSENT,
+    ]

@@ -1,0 +1,1 @@
+"""Images: what servers and volumes are made from."""

@@ -1,0 +1,1 @@
+"""Image over HTTP: the Image API, version 2."""

@@ -1,0 +1,191 @@
+"""What the API says of itself: versions, schemas, stores, limits, and what it does not have."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from pileus.kernel.db import Tx
+from pileus.kernel.rest import Answer, Operation, Request, absent
+from pileus.kernel.types import Conflict, Forbidden, Invalid, NotFound
+from pileus.services.image.api import schemas
+from pileus.services.image.api.images import ONE
+from pileus.services.image.core import images, tasks
+from pileus.services.image.core.access import refused
+from pileus.services.image.core.neighbours import Neighbours
+
+CURRENT = "2.17"
+VERSIONS = ("2.15", "2.13", "2.12", "2.11", "2.10", "2.9", "2.8", CURRENT, "2.7", "2.6", "2.5", "2.4", "2.3", "2.2",
+            "2.1", "2.0")  # fmt: skip
+"""In the order that clients are used to. Those of the cache (2.14, 2.16) are not there because the cache is not."""
+_METADEFS = "/v2/metadefs/namespaces"
+_NAMESPACE = f"{_METADEFS}/{{namespace_name}}"
+Handle = Callable[[Request], Awaitable[Answer]]
+
+
+class Info:
+    """Operations that tell about the service."""
+
+    def __init__(self, near: Neighbours) -> None:
+        self._near = near
+
+    def operations(self) -> list[Operation]:
+        return [*self._versions(), *self._schemas(), *self._discovery(), *_missing()]
+
+    def _versions(self) -> list[Operation]:
+        paths = (("/", 300), ("/versions", 200), ("/versions/", 200))
+        seen = {path.rstrip("/") or "/": status for path, status in paths}
+        return [
+            Operation(method="GET", path=path, handle=_versions(status), public=True, answers=status)
+            for path, status in seen.items()
+        ]
+
+    def _schemas(self) -> list[Operation]:
+        one = schemas.image(self._near.settings)
+        shown = {
+            "image": one,
+            "images": schemas.collection("images", one, paged=True),
+            "member": schemas.member(),
+            "members": schemas.collection("members", schemas.member()),
+            "task": schemas.task(),
+            "tasks": schemas.collection("tasks", schemas.task(whole=False)),
+        }
+        return [
+            Operation(method="GET", path=f"/v2/schemas/{name}", handle=_document(schema), resource="schemas")
+            for name, schema in shown.items()
+        ]
+
+    def _discovery(self) -> list[Operation]:
+        methods = {"description": "Import methods available.", "type": "array", "value": list(tasks.METHODS)}
+        return [
+            Operation(method="GET", path="/v2/info/import", handle=_document({"import-methods": methods})),
+            Operation(method="GET", path="/v2/info/stores", handle=_document({"stores": [self._store()]})),
+            Operation(method="GET", path="/v2/info/stores/detail", handle=self._stores_detail),
+            Operation(method="GET", path="/v2/info/usage", decide=self._usage),
+            Operation(method="DELETE", path="/v2/stores/{store_id}/{image_id}", decide=self._delete_from_store),
+            Operation(method="GET", path=f"{ONE}/locations", handle=self._locations),
+            Operation(
+                method="POST",
+                path=f"{ONE}/locations",
+                decide=self._add_location,
+                body={"type": "object"},
+                partly="the only store takes no data that lie elsewhere: every URL is refused",
+            ),
+        ]
+
+    def _store(self) -> dict[str, Any]:
+        settings = self._near.settings
+        told = {"description": settings.store_description} if settings.store_description else {}
+        return {"id": settings.store, **told, "default": "true"}
+
+    async def _stores_detail(self, request: Request) -> Answer:
+        """Paths of the host stay out of it: even administrators of the API need not know them."""
+        if not self._near.policy.allows("stores_info_detail", request.ctx, {}):
+            raise refused("stores_info_detail")
+        seen = await self._near.blobs.info()
+        properties = {"free_bytes": seen.free, "total_bytes": seen.total, "chunk_size": 1 << 20}
+        detail = {**self._store(), "type": seen.driver, "properties": properties, "weight": 0}
+        return Answer(200, {"stores": [detail]})
+
+    def _usage(self, tx: Tx, request: Request) -> dict[str, Any]:
+        """Of the caller's project; -1 is no limit."""
+        limits = self._near.quotas.limits(tx, request.ctx.project_id)
+        usages = self._near.quotas.usages(tx, request.ctx.project_id)
+        return {"usage": {name: {"usage": usages[name], "limit": limit} for name, limit in limits.items()}}
+
+    def _delete_from_store(self, tx: Tx, request: Request) -> None:
+        store, image_id = request.params["store_id"], request.params["image_id"]
+        if store != self._near.settings.store:
+            raise Conflict(f"The selected store {store} is not available on this node.")
+        try:
+            found = images.find(tx, self._near, request.ctx, image_id)
+        except NotFound:
+            raise NotFound(f"Failed to find image {image_id}") from None
+        images.find(tx, self._near, request.ctx, image_id, "delete_image_location")
+        if found.row.status != "active":
+            raise Conflict("It's not allowed to remove image data from store if image status is not 'active'")
+        raise Forbidden(
+            "Cannot delete image data from the only store containing it. Consider deleting the image instead."
+        )
+
+    async def _locations(self, request: Request) -> Answer:
+        near = self._near
+        image_id = request.params["image_id"]
+        found = await near.db.read(images.find, near, request.ctx, image_id, "fetch_image_location")
+        if found.row.status not in {"active", "deactivated"}:
+            return Answer(200, [])
+        path = getattr(near.blobs, "path", None)
+        if path is None:
+            return Answer(200, [])
+        where = {"url": f"file://{path(found.row.blob_id)}", "metadata": {"store": near.settings.store}}
+        return Answer(200, [where])
+
+    def _add_location(self, tx: Tx, request: Request) -> None:
+        image_id, url = request.params["image_id"], request.body.get("url")
+        if not isinstance(url, str):
+            raise Invalid("Provided object does not match schema 'location': url: a string is required")
+        found = images.find(tx, self._near, request.ctx, image_id)
+        if found.row.status != "queued":
+            raise Conflict(f"It's not allowed to add locations if image status is {found.row.status}.")
+        images.find(tx, self._near, request.ctx, image_id, "add_image_location")
+        if "service" not in request.ctx.roles | request.ctx.service_roles:
+            raise Forbidden("http store must be enabled to use location API by normal user.")
+        raise Invalid(f"URI for add location does not pass filtering: {url}")
+
+
+def _versions(status: int) -> Handle:
+    async def handle(request: Request) -> Answer:
+        link = [{"rel": "self", "href": request.link("/v2/")}]
+        found = [
+            {"id": f"v{version}", "status": "CURRENT" if version == CURRENT else "SUPPORTED", "links": link}
+            for version in VERSIONS
+        ]
+        return Answer(status, {"versions": found})
+
+    return handle
+
+
+def _document(body: Mapping[str, Any]) -> Handle:
+    async def handle(request: Request) -> Answer:
+        return Answer(200, body)
+
+    return handle
+
+
+def _missing() -> list[Operation]:
+    """What the service that is emulated has, or may have, and this one has not."""
+    return [*_cache(), *_metadefs(), absent("POST", "/v2/tasks")]
+
+
+def _cache() -> list[Operation]:
+    """A cloud without a cache says so in these words: data are read where they lie."""
+
+    async def handle(request: Request) -> Answer:
+        raise NotFound("Caching via API is not supported at this site.")
+
+    paths = [
+        ("GET", "/v2/cache"),
+        ("DELETE", "/v2/cache"),
+        ("POST", "/v2/cache/clean"),
+        ("POST", "/v2/cache/prune"),
+        ("PUT", "/v2/cache/{image_id}"),
+        ("DELETE", "/v2/cache/{image_id}"),
+        ("GET", "/v2/cache/nodes/{image_id}"),
+    ]
+    return [
+        Operation(method=method, path=path, handle=handle, raw=True, partly="there is no cache", resource="cache")
+        for method, path in paths
+    ]
+
+
+def _metadefs() -> list[Operation]:
+    lists = {"objects": "object_name", "properties": "property_name", "tags": "tag_name"}
+    found = [absent(method, _METADEFS) for method in ("GET", "POST")]
+    found += [absent(method, _NAMESPACE) for method in ("GET", "PUT", "DELETE")]
+    for noun, parameter in lists.items():
+        found += [absent(method, f"{_NAMESPACE}/{noun}") for method in ("GET", "POST", "DELETE")]
+        found += [absent(method, f"{_NAMESPACE}/{noun}/{{{parameter}}}") for method in ("GET", "POST", "PUT", "DELETE")]
+    found += [absent(method, f"{_NAMESPACE}/resource_types") for method in ("GET", "POST")]
+    found.append(absent("DELETE", f"{_NAMESPACE}/resource_types/{{name}}"))
+    found.append(absent("GET", "/v2/metadefs/resource_types"))
+    nouns = ("namespace", "object", "property", "resource_type", "tag")
+    plurals = ("namespaces", "objects", "properties", "resource_types", "tags")
+    return found + [absent("GET", f"/v2/schemas/metadefs/{noun}") for noun in (*nouns, *plurals)]

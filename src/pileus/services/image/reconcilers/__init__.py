@@ -1,0 +1,1 @@
+"""Work of image that never ends."""

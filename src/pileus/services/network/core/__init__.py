@@ -1,0 +1,1 @@
+"""Decisions of network: sync, `tx` first, no SQL, no HTTP, no waiting."""

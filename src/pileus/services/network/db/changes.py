@@ -1,0 +1,27 @@
+"""What hosts have not been told yet: one row per change, taken away once it stands."""
+
+from msgspec import Struct
+from sqlalchemy import BigInteger, Column, Integer, Table, Text, bindparam, delete, insert, select
+
+from pileus.kernel.db import Query, metadata
+
+changes = Table(
+    "network_changes",
+    metadata,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("kind", Text, nullable=False),
+    Column("object_id", Text, nullable=False),
+)
+
+
+class Change(Struct, frozen=True):
+    """`kind` is network, group, port or router; the row of `object_id` may be gone."""
+
+    seq: int
+    kind: str
+    object_id: str
+
+
+INSERT = Query(insert(changes))
+NEXT = Query(select(changes).order_by(changes.c.seq).limit(2000), into=Change)
+DONE = Query(delete(changes).where(changes.c.seq == bindparam("seq")))

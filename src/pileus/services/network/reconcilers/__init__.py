@@ -1,0 +1,1 @@
+"""Work without end of network: what the hosts' drivers must make true."""

@@ -1,0 +1,1 @@
+"""Placement: who has how much of what. Emulates OpenStack Placement."""

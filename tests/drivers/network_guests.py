@@ -1,0 +1,280 @@
+"""Guests for tests of network drivers: a namespace with a card `eth0`, wired to the port's tap as QEMU would be.
+
+The tap is made in the host's namespace under the port's device name and lives as long as this guest holds it open. A
+thread carries frames between it and `eth0`."""
+
+import asyncio
+import contextlib
+import fcntl
+import ipaddress
+import os
+import random
+import select
+import socket
+import struct
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from pileus.drivers.network.linux.namespaces import Namespace
+
+T = TypeVar("T")
+_TUNSETIFF, _TAP, _NO_PI = 0x400454CA, 0x0002, 0x1000
+BROADCAST = b"\xff" * 6
+
+
+def open_tap(name: str) -> int:
+    file = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC)
+    fcntl.ioctl(file, _TUNSETIFF, struct.pack("16sH22x", name.encode(), _TAP | _NO_PI))
+    return file
+
+
+class Inside:
+    """Things done in a network namespace: a guest's, the host's, a router's."""
+
+    def __init__(self, namespace: Namespace) -> None:
+        self.namespace = namespace
+        self._sockets: list[socket.socket] = []
+
+    def run(self, *command: str, check: bool = True) -> str:
+        with self.namespace.entered():
+            done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def pings(self, address: str, *more: str, wait: float = 1, count: int = 1) -> bool:
+        """Whether an answer comes within `wait` seconds."""
+        command = ("ping", "-n", "-c", str(count), "-i", "0.2", "-W", str(wait), *more, address)
+        with self.namespace.entered():
+            return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
+
+    def plug(self, kind: int = socket.SOCK_STREAM, family: int = socket.AF_INET, protocol: int = 0) -> socket.socket:
+        with self.namespace.entered():
+            made = socket.socket(family, kind, protocol)
+        made.settimeout(3)
+        self._sockets.append(made)
+        return made
+
+    def hang_up(self) -> None:
+        for one in self._sockets:
+            one.close()
+
+    def listen(self, port: int, kind: int = socket.SOCK_STREAM, address: str = "0.0.0.0") -> socket.socket:
+        made = self.plug(kind, socket.AF_INET6 if ":" in address else socket.AF_INET)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((address, port))
+        if kind == socket.SOCK_STREAM:
+            made.listen(8)
+        return made
+
+    def connect(self, address: str, port: int, wait: float = 1) -> socket.socket | None:
+        """A connection, or None when nobody lets us in."""
+        made = self.plug(family=socket.AF_INET6 if ":" in address else socket.AF_INET)
+        made.settimeout(wait)
+        try:
+            made.connect((address, port))
+        except OSError:
+            made.close()
+            return None
+        return made
+
+    def http(self, address: str, path: str = "/", method: str = "GET", headers: str = "", body: bytes = b"") -> bytes:
+        connection = self.connect(address, 80, wait=3)
+        assert connection, f"no connection to {address}:80"
+        with connection:
+            length = f"Content-Length: {len(body)}\r\n" if body else ""
+            connection.sendall(f"{method} {path} HTTP/1.1\r\nHost: {address}\r\n{headers}{length}\r\n".encode() + body)
+            answer = b""
+            while data := connection.recv(65536):
+                answer += data
+        return answer
+
+
+class Guest(Inside):
+    """A virtual machine as far as the network sees it."""
+
+    def __init__(self, device: str, mac: str, name: str) -> None:
+        super().__init__(Namespace(name))
+        self.device = device
+        self.mac = mac
+        self._home = Inside(Namespace())
+        self.tap = -1
+        self._card = -1
+        self._stop_read = self._stop_write = -1
+        self._thread = threading.Thread(target=self._carry, daemon=True)
+        self._configured: list[tuple[tuple[str, ...], str]] = []
+
+    def start(self) -> None:
+        self._stop_read, self._stop_write = os.pipe()
+        self._thread = threading.Thread(target=self._carry, daemon=True)
+        self.namespace.remove()
+        self.namespace.create("guest of a test")
+        self.tap = open_tap(self.device)
+        with self.namespace.entered():
+            self._card = open_tap("eth0")
+        self.run("ip", "link", "set", "eth0", "address", self.mac, "mtu", "1450", "up")
+        self._thread.start()
+
+    def stop(self) -> None:
+        """The guest ends as QEMU does: its files close, the tap vanishes."""
+        self.hang_up()
+        if self.tap >= 0:
+            os.write(self._stop_write, b"x")
+            self._thread.join()
+            for file in (self.tap, self._card, self._stop_read, self._stop_write):
+                os.close(file)
+            self.tap = -1
+        self.namespace.remove()
+
+    def start_again(self) -> None:
+        """As it was configured before."""
+        self.start()
+        for addresses, gateway in list(self._configured):
+            self.configure(*addresses, gateway=gateway)
+
+    def configure(self, *addresses: str, gateway: str = "") -> None:
+        if (addresses, gateway) not in self._configured:
+            self._configured.append((addresses, gateway))
+        for address in addresses:
+            self.run("ip", "address", "replace", address, "dev", "eth0", *(["nodad"] if ":" in address else []))
+        if gateway:
+            self.run("ip", "-6" if ":" in gateway else "-4", "route", "replace", "default", "via", gateway)
+
+    def send_frame(self, frame: bytes) -> None:
+        with self.namespace.entered(), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire:
+            wire.bind(("eth0", 0))
+            wire.send(frame)
+
+    @contextlib.contextmanager
+    def sniffing(self) -> Iterator[socket.socket]:
+        """Frames that reach the card."""
+        with self.namespace.entered():
+            wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+        wire.bind(("eth0", 3))
+        wire.settimeout(0.5)
+        with wire:
+            yield wire
+
+    def dhcp(self, wait: float = 3, mac: str = "") -> dict[int, bytes] | None:
+        """The options of the acknowledgement (0: the address); None when nobody answers."""
+        client = DhcpClient(self, mac or self.mac, wait)
+        with client:
+            offer = client.ask(1, {})
+            if offer is None:
+                return None
+            return client.ask(3, {50: offer[0], 54: offer[54]})
+
+    def lease(self) -> dict[int, bytes]:
+        """Ask, and configure the card by the answer."""
+        options = self.dhcp()
+        assert options, "no answer to DHCP"
+        prefix = ipaddress.ip_network(f"0.0.0.0/{socket.inet_ntoa(options[1])}").prefixlen
+        self.configure(f"{socket.inet_ntoa(options[0])}/{prefix}")
+        for target, hop in classless_routes(options.get(121, b"")):
+            way = ["via", hop] if hop != "0.0.0.0" else []
+            self.run("ip", "route", "replace", target, *way, "dev", "eth0")
+        return options
+
+    def _carry(self) -> None:
+        other = {self.tap: self._card, self._card: self.tap}
+        for file in other:
+            os.set_blocking(file, False)
+        while True:
+            ready, _, _ = select.select([*other, self._stop_read], [], [])
+            if self._stop_read in ready:
+                return
+            for file in ready:
+                with contextlib.suppress(OSError):
+                    for _ in range(64):
+                        os.write(other[file], os.read(file, 65536))
+
+
+class DhcpClient:
+    """The least of RFC 2131 that a client needs, on raw frames so that any MAC can ask."""
+
+    def __init__(self, guest: Guest, mac: str, wait: float) -> None:
+        self._mac = bytes.fromhex(mac.replace(":", ""))
+        self._wait = wait
+        self._id = random.randbytes(4)
+        with guest.namespace.entered():
+            self._wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
+        self._wire.bind(("eth0", 0x0800))
+        self._wire.settimeout(wait)
+
+    def __enter__(self) -> "DhcpClient":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._wire.close()
+
+    def ask(self, kind: int, options: dict[int, bytes]) -> dict[int, bytes] | None:
+        self._wire.send(self._request(kind, options))
+        with contextlib.suppress(TimeoutError):
+            while True:
+                answer = self._read(self._wire.recv(65536))
+                if answer:
+                    return answer
+        return None
+
+    def _request(self, kind: int, options: dict[int, bytes]) -> bytes:
+        fixed = struct.pack("!BBBB4sHH16x", 1, 1, 6, 0, self._id, 0, 0x8000) + self._mac + bytes(10 + 192)
+        wanted = {53: bytes([kind]), 55: bytes([1, 3, 6, 12, 15, 26, 42, 121, 249]), **options}
+        body = fixed + b"\x63\x82\x53\x63" + b"".join(bytes([n, len(v)]) + v for n, v in wanted.items()) + b"\xff"
+        return udp_frame(self._mac, BROADCAST, "0.0.0.0", "255.255.255.255", 68, 67, body)
+
+    def _read(self, frame: bytes) -> dict[int, bytes] | None:
+        if len(frame) < 282 or frame[23] != 17 or frame[34:38] != b"\0\x43\0\x44":
+            return None
+        message = frame[42:]
+        if message[4:8] != self._id:
+            return None
+        found, at = {0: message[16:20]}, 240
+        while at < len(message) and message[at] != 255:
+            if message[at] == 0:
+                at += 1
+                continue
+            size = message[at + 1]
+            found[message[at]] = message[at + 2 : at + 2 + size]
+            at += 2 + size
+        return found if found.get(53) in (b"\x02", b"\x05") else None
+
+
+def classless_routes(data: bytes) -> list[tuple[str, str]]:
+    routes, at = [], 0
+    while at < len(data):
+        bits = data[at]
+        size = (bits + 7) // 8
+        target = socket.inet_ntoa(data[at + 1 : at + 1 + size].ljust(4, b"\0"))
+        routes.append((f"{target}/{bits}", socket.inet_ntoa(data[at + 1 + size : at + 5 + size])))
+        at += 5 + size
+    return routes
+
+
+def udp_frame(
+    source_mac: bytes, mac: bytes, source: str, target: str, from_port: int, to_port: int, body: bytes
+) -> bytes:
+    udp = struct.pack("!HHHH", from_port, to_port, 8 + len(body), 0) + body
+    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0, _packed(source), _packed(target))
+    head = head[:10] + struct.pack("!H", checksum(head)) + head[12:]
+    return mac + source_mac + b"\x08\x00" + head + udp
+
+
+def arp_frame(source_mac: bytes, claimed_mac: bytes, claimed: str, asked: str) -> bytes:
+    body = struct.pack("!HHBBH", 1, 0x0800, 6, 4, 2) + claimed_mac + _packed(claimed) + BROADCAST + _packed(asked)
+    return BROADCAST + source_mac + b"\x08\x06" + body
+
+
+def checksum(data: bytes) -> int:
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total = (total & 0xFFFF) + (total >> 16)
+    return ~(total + (total >> 16)) & 0xFFFF
+
+
+def _packed(address: str) -> bytes:
+    return socket.inet_aton(address)
+
+
+async def aside(work: Callable[..., T], *args: object) -> T:
+    """In a thread of its own: guests enter namespaces."""
+    return await asyncio.to_thread(work, *args)

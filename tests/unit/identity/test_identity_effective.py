@@ -1,0 +1,224 @@
+"""Effective roles are what their definition says, whatever the tree, the groups and the implications."""
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from identity_cloud import CHEAP, Cloud
+from pileus.kernel.db import Database, Tx
+from pileus.kernel.types import cloud as the_cloud
+from pileus.services.identity.core import access, effective
+from pileus.services.identity.core.effective import Question
+from pileus.services.identity.core.inference import RoleGraph
+from pileus.services.identity.db import assignments, groups, projects, roles, users
+from pileus.services.identity.db.assignments import SYSTEM, Grant
+from pileus.services.identity.db.projects import ProjectRow
+from pileus.services.identity.db.roles import RoleRow
+from pileus.services.identity.db.users import UserRow
+
+USERS, GROUPS, ROLES = ["u0", "u1", "u2"], ["g0", "g1"], ["r0", "r1", "r2", "r3", "own"]
+
+
+@dataclass
+class World:
+    """A small cloud: `parents[i]` is the index of project i's parent, -1 for the domain."""
+
+    parents: list[int]
+    members: set[tuple[str, str]]
+    implies: set[tuple[str, str]]
+    grants: set[tuple[str, str, str, str, str, bool]]
+    ids: list[str] = field(default_factory=list)
+
+    def ancestors(self, project: str) -> list[str]:
+        found, at = [], self.parents[int(project[1:])]
+        while at >= 0:
+            found.append(f"p{at}")
+            at = self.parents[at]
+        return [*found, "dom"]
+
+    def closure(self, role: str) -> set[str]:
+        found = {role}
+        while True:
+            more = {b for a, b in self.implies if a in found} - found
+            if not more:
+                return found
+            found |= more
+
+    def roles_on(self, user: str, target: str, target_id: str) -> set[str]:
+        """The definition, word by word."""
+        actors = {("user", user)} | {("group", g) for u, g in self.members if u == user}
+        direct: set[str] = set()
+        for actor, actor_id, kind, id, role, inherited in self.grants:
+            if (actor, actor_id) not in actors:
+                continue
+            reaches = (kind, id) == (target, target_id) and not inherited
+            flows = target == "project" and inherited and id in self.ancestors(target_id)
+            if reaches or flows:
+                direct.add(role)
+        return {implied for role in direct for implied in self.closure(role)} - {"own"}
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    count = draw(st.integers(1, 6))
+    parents = [draw(st.integers(-1, i - 1)) for i in range(count)]
+    places = [("domain", "dom"), ("system", SYSTEM), *(("project", f"p{i}") for i in range(count))]
+    actors = [("user", u) for u in USERS] + [("group", g) for g in GROUPS]
+    grant = st.tuples(st.sampled_from(actors), st.sampled_from(places), st.sampled_from(ROLES), st.booleans())
+    grants = {
+        (*actor, *place, role, inherited and place[0] != "system")
+        for actor, place, role, inherited in draw(st.lists(grant, max_size=10))
+    }
+    members = draw(st.sets(st.tuples(st.sampled_from(USERS), st.sampled_from(GROUPS)), max_size=5))
+    implies = draw(st.sets(st.tuples(st.sampled_from(ROLES), st.sampled_from(ROLES[:4])), max_size=6))
+    return World(parents, members, implies, grants)
+
+
+class Undo(Exception):
+    """Leaves the database as it was."""
+
+
+def build(tx: Tx, world: World) -> None:
+    projects.add(tx, ProjectRow("dom", "", "", "/dom/", "dom", "", True, True, [], {}, {}))
+    paths = ["" for _ in world.parents]
+    for i, parent in enumerate(world.parents):
+        above = "/dom/" if parent < 0 else paths[parent]
+        paths[i] = f"{above}p{i}/"
+        up = "dom" if parent < 0 else f"p{parent}"
+        projects.add(tx, ProjectRow(f"p{i}", "dom", up, paths[i], f"p{i}", "", True, False, [], {}, {}))
+    for user in USERS:
+        users.add(tx, UserRow(user, "dom", user, True, None, None, None, None, 0, 0, {}, {}))
+    for group in GROUPS:
+        groups.add(tx, groups.GroupRow(group, "dom", group, "", {}))
+    for role in ROLES:
+        roles.add(tx, RoleRow(role, "dom" if role == "own" else "", role, None, {}, {}))
+    for user, group in world.members:
+        groups.join(tx, user, group)
+    for prior, implied in world.implies:
+        roles.imply(tx, prior, implied)
+    for grant in world.grants:
+        assignments.add(tx, Grant(*grant))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+async def near(database: Database) -> Cloud:
+    return Cloud(database, **CHEAP)
+
+
+@given(world=worlds())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_roles_are_what_the_definition_says(near: Cloud, world: World) -> None:
+    def check(tx: Tx) -> None:
+        build(tx, world)
+        graph = RoleGraph(roles.everything(tx), roles.implied_pairs(tx))
+        listed: dict[tuple[str, str, str], set[str]] = {}
+        for one in effective.effective(tx, near.near, Question()):
+            assert one.actor == "user"
+            listed.setdefault((one.actor_id, one.target, one.target_id), set()).add(one.role_id)
+        places = [("project", f"p{i}") for i in range(len(world.parents))]
+        for user in USERS:
+            for kind, id in [*places, ("domain", "dom"), ("system", SYSTEM)]:
+                expected = world.roles_on(user, kind, id)
+                row = projects.find(tx, id)
+                above = row.ancestors if row is not None and kind == "project" else []
+                granted = assignments.roles_on(tx, user, kind, id, above)  # type: ignore[arg-type]
+                assert {role.id for role in graph.effective(granted)} == expected
+                if kind != "system":
+                    assert listed.get((user, kind, id), set()) == expected
+                narrow = Question(
+                    user_id=user,
+                    project_id=id if kind == "project" else "",
+                    domain_id=id if kind == "domain" else "",
+                    system=kind == "system",
+                )
+                assert {one.role_id for one in effective.effective(tx, near.near, narrow)} == expected
+            reachable = {f"p{i}" for i in range(len(world.parents)) if _any_grant(world, user, f"p{i}")}
+            assert access.project_ids(tx, user) == reachable
+        raise Undo
+
+    with pytest.raises(Undo):
+        await near.db.write(check)
+
+
+def _any_grant(world: World, user: str, project: str) -> bool:
+    bare = World(world.parents, world.members, set(), world.grants)
+    actors = {("user", user)} | {("group", g) for u, g in bare.members if u == user}
+    return any(
+        (actor, actor_id) in actors
+        and ((kind, id, inherited) == ("project", project, False) or (inherited and id in bare.ancestors(project)))
+        for actor, actor_id, kind, id, _, inherited in bare.grants
+    )
+
+
+@given(world=worlds(), data=st.data())
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_filters_only_narrow(near: Cloud, world: World, data: st.DataObject) -> None:
+    """Every filtered answer is the matching part of the whole one."""
+    role = data.draw(st.sampled_from(ROLES[:4]))
+    project = f"p{data.draw(st.integers(0, len(world.parents) - 1))}"
+    inherited = data.draw(st.sampled_from([None, True, False]))
+
+    def check(tx: Tx) -> None:
+        build(tx, world)
+        whole = effective.effective(tx, near.near, Question())
+        below = {project, *(p for p in (f"p{i}" for i in range(len(world.parents))) if project in world.ancestors(p))}
+        for subtree in (False, True):
+            asked = Question(role_id=role, project_id=project, inherited=inherited, subtree=subtree)
+            wanted = [
+                one
+                for one in whole
+                if one.role_id == role
+                and one.target == "project"
+                and one.target_id in (below if subtree else {project})
+                and inherited in (None, one.inherited)
+            ]
+            found = effective.effective(tx, near.near, asked)
+            assert sorted(map(repr, found)) == sorted(map(repr, wanted))
+        raise Undo
+
+    with pytest.raises(Undo):
+        await near.db.write(check)
+
+
+async def test_the_number_of_queries_does_not_grow(near: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deep or shallow, few or many: the same number of queries."""
+    counts = []
+    for depth in (1, 5):
+        world = World(
+            parents=[-1, *range(depth - 1)],
+            members={("u0", "g0"), ("u1", "g0"), ("u2", "g1")},
+            implies={("r0", "r1"), ("r1", "r2")},
+            grants={("group", "g0", "domain", "dom", "r0", True), ("user", "u0", "project", "p0", "r0", True)},
+        )
+
+        def check(tx: Tx, world: World = world) -> None:
+            build(tx, world)
+            asked = 0
+            real_run, real_execute = Tx._run, Tx.execute
+
+            def run(self: Tx, *args: object) -> object:
+                nonlocal asked
+                asked += 1
+                return real_run(self, *args)  # type: ignore[arg-type]
+
+            def execute(self: Tx, *args: object, **more: object) -> object:
+                nonlocal asked
+                asked += 1
+                return real_execute(self, *args, **more)  # type: ignore[arg-type]
+
+            monkeypatch.setattr(Tx, "_run", run)
+            monkeypatch.setattr(Tx, "execute", execute)
+            effective.effective(tx, near.near, Question())
+            monkeypatch.undo()
+            counts.append(asked)
+            raise Undo
+
+        with pytest.raises(Undo):
+            await near.db.write(check)
+    assert counts[0] == counts[1] <= 8
+
+
+def test_the_cloud_itself_is_admin() -> None:
+    assert the_cloud().roles == {"admin"}
