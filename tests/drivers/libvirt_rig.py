@@ -57,14 +57,14 @@ def _answers(path: str) -> bool:
 class LibvirtRig:
     real = True
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: Any) -> None:
         from pileus.drivers.hypervisor.libvirt import LibvirtSettings
 
         self.images = Images()
         self.joined: list[str] = []
         self.join_fails = False
-        self.settings = LibvirtSettings(unplug_s=10)
         self.state = Path(tempfile.mkdtemp(prefix="hyp-"))
+        self.settings = LibvirtSettings(state=str(self.state), unplug_s=10, **settings)
         self._space = f"hyp-{uuid.uuid4().hex[:8]}"
         self._boot_id = "boot-1"
         self._foreign = f"pileus-{self._space}"
@@ -75,7 +75,7 @@ class LibvirtRig:
         from pileus.drivers.hypervisor.libvirt import LibvirtHypervisor
 
         self.driver: Any = LibvirtHypervisor(
-            self.settings, state=self.state, images=self.images.read, join=self._join, boot_id=self._boot_id
+            self.settings, images=self.images.read, join=self._join, boot_id=self._boot_id
         )
 
     async def _join(self, device: str) -> None:

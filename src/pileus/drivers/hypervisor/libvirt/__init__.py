@@ -2,3 +2,5 @@
 
 from pileus.drivers.hypervisor.libvirt.driver import LibvirtHypervisor
 from pileus.drivers.hypervisor.libvirt.settings import LibvirtSettings
+
+__all__ = ["LibvirtHypervisor", "LibvirtSettings"]

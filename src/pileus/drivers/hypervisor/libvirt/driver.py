@@ -39,11 +39,11 @@ from pileus.drivers.hypervisor.protocol import (
 )
 
 log = logging.getLogger(__name__)
-_UP = ("on", "paused")
+_SLOW_S = 3.0
 
 
 class LibvirtHypervisor:
-    """`state`: the cloud's state directory; guests live in `instances/`, images in `images/cache/`.
+    """Every guest is a libvirt domain named `pileus-…`; what must be known of it without libvirt is in the state directory.
 
     `boot_id` is for tests: what tells one boot of the host from the next.
     """
@@ -52,7 +52,6 @@ class LibvirtHypervisor:
         self,
         settings: LibvirtSettings,
         *,
-        state: Path,
         images: ImageReader,
         join: Joiner | None = None,
         hostname: str = "",
@@ -61,7 +60,7 @@ class LibvirtHypervisor:
         self._settings = settings
         self._hostname = hostname or socket.gethostname()
         self._boot_id = boot_id or kvm.boot_id()
-        self._ground = Ground(state, settings)
+        self._ground = Ground(settings)
         self._records = Records(self._ground.instances)
         self._threads = Threads(settings.threads, "hypervisor")
         self._connection = Connection(settings.uri, self._threads, self._heard)
@@ -77,10 +76,19 @@ class LibvirtHypervisor:
     # The protocol.
 
     async def start(self) -> None:
-        await self._threads.run(self._prepare)
-        capabilities = await self._connection.run(facts.capabilities)
-        await self._threads.run(self._ground.require_reachable, capabilities, self._settings.qemu_user)
+        """Guests that the host's reboot took down come back: the network driver must have been started before."""
+        await self.probe()
         await self._bring_back()
+
+    async def probe(self) -> Host:
+        """Can this host run guests at all? Touches no guest. Raises `HypervisorError` with the reason, and the cure."""
+        await self._threads.run(self._prepare)
+        begun = time.monotonic()
+        capabilities = await self._connection.run(facts.capabilities)
+        if time.monotonic() - begun > _SLOW_S:
+            log.warning(facts.SLOW, time.monotonic() - begun)
+        await self._threads.run(self._ground.require_reachable, capabilities, self._settings.qemu_user)
+        return await self.info()
 
     async def close(self) -> None:
         for task in list(self._tasks):

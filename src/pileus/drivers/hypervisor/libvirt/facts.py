@@ -56,6 +56,12 @@ _TCG_FEATURES = ("sse", "sse2", "pni", "ssse3", "sse4.1", "sse4.2", "mmx")
 """Of the model that guests get under TCG."""
 
 
+SLOW = (
+    "libvirt took %.1f s to say what QEMU can do, and will at every start of a guest: it forgets its answer when /dev/kvm is "
+    "there but closed to QEMU's user. `ls -l /dev/kvm; id libvirt-qemu`, then `chgrp kvm /dev/kvm` (docs/howto/hypervisor-libvirt.md)"
+)
+
+
 def capabilities(connection: Any) -> str:
     return str(connection.getCapabilities())
 

@@ -17,8 +17,8 @@ _SOCKET_PATH_LIMIT = 107
 class Ground:
     """Paths below the state directory. `prepare` blocks and is called at every start."""
 
-    def __init__(self, state: Path, settings: LibvirtSettings) -> None:
-        self.state = state.absolute()
+    def __init__(self, settings: LibvirtSettings) -> None:
+        self.state = Path(settings.state).absolute()
         self.instances = self.state / "instances"
         self.images = self.state / "images" / "cache"
         self.captures = self.instances / ".captures"
@@ -35,16 +35,14 @@ class Ground:
         for torn in self.captures.iterdir():
             torn.unlink(missing_ok=True)
 
-    def cloud(self, wished: str) -> str:
-        """This cloud's own name on this host: as configured, else made up once and kept."""
-        if wished:
-            return wished
+    def cloud(self, name: str) -> str:
+        """This cloud on this host, and no other: its name and what was made up once for this state directory."""
         kept = self.instances / ".cloud"
         if not kept.exists():
             fresh = kept.with_suffix(".new")
             fresh.write_text(str(uuid.uuid4()))
             fresh.replace(kept)
-        return kept.read_text().strip()
+        return f"{name or 'pileus'}-{kept.read_text().strip()}"
 
     def serial_socket(self, domain: str) -> Path:
         path = self.run / f"{domain}.serial"
@@ -60,7 +58,7 @@ class Ground:
             if not folder.stat().st_mode & stat.S_IXOTH:
                 raise HypervisorError(
                     f"QEMU may not enter {folder}, so it cannot open the disks in {self.instances}. Choose another state "
-                    f'directory (--state), or `chmod o+x {folder}`, or set qemu_user = "root:root" in [hypervisor].'
+                    f'directory (--state), or `chmod o+x {folder}`, or set qemu_user = "root:root" in [node].'
                 )
 
 

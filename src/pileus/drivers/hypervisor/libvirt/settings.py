@@ -6,6 +6,8 @@ from msgspec import Struct
 
 
 class LibvirtSettings(Struct, frozen=True, kw_only=True):
+    state: str
+    """The cloud's state directory: guests live in its `instances/`, images in its `images/cache/`."""
     uri: str = "qemu:///system"
     virt_type: Literal["auto", "kvm", "qemu"] = "auto"
     """auto: KVM where a probe shows that it runs 64-bit code at speed, else software emulation (TCG)."""
@@ -20,7 +22,8 @@ class LibvirtSettings(Struct, frozen=True, kw_only=True):
     address: str = "127.0.0.1"
     """Of this host, as other hosts reach it."""
     cloud: str = ""
-    """Tells this cloud's guests from those of another one on the same libvirt; empty: a random one, kept in the state directory."""
+    """Name of the cloud, for people. What tells its guests from another cloud's on the same libvirt is this and a random
+    name kept in the state directory."""
     run_dir: str = ""
     """For sockets, whose paths must be short; empty: `/run/pileus/<hash of the state directory>`."""
     qemu_user: str = ""
