@@ -133,7 +133,8 @@ class Cloud:
         return {"gateway": leg, "next_hops": ("172.24.214.1",)}
 
     def mac(self) -> str:
-        return f"fa:16:3e:00:00:{next(self._numbers):02x}"
+        high, low = divmod(next(self._numbers), 256)
+        return f"fa:16:3e:00:{high:02x}:{low:02x}"
 
     def _next(self) -> int:
         return next(self._generations)

@@ -232,12 +232,10 @@ async def test_n4_guests_do_not_notice_that_we_die(wired: Cloud, tmp_path: Path)
     await aside(predecessor.wait)
 
     wired.driver = LinuxNetwork(linux_settings(tmp_path))
-    guests = []
-    for port, seen in zip(ports, (await _seen_by_memory(wired)).values(), strict=True):
-        guest = Guest(seen, port.mac, f"netdrv-guest-{seen}")
-        wired.guests.append(guest)
-        guests.append(guest)
     await wired.driver.start()
+    devices = {one.id: one.device for one in (await wired.driver.observe()).ports}
+    guests = [Guest(devices[port.id], port.mac, f"netdrv-guest-{devices[port.id]}") for port in ports]
+    wired.guests += guests
     for guest in guests:
         await aside(guest.start)
         await wired.driver.join(guest.device)
@@ -254,16 +252,6 @@ async def test_n4_guests_do_not_notice_that_we_die(wired: Cloud, tmp_path: Path)
     async with MetadataService() as service:
         assert b"200 OK" in await aside(guests[0].http, "169.254.169.254")
         assert service.seen[0]["x-instance-id"] == "server-1"
-
-
-async def _seen_by_memory(cloud: Cloud) -> dict[str, str]:
-    """Device names by port, from a driver that has just started on the predecessor's state."""
-    driver = cloud.driver
-    await driver.start()
-    seen = {one.id: one.device for one in (await driver.observe()).ports}
-    await driver.close()
-    cloud.driver = LinuxNetwork(driver._settings)  # type: ignore[attr-defined]
-    return seen
 
 
 async def test_n4_after_a_reboot_everything_stands_again_from_memory(wired: Cloud, tmp_path: Path) -> None:

@@ -11,4 +11,4 @@ def test_the_lock_is_up_to_date() -> None:
     now = lock_lines(found_in("pileus.services"))
     released = LOCK.read_text().splitlines()
     assert broken(released, now) == []
-    assert released == now, "run: python -m pileus.kernel.saga.lock pileus.services sagas.lock"
+    assert released == now, "run: python -m pileus.kernel.saga pileus.services sagas.lock"

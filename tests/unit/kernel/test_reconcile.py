@@ -126,3 +126,13 @@ async def test_names_are_unique_and_one_may_be_removed(collection: Reconcilers) 
     assert work.at_once == 0
     assert collection.status() == []
     await collection.remove("r")
+
+
+def test_names_that_nobody_listens_to_are_forgotten() -> None:
+    kept = signals.subscribe("shared")
+    for number in range(10):
+        signals.subscribe(f"passing-{number}", "shared")
+    assert [name for name in signals._subscribers if name.startswith("passing")] == []
+    assert "shared" in signals._subscribers
+    del kept
+    assert "shared" not in signals._subscribers

@@ -42,6 +42,11 @@ class Session:
         self.driver: psycopg.Connection[Any] = connection.connection.dbapi_connection  # type: ignore[assignment]
         self.pid = self.driver.info.backend_pid
 
+    def close(self) -> None:
+        self.driver.close()
+        self.connection.invalidate()
+        self.connection.close()
+
     @property
     def usable(self) -> bool:
         return not self.driver.closed and self.driver.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
@@ -105,9 +110,7 @@ class PostgresqlStore:
 
     def _drop(self, session: Session) -> None:
         self._pids.discard(session.pid)
-        session.driver.close()
-        session.connection.invalidate()
-        session.connection.close()
+        session.close()
 
     def _drop_idle(self) -> None:
         while self._idle:
@@ -218,20 +221,22 @@ class Listener:
         self._connect = connect
         self._own = own
         self._session: Session | None = None
+        self._fd = -1
         self._again: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         self._session = self._connect()
         self._session.driver.execute(f"LISTEN {CHANNEL}")
-        asyncio.get_running_loop().add_reader(self._session.driver.fileno(), self._hear)
+        self._fd = self._session.driver.fileno()
+        asyncio.get_running_loop().add_reader(self._fd, self._hear)
 
     def stop(self) -> None:
         if self._again is not None:
             self._again.cancel()
         session, self._session = self._session, None
         if session is not None:
-            asyncio.get_running_loop().remove_reader(session.driver.fileno())
-            session.connection.close()
+            asyncio.get_running_loop().remove_reader(self._fd)
+            session.close()
 
     def _hear(self) -> None:
         assert self._session is not None

@@ -67,6 +67,8 @@ class Plan:
         processors = self.processors
         try:
             if self.positional is None:
+                if values.keys() != self.names:
+                    self._complain(values)
                 if not processors:
                     return values
                 return {n: processors[n](v) if n in processors else v for n, v in values.items()}
@@ -124,7 +126,8 @@ class Query(Generic[R]):
         columns = getattr(statement, "exported_columns", ())
         self.types = [column.type for column in columns]
         fields = getattr(into, "__struct_fields__", None)
-        if fields is not None and self.types and len(fields) != len(self.types):
+        least = len(fields) - len(getattr(into, "__struct_defaults__", ())) if fields is not None else 0
+        if fields is not None and self.types and not least <= len(self.types) <= len(fields):
             raise TypeError(f"{into} has {len(fields)} fields, the statement gives {len(self.types)} columns")
         self._own_binds = _own_binds(statement)
         self._plans: dict[Any, Plan] = {}

@@ -1,5 +1,6 @@
 """What the databases refuse, in one set of words for both."""
 
+import errno
 import re
 import sqlite3
 from typing import Any
@@ -42,12 +43,22 @@ class MarkerMissing(Invalid):
         self.marker = marker
 
 
+class NewerDatabase(Exception):
+    """Newer code has been here; this code does not know its tables."""
+
+
+class ForeignDatabase(Exception):
+    """There are tables, and not ours."""
+
+
 def told(error: Exception) -> Exception:
     """The refusal that a database error stands for; the error itself when it is a mistake of ours."""
     if isinstance(error, DBAPIError):
         error = error.orig if isinstance(error.orig, Exception) else error
     if isinstance(error, sqlite3.Error):
         return _told_by_sqlite(error)
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return OutOfSpace("There is no space left.")
     if isinstance(error, UnicodeEncodeError | OverflowError):
         return Invalid(f"A value cannot be stored: {error}.")
     if error.__class__.__module__.startswith("psycopg"):

@@ -7,17 +7,10 @@ from sqlalchemy.engine import Connection
 
 from pileus import migrations
 from pileus.kernel.db.columns import metadata
+from pileus.kernel.db.refusals import ForeignDatabase, NewerDatabase
 
 _LOCK = 0x50494C02
 """Advisory lock: of several processes that start, one prepares."""
-
-
-class NewerDatabase(Exception):
-    """Newer code has been here; this code does not know its tables."""
-
-
-class ForeignDatabase(Exception):
-    """There are tables, and not ours."""
 
 
 def prepare(connection: Connection, driver: Any) -> None:

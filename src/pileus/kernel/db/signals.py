@@ -7,7 +7,7 @@ set of subscribers serves the whole process, whatever databases it has open. Wak
 
 import asyncio
 from collections.abc import Iterable
-from weakref import WeakSet
+from weakref import WeakSet, finalize
 
 from pileus.kernel.types import SECOND, Micros
 
@@ -55,9 +55,17 @@ _subscribers: dict[str, "WeakSet[Signal]"] = {}
 def subscribe(*names: str) -> Signal:
     """A signal that any of `names` wakes."""
     signal = Signal(*names)
+    finalize(signal, _forget, names).atexit = False  # before the WeakSets' own callbacks are made: it is called after them
     for name in names:
         _subscribers.setdefault(name, WeakSet()).add(signal)
     return signal
+
+
+def _forget(names: tuple[str, ...]) -> None:
+    """Names with nobody left, such as those of single sagas, must not pile up."""
+    for name in names:
+        if not _subscribers.get(name):
+            _subscribers.pop(name, None)
 
 
 def wake_all() -> None:

@@ -111,11 +111,9 @@ class Face:
         if request.ctx.user_id:
             return
         if self.authenticate is None or not token:
-            if public or self.authenticate is None:
+            if public:
                 return
-            if self.dialect.auth_first or request.method != "OPTIONS":
-                raise Unauthorized("The request you have made requires authentication.")
-        assert self.authenticate is not None
+            raise Unauthorized("The request you have made requires authentication.")
         try:
             known = await self.authenticate(token, service_token)
         except Unauthorized:

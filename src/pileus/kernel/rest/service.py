@@ -31,7 +31,7 @@ class Service:
     faces: Mapping[str, Face] = field(default_factory=dict)
     """Further faces with ports of their own, by name."""
     internal: Any = None
-    sagas: Sequence[tuple[Saga[Any], Any]] = ()
+    sagas: Sequence[tuple[Saga[Any, Any], Any]] = ()
     reconcilers: Sequence[Reconciler] = ()
     followers: Sequence[Follower] = ()
     start: Callable[[], Awaitable[None]] = field(default=_nothing)

@@ -1,16 +1,8 @@
-"""Names that live in databases: `sagas.lock` lists the sagas and steps that were released.
-
-    python -m pileus.kernel.saga.lock pileus.services sagas.lock
-
-writes the file anew from every `Saga` found in the `sagas` rooms of that package, and refuses when a released saga
-would lose, rename or reorder steps that sagas in flight may stand at (`--force` for what was never released).
-"""
+"""Names that live in databases: `sagas.lock` lists the sagas and steps that were released. `__main__` writes it."""
 
 import importlib
 import pkgutil
-import sys
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from pileus.kernel.saga.steps import Saga
@@ -44,21 +36,3 @@ def found_in(package: str) -> list[Saga[Any, Any]]:
     rooms = [importlib.import_module(name) for name in names if ".sagas" in name]
     sagas = {id(thing): thing for room in rooms for thing in vars(room).values() if isinstance(thing, Saga)}
     return list(sagas.values())
-
-
-def main(arguments: list[str]) -> int:
-    force = "--force" in arguments
-    package, path = [argument for argument in arguments if argument != "--force"]
-    file = Path(path)
-    lines = lock_lines(found_in(package))
-    wrong = broken(file.read_text().splitlines() if file.exists() else [], lines)
-    for sentence in wrong:
-        print(sentence, file=sys.stderr)
-    if wrong and not force:
-        return 1
-    file.write_text("".join(line + "\n" for line in lines))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

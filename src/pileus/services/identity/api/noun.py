@@ -73,9 +73,9 @@ class Noun(Resource[Near]):
                 request.enforce(rule, {"target": {}})
             raise
 
-    def _list(self, name: str, d: Any, rule: str, common: dict[str, Any]) -> Operation:
+    def _make_list(self, name: str, d: Any, rule: str, common: dict[str, Any]) -> Operation:
         """Lists are judged by the domain of the caller's token, which also bounds them."""
-        made = super()._list(name, d, "", common)
+        made = super()._make_list(name, d, "", common)
 
         def decide(tx: Tx, request: Request) -> Page[Any]:
             self.enforce_list(request, rule)

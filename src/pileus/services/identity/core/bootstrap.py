@@ -105,7 +105,10 @@ class Bootstrap:
     def recover(self) -> None:
         """Whatever happened to them: admin and demo are there, enabled, with their roles and the settings' passwords."""
         wanted = self.near.settings
-        for name, role, password in (("admin", "admin", wanted.admin_password), ("demo", "member", wanted.demo_password)):
+        for name, role, password in (
+            ("admin", "admin", wanted.admin_password),
+            ("demo", "member", wanted.demo_password),
+        ):
             self._user(name, name, role, password, system=name == "admin")
             row = users.find_named(self.tx, name, refusals.DEFAULT_DOMAIN)
             home = projects.find_named(self.tx, name, refusals.DEFAULT_DOMAIN)

@@ -150,4 +150,5 @@ def consumer_counts(tx: Tx, project_id: str, user_id: str | None) -> dict[str, i
     statement = select(kind, func.count()).where(consumers.c.project_id == project_id).group_by(kind)
     if user_id is not None:
         statement = statement.where(consumers.c.user_id == user_id)
-    return {str(row[0]): int(row[1]) for row in tx.execute(statement)}
+    counted: list[Any] = list(tx.execute(statement))
+    return {str(row[0]): int(row[1]) for row in counted}
