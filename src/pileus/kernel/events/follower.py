@@ -138,9 +138,9 @@ class Follower:
 
 
 class Followers:
-    """All followers of a control plane, and the pruning of the log behind them. `keep`: how long events stay."""
+    """All followers of a control plane, and the pruning of the log behind them. `keep`: how long events stay, 0 for ever."""
 
-    def __init__(self, followers: Sequence[Follower], keep: Micros = 30 * DAY) -> None:
+    def __init__(self, followers: Sequence[Follower], keep: Micros = 90 * DAY) -> None:
         self.followers = followers
         self.keep = keep
         if len({follower.name for follower in followers}) < len(followers):
@@ -152,7 +152,8 @@ class Followers:
         async with asyncio.TaskGroup() as group:
             for follower in self.followers:
                 group.create_task(follower.run(db), name=f"follower-{follower.name}")
-            group.create_task(self._prune(db), name="events-prune")
+            if self.keep:
+                group.create_task(self._prune(db), name="events-prune")
 
     async def _prune(self, db: Database) -> None:
         names = [follower.name for follower in self.followers]

@@ -116,4 +116,4 @@ def list_subnets(tx: Tx, listing: Listing, project_id: str | None) -> Page[Subne
             )
         )
     rest, conditions = tag_conditions(listing, "subnets", subnets.c.id)
-    return page(tx, wanted.where(*conditions), FIELDS, rest, into=SubnetRow, scope=("project_id",))
+    return page(tx, wanted.where(*conditions), FIELDS, rest, into=made, scope=("project_id",))
