@@ -58,6 +58,7 @@ class Retry(Exception):
 
 class PostgresqlStore:
     multi_process = True
+    stamps = None
 
     def __init__(self, url: URL) -> None:
         self._engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT", query_cache_size=2000)

@@ -55,7 +55,9 @@ _subscribers: dict[str, "WeakSet[Signal]"] = {}
 def subscribe(*names: str) -> Signal:
     """A signal that any of `names` wakes."""
     signal = Signal(*names)
-    finalize(signal, _forget, names).atexit = False  # before the WeakSets' own callbacks are made: it is called after them
+    finalize(
+        signal, _forget, names
+    ).atexit = False  # before the WeakSets' own callbacks are made: it is called after them
     for name in names:
         _subscribers.setdefault(name, WeakSet()).add(signal)
     return signal
