@@ -23,6 +23,8 @@ from pileus.kernel.types import Unavailable, clock
 
 R = TypeVar("R")
 ASIDE_THREADS = 4
+OLDEST = (3, 35, 0)
+"""RETURNING came with it."""
 # Measured on 77 MB with 2 to 64 MB of cache, with and without 256 MB of mmap: 10 % apart either way. So no mmap: with it a
 # read error of the disk is a SIGBUS instead of an exception.
 PRAGMAS = (
@@ -40,6 +42,8 @@ class SqliteStore:
     def __init__(self, url: URL, synchronous: str = "FULL") -> None:
         if not url.database or url.database == ":memory:":
             raise ValueError("an embedded database needs a file: sqlite:////path/pileus.db")
+        if sqlite3.sqlite_version_info < OLDEST:
+            raise Unavailable(f"SQLite {sqlite3.sqlite_version} is too old; {'.'.join(map(str, OLDEST))} is needed.")
         if synchronous not in {"OFF", "NORMAL", "FULL", "EXTRA"}:
             raise ValueError(f"synchronous: {synchronous!r} is not one of OFF, NORMAL, FULL, EXTRA")
         self.path = Path(url.database)
@@ -64,10 +68,14 @@ class SqliteStore:
 
     async def start(self) -> None:
         self._lock = take(self.path)
+        connection = None
         try:
+            self.path.touch(0o600)  # it holds secrets; SQLite's other files get the same mode
             connection, driver = self._connect()
             schema.prepare(connection, driver)
         except Exception as error:
+            if connection is not None:
+                connection.close()
             self._unlock()
             refusal = told(error)
             raise refusal from error if refusal is not error else None
