@@ -59,6 +59,7 @@ class Retry(Exception):
 
 class PostgresqlStore:
     multi_process = True
+    stamps = None
 
     def __init__(self, url: URL) -> None:
         self._engine = create_engine(

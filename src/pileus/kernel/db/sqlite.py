@@ -16,6 +16,7 @@ from pileus.kernel.db.backups import copy
 from pileus.kernel.db.locks import take
 from pileus.kernel.db.patterns import regexp
 from pileus.kernel.db.refusals import told
+from pileus.kernel.db.stamps import Stamps
 from pileus.kernel.db.transactions import Tx
 from pileus.kernel.db.writer import Writer
 from pileus.kernel.types import Unavailable, clock
@@ -47,6 +48,7 @@ class SqliteStore:
             raise ValueError(f"synchronous: {synchronous!r} is not one of OFF, NORMAL, FULL, EXTRA")
         self.path = Path(url.database)
         self.synchronous = synchronous
+        self.stamps = Stamps()
         self._engine = create_engine(
             url, creator=self._open, poolclass=NullPool, isolation_level="AUTOCOMMIT", query_cache_size=2000
         )
@@ -77,7 +79,7 @@ class SqliteStore:
             self._unlock()
             refusal = told(error)
             raise refusal from error if refusal is not error else None
-        self._writer = Writer(connection, driver, asyncio.get_running_loop())
+        self._writer = Writer(connection, driver, asyncio.get_running_loop(), self.stamps)
         self._aside = ThreadPoolExecutor(ASIDE_THREADS, thread_name_prefix="pileus-read")
 
     async def close(self) -> None:
