@@ -50,8 +50,20 @@ def test_daemons_are_started_and_stopped_again():
         """
     )
     done = subprocess.run(
-        ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "--net", "--uts", "bash", "-euc", script]
-        + [sys.executable, INSIDE],
+        [
+            "unshare",
+            "--mount",
+            "--pid",
+            "--fork",
+            "--mount-proc",
+            "--net",
+            "--uts",
+            "bash",
+            "-euc",
+            script,
+            sys.executable,
+            INSIDE,
+        ],
         env={**os.environ, "PYTHONPATH": str(SOURCE)},
         stdin=subprocess.DEVNULL,
         capture_output=True,

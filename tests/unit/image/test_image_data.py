@@ -14,7 +14,9 @@ import image_server
 from image_callers import OCTETS, RAW, Caller, blobs_on_disk, hashed
 from image_server import Running, free_port, running
 from pileus.drivers.blob.file.disk import Disk
-from pileus.kernel.types import cloud
+from pileus.kernel.db import Tx
+from pileus.kernel.types import MINUTE, cloud
+from pileus.services.image.db import images
 
 MIB = 1 << 20
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -194,6 +196,35 @@ async def test_quotas_of_a_project(tmp_path: Path) -> None:
         await other.http.aclose()
 
 
+async def test_uploads_side_by_side_do_not_pass_the_quota_together(tmp_path: Path) -> None:
+    async with running(tmp_path, size_total=4) as image:
+        user = Caller(image.url, "u:p1:member")
+        ids = [(await user.create(**RAW))["id"] for _ in range(3)]
+        paths = [f"/v2/images/{one}/file" for one in ids]
+        headers = {"Content-Type": OCTETS}
+        answers = await asyncio.gather(
+            *(user.http.put(path, content=blocks(40), headers=headers) for path in paths), return_exceptions=False
+        )
+        assert sorted(answer.status_code for answer in answers) == [204, 413, 413]
+        shown = [(await user.show(one))["status"] for one in ids]
+        assert sorted(shown) == ["active", "queued", "queued"]
+        assert len(blobs_on_disk(image)) == 1
+        await user.http.aclose()
+
+
+async def test_staged_data_have_a_quota_too(tmp_path: Path) -> None:
+    async with running(tmp_path, stage_total=1, size_total=3) as image:
+        user = Caller(image.url, "u:p1:member")
+        ids = [(await user.create(**RAW))["id"] for _ in range(2)]
+        await user.upload(ids[0], bytes(2 * MIB), where="stage", status=413)
+        await user.upload(ids[0], bytes(MIB), where="stage")
+        await user.upload(ids[1], bytes(MIB), where="stage", status=413)
+        order = {"method": {"name": "glance-direct"}}
+        await user.ask("POST", f"/v2/images/{ids[0]}/import", json=order, status=202)
+        await user.upload(ids[1], bytes(MIB), where="stage")
+        await user.http.aclose()
+
+
 class BadDisk(Disk):
     """Fails to write with one error."""
 
@@ -301,6 +332,37 @@ async def test_a_killed_process_leaves_no_saving_image(tmp_path: Path) -> None:
         await user.ask("POST", f"/v2/images/{staged}/import", json={"method": {"name": "glance-direct"}}, status=202)
         assert (await user.download(staged)).content == b"staged"
         await user.http.aclose()
+
+
+async def test_who_counts_as_dead(ready_url: str, tmp_path: Path) -> None:
+    """With several processes on one database, silence does; with one, not being this process is enough."""
+    async with running(tmp_path, url=ready_url) as image:
+        user = Caller(image.url, "u:p1:member")
+        fresh, silent = [(await user.create(**RAW))["id"] for _ in range(2)]
+
+        def taken_by_another(tx: Tx) -> None:
+            for image_id, age in ((fresh, 0), (silent, 10 * MINUTE)):
+                images.change(
+                    tx, image_id, status="saving", blob_id=f"b-{image_id}", writer="other", touched_at=tx.now - age
+                )
+
+        await image.db.write(taken_by_another)
+        await image.reconcile()
+        states = [(await user.show(one))["status"] for one in (fresh, silent)]
+        assert states == ["saving" if image.db.multi_process else "queued", "queued"]
+        await user.http.aclose()
+
+
+async def test_a_living_upload_says_so(image: Running, user: Caller) -> None:
+    new = await user.create(**RAW)
+    writer = await send_part(image, user, new["id"])
+    await until(user, new["id"], "saving")
+    [row] = await image.db.read(images.being_written)
+    await image.reconcile()
+    [later] = await image.db.read(images.being_written)
+    assert later.touched_at > row.touched_at
+    writer.close()
+    await until(user, new["id"], "queued")
 
 
 async def chunk() -> AsyncIterator[bytes]:

@@ -161,6 +161,19 @@ class NetworkSeen(Struct, frozen=True, kw_only=True):
     ports: tuple[PortSeen, ...] = ()
 
 
+class Traffic(Struct, frozen=True, kw_only=True):
+    """Since the guest's card was plugged, as the guest counts: received is what came to it."""
+
+    received_bytes: int
+    received_packets: int
+    received_errors: int
+    received_drops: int
+    sent_bytes: int
+    sent_packets: int
+    sent_errors: int
+    sent_drops: int
+
+
 class NetworkInfo(Struct, frozen=True, kw_only=True):
     driver: str
     """`linux`, `fake`, …"""
@@ -173,6 +186,7 @@ class NetworkInfo(Struct, frozen=True, kw_only=True):
     overlay_overhead: int = 50
     """Bytes that a tenant segment takes from the underlay's MTU."""
     abilities: frozenset[str] = frozenset()
+    """`traffic`: `TrafficCounters` is implemented."""
     reason: str = ""
 
 
@@ -211,3 +225,11 @@ class NetworkDriver(Protocol):
     async def close(self) -> None: ...
 
     async def purge(self) -> None: ...
+
+
+class TrafficCounters(Protocol):
+    """Optional: counts what guests send and receive."""
+
+    async def traffic(self) -> dict[str, Traffic]:
+        """By port id; ports whose device is not in place are missing."""
+        ...

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pileus.contracts.identity import CatalogService, Identity
+from pileus.contracts.identity import CatalogService
 from pileus.kernel.config import Settings
 from pileus.kernel.db import Database
 from pileus.kernel.nodes import Nodes
 from pileus.kernel.policy import Policy
 from pileus.kernel.reconcile import Reconciler
-from pileus.kernel.rest import Face, Operation, Resource, Service
+from pileus.kernel.rest import Authenticate, Face, Operation, Resource, Service
 from pileus.kernel.types import SECOND
 from pileus.services.network.api import agents, discovery, quotas, rules, tags, usage
 from pileus.services.network.api.absent import ABSENT
@@ -39,11 +39,11 @@ def build(
     db: Database,
     settings: Settings,
     nodes: Nodes,
-    identity: Identity | None = None,
+    authenticate: Authenticate | None = None,
     policy_overrides: Mapping[str, Any] | None = None,
     **_: Any,
 ) -> Service:
-    """Everything of network, ready to start. Without `identity` the face knows only callers from inside."""
+    """Everything of network, ready to start. Without `authenticate` the face knows only callers from inside."""
     mine = settings.of(NetworkSettings)
     policy = Policy(RULES, policy_overrides or {})
     near = Near(mine, policy, limited(mine), mine.gateway_host or nodes.local)
@@ -55,7 +55,7 @@ def build(
         policy,
         db,
         _items(near, db),
-        identity.authenticate if identity is not None else None,
+        authenticate,
         suffixes=(".json",),
     )
     return Service(

@@ -33,15 +33,6 @@ class Flow(Struct, frozen=True):
     """What the kernel wants back to delete it."""
 
 
-def flows(namespace: Namespace) -> list[Flow]:
-    with namespace.entered():
-        socket = Netlink(netlink.NETFILTER)
-    try:
-        return list(_read(socket))
-    finally:
-        socket.close()
-
-
 def end(namespace: Namespace, doomed: Callable[[Flow], bool]) -> int:
     """Forget the connections for which `doomed` says yes; returns how many."""
     with namespace.entered():

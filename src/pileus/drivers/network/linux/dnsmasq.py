@@ -31,7 +31,7 @@ class Dnsmasq:
             os.chown(self.directory, 0, group)
         changed = {name for name, text in files.items() if self._replace(name, text, group)}
         pid = self.pid()
-        if pid and CONFIG not in changed:
+        if pid and CONFIG not in changed and self._namespace.holds(pid):
             if changed:
                 os.kill(pid, signal.SIGHUP)
             return pid

@@ -34,6 +34,7 @@ from pileus.drivers.network.protocol import (
     Port,
     PortSeen,
     Router,
+    Traffic,
 )
 
 log = logging.getLogger(__name__)
@@ -115,7 +116,9 @@ class LinuxNetwork:
             tenant_types=("vxlan",),
             physical_networks=tuple(sorted(self._settings.physical)),
             overlay_overhead=50,
-            abilities=frozenset({"security_groups", "stateless_groups", "floating", "metadata", "dhcp", "ipv6"}),
+            abilities=frozenset(
+                {"security_groups", "stateless_groups", "floating", "metadata", "dhcp", "ipv6", "traffic"}
+            ),
         )
 
     # -- networks
@@ -169,6 +172,9 @@ class LinuxNetwork:
 
     async def join(self, device: str) -> None:
         await self._turns.take(f"port/{device}", lambda: self._aside(lambda: self._ports.join(device)))
+
+    async def traffic(self) -> dict[str, Traffic]:
+        return await self._aside(self._ports.traffic)
 
     # -- routers
 

@@ -20,7 +20,7 @@ _NEWROUTE, _DELROUTE, _GETROUTE = 24, 25, 26
 _NEWNEIGH = 28
 
 _ADDRESS, _IFNAME, _MTU, _MASTER, _LINKINFO, _NS_FD, _AF_SPEC, _EXT_MASK = 1, 3, 4, 10, 18, 28, 26, 29
-_IFALIAS, _PROMISCUITY = 20, 30
+_IFALIAS, _STATS = 20, 23
 _INFO_KIND, _INFO_DATA, _VETH_PEER = 1, 2, 1
 _BR_FORWARD_DELAY, _BR_STP, _BR_SNOOPING = 1, 5, 23
 _UP, _LOWER_UP, _RUNNING = 0x1, 0x10000, 0x40
@@ -47,6 +47,8 @@ class Link(Struct, frozen=True):
     master: int
     kind: str
     alias: str
+    counters: tuple[int, ...] = ()
+    """Received and sent packets, received and sent bytes, received and sent errors, received and sent drops."""
 
 
 class Links:
@@ -266,6 +268,7 @@ def _link(data: bytes) -> Link:
         struct.unpack("=I", parts[_MASTER])[0] if _MASTER in parts else 0,
         _string(info.get(_INFO_KIND)),
         _string(parts.get(_IFALIAS)),
+        struct.unpack_from("=8Q", parts[_STATS]) if _STATS in parts else (),
     )
 
 

@@ -121,18 +121,16 @@ class Namespace:
             with contextlib.suppress(FileNotFoundError):
                 self.path.unlink()
 
+    def holds(self, pid: int) -> bool:
+        """Whether that process stands in it."""
+        try:
+            return Path(f"/proc/{pid}/ns/net").stat().st_ino == self.path.stat().st_ino
+        except OSError:
+            return False
+
     def processes(self) -> list[int]:
-        """Processes whose first thread stands in it."""
-        if not self.exists():
-            return []
-        inode = self.path.stat().st_ino
-        found = []
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit():
-                with contextlib.suppress(OSError):
-                    if (entry / "ns/net").stat().st_ino == inode:
-                        found.append(int(entry.name))
-        return found
+        found = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+        return [pid for pid in found if self.holds(pid)]
 
 
 def named(prefix: str = "") -> list[Namespace]:

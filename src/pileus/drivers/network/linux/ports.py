@@ -5,7 +5,7 @@ from pileus.drivers.network.linux.filters import Filters
 from pileus.drivers.network.linux.ground import Ground
 from pileus.drivers.network.linux.links import Link
 from pileus.drivers.network.linux.netlink import NetlinkError
-from pileus.drivers.network.protocol import NetworkError, Port, PortSeen
+from pileus.drivers.network.protocol import NetworkError, Port, PortSeen, Traffic
 
 
 class Ports:
@@ -62,6 +62,12 @@ class Ports:
                 known[port_id] = Port(id=port_id, generation=0, network_id="", mac="")
         return [self.seen(port, found.get(names.tap(port.id))) for port in known.values()]
 
+    def traffic(self) -> dict[str, Traffic]:
+        with self._ground.cloud.links() as links:
+            found = {link.name: link.counters for link in links.all()}
+        counted = {port.id: found.get(names.tap(port.id)) for port in self._ground.memory.ports.all()}
+        return {port_id: _from_the_guest(counters) for port_id, counters in counted.items() if counters}
+
     def _in_place(self, port_id: str) -> Link | None:
         with self._ground.cloud.links() as links:
             return links.find(names.tap(port_id))
@@ -88,3 +94,18 @@ class Ports:
             except NetlinkError as error:
                 raise NetworkError(f"{device}: {error.strerror}") from error
             return links.find(device)
+
+
+def _from_the_guest(counters: tuple[int, ...]) -> Traffic:
+    """What the tap receives, the guest has sent."""
+    sent, received, sent_bytes, received_bytes, sent_errors, received_errors, sent_drops, received_drops = counters
+    return Traffic(
+        received_bytes=received_bytes,
+        received_packets=received,
+        received_errors=received_errors,
+        received_drops=received_drops,
+        sent_bytes=sent_bytes,
+        sent_packets=sent,
+        sent_errors=sent_errors,
+        sent_drops=sent_drops,
+    )

@@ -4,7 +4,7 @@ import socket
 import struct
 from collections.abc import Iterable
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 
 from pileus.drivers.network.linux import connections, dhcp, names, translation
 from pileus.drivers.network.linux.dnsmasq import Dnsmasq
@@ -166,14 +166,19 @@ class Routers:
 
 def announce(device: str, mac: str, addresses: Iterable[str]) -> None:
     """Gratuitous ARP: neighbours that knew another owner of these addresses learn the new one at once."""
+    four = [socket.inet_aton(address) for address in addresses if ":" not in address]
+    if not four:
+        return
     own = bytes.fromhex(mac.replace(":", ""))
-    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire:
+    head = b"\xff" * 6 + own + struct.pack(">HHHBBH", 0x0806, 1, 0x0800, 6, 4, 1) + own
+    wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    try:
         wire.bind((device, 0))
-        for address in addresses:
-            if ":" not in address:
-                packed = socket.inet_aton(address)
-                frame = b"\xff" * 6 + own + struct.pack(">HHHBBH", 0x0806, 1, 0x0800, 6, 4, 1)
-                wire.send(frame + own + packed + bytes(6) + packed)
+        for packed in four:
+            wire.send(head + packed + bytes(6) + packed)
+    finally:
+        # The kernel takes 25 ms to close a packet socket; nobody should wait for that.
+        Thread(target=wire.close, daemon=True).start()
 
 
 def _outer(device: str) -> str:

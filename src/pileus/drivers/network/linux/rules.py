@@ -13,9 +13,10 @@ that mark and by tap. Taps are known by name, so rules stand before and after th
 """
 
 import ipaddress
+import re
 from collections.abc import Iterable, Mapping
 
-from pileus.drivers.network.linux.names import plain, tap
+from pileus.drivers.network.linux.names import checked, plain, tap
 from pileus.drivers.network.linux.nft import Chain, Key, Patches, Piece, Set
 from pileus.drivers.network.protocol import Group, NetworkError, Port, Rule
 
@@ -27,6 +28,40 @@ _VERDICTS = Set("type ifname : verdict;", {}, map=True)
 _UNKNOWN_TAP = 'ifname "tap*" drop'
 """A tap that nobody has told us about carries nothing."""
 
+_BY_MARK = ("meta mark 1 accept", "meta mark 2 drop")
+_NEIGHBOURS = "icmpv6 type { 130, 131, 132, 133, 135, 136, 143 } accept"
+_SHARED: Mapping[Key, Piece] = {
+    (BRIDGE, "no_service"): Chain(
+        (
+            "ip protocol udp udp sport 67 udp dport 68 drop",
+            "ip6 nexthdr udp udp sport 547 udp dport 546 drop",
+            "icmpv6 type { 134, 137 } drop",
+        )
+    ),
+    (BRIDGE, "from_nobody"): Chain(
+        ("ip saddr 0.0.0.0 udp sport 68 udp dport 67 accept", "ip6 saddr :: icmpv6 type { 131, 133, 135, 143 } accept")
+    ),
+    (BRIDGE, "always_out"): Chain(
+        (
+            "ether type arp accept",
+            "ip protocol udp udp sport 68 udp dport 67 accept",
+            _NEIGHBOURS,
+            "ip6 nexthdr udp udp sport 546 udp dport 547 accept",
+        )
+    ),
+    (BRIDGE, "always_in"): Chain(
+        (
+            "ether type arp accept",
+            "ip protocol udp udp sport 67 udp dport 68 accept",
+            _NEIGHBOURS,
+            "icmpv6 type 134 accept",
+            "ip6 nexthdr udp udp sport 547 udp dport 546 accept",
+        )
+    ),
+}
+"""What every port's chains jump to. Shared, and hence without a set of constants in each port: nft reads every set of the
+table at every change, and thousands of them made a change take 100 ms."""
+
 BASE: Mapping[Key, Piece] = {
     ZONES: Set("typeof iifname : ct zone;", {}, map=True),
     (INET, "zoning"): Chain(("ct zone set iifname map @zones",), "type filter hook prerouting priority -300"),
@@ -34,6 +69,7 @@ BASE: Mapping[Key, Piece] = {
         ("ct state established,related meta mark set 1", "ct state invalid meta mark set 2"),
         "type filter hook prerouting priority -150",
     ),
+    **_SHARED,
     SPOOF: _VERDICTS,
     LEAVING: _VERDICTS,
     ARRIVING: _VERDICTS,
@@ -48,22 +84,6 @@ BASE: Mapping[Key, Piece] = {
     ),
 }
 
-_BY_MARK = ("meta mark 1 accept", "meta mark 2 drop")
-_NEIGHBOURS = "icmpv6 type { 130, 131, 132, 133, 135, 136, 143 } accept"
-_FROM_GUEST = (
-    "ether type arp accept",
-    "ip protocol udp udp sport 68 udp dport 67 accept",
-    _NEIGHBOURS,
-    "ip6 nexthdr udp udp sport 546 udp dport 547 accept",
-)
-_TO_GUEST = (
-    "ether type arp accept",
-    "ip protocol udp udp sport 67 udp dport 68 accept",
-    _NEIGHBOURS,
-    "icmpv6 type 134 accept",
-    "ip6 nexthdr udp udp sport 547 udp dport 546 accept",
-)
-
 PROTOCOLS = {
     "icmp": 1, "igmp": 2, "ipip": 4, "tcp": 6, "egp": 8, "udp": 17, "dccp": 33, "ipv6-encap": 41, "ipv6-route": 43,
     "ipv6-frag": 44, "rsvp": 46, "gre": 47, "esp": 50, "ah": 51, "icmpv6": 58, "ipv6-icmp": 58, "ipv6-nonxt": 59,
@@ -71,6 +91,8 @@ PROTOCOLS = {
 }  # fmt: skip
 WITH_PORTS = frozenset({6, 17, 33, 132, 136})
 ICMP = frozenset({1, 58})
+
+_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
 IP = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -97,11 +119,17 @@ def group_pieces(group_id: str, group: Group | None) -> dict[Key, Piece]:
     return pieces
 
 
+def group_key(group_id: str) -> Key:
+    """One of the pieces that every group has."""
+    return BRIDGE, f"gi_{plain(group_id)}"
+
+
 def rule_lines(rule: Rule) -> list[str]:
     family = "ip" if rule.ethertype == "IPv4" else "ip6"
     start = f"ether type {family}{_transport(rule)}"
     end = "saddr" if rule.direction == "ingress" else "daddr"
     if rule.group_id:
+        checked("group", rule.group_id)
         version = "4" if family == "ip" else "6"
         sets = (f"m{version}_{plain(rule.group_id)}", f"n{version}_{plain(rule.group_id)}")
         return [f"{start} {family} {end} @{name} accept" for name in sets]
@@ -158,6 +186,8 @@ def port_chains(port_id: str) -> dict[str, Key]:
 def port_pieces(port: Port, stateful: bool) -> tuple[dict[Key, Piece | None], Patches]:
     keys = port_chains(port.id)
     device = f'"{tap(port.id)}"'
+    for group in port.groups:
+        checked("group", group)
     if not port.filtered:
         open_door: Patches = {key: {device: "accept"} for key in (SPOOF, LEAVING, ARRIVING)}
         return dict.fromkeys(keys.values()), open_door
@@ -166,8 +196,8 @@ def port_pieces(port: Port, stateful: bool) -> tuple[dict[Key, Piece | None], Pa
     arriving = tuple(f"jump gi_{plain(group)}" for group in port.groups)
     pieces: dict[Key, Piece | None] = {
         keys["s"]: Chain(_own_addresses(port)),
-        keys["e"]: Chain((*by_mark, *_FROM_GUEST, *leaving, "drop")),
-        keys["i"]: Chain((*by_mark, *_TO_GUEST, *arriving, "drop")),
+        keys["e"]: Chain((*by_mark, "jump always_out", *leaving, "drop")),
+        keys["i"]: Chain((*by_mark, "jump always_in", *arriving, "drop")),
     }
     return pieces, {
         SPOOF: {device: f"goto {keys['s'][1]}"},
@@ -183,45 +213,41 @@ def no_port(port_id: str) -> tuple[dict[Key, Piece | None], Patches]:
 
 
 def _own_addresses(port: Port) -> tuple[str, ...]:
-    lines = [
-        "ip protocol udp udp sport 67 udp dport 68 drop",
-        "ip6 nexthdr udp udp sport 547 udp dport 546 drop",
-        "icmpv6 type { 134, 137 } drop",
-    ]
-    allowed: dict[str, list[str]] = {port.mac.lower(): list(port.addresses)}
+    allowed: dict[str, list[str]] = {_mac_text(port.mac.lower()): list(port.addresses)}
     for mac, cidr in port.pairs:
-        allowed.setdefault((mac or port.mac).lower(), []).append(cidr)
-    targets = [line for mac, cidrs in allowed.items() for line in _neighbour_adverts(mac, cidrs)]
-    lines += [*targets, "icmpv6 type 136 drop"]
-    for mac, cidrs in allowed.items():
-        lines += _from_mac(mac, cidrs)
-    return (*lines, "drop")
+        allowed.setdefault(_mac_text((mac or port.mac).lower()), []).append(cidr)
+    claims = [line for mac, cidrs in allowed.items() for line in _neighbour_adverts(mac, cidrs)]
+    senders = [line for mac, cidrs in allowed.items() for line in _from_mac(mac, cidrs)]
+    return ("jump no_service", *claims, "icmpv6 type 136 drop", *senders, "drop")
 
 
 def _from_mac(mac: str, cidrs: Iterable[str]) -> list[str]:
-    own = f"ether saddr {_mac_text(mac)}"
-    lines = [f"{own} ip saddr 0.0.0.0 udp sport 68 udp dport 67 accept"]
-    four = _collapsed(cidrs, 4)
+    own = f"ether saddr {mac}"
+    four, six = _collapsed(cidrs, 4), _collapsed([*cidrs, link_local(mac)], 6)
     if any(not network.prefixlen for network in four):
-        lines += [f"{own} ether type ip accept", f"{own} arp saddr ether {mac} accept"]
+        lines = [f"{own} ether type ip accept", f"{own} arp saddr ether {mac} accept"]
     else:
-        text = ", ".join(map(str, four))
-        lines += [f"{own} ip saddr {{ {text} }} accept"] if four else []
-        lines.append(f"{own} arp saddr ether {mac} arp saddr ip {{ 0.0.0.0{', ' if four else ''}{text} }} accept")
-    six = _collapsed([*cidrs, link_local(mac)], 6)
+        lines = [f"{own} ip saddr {one} accept" for one in _alternatives(four)]
+        asking = [*_alternatives(four), "0.0.0.0"]  # noqa: S104
+        lines += [f"{own} arp saddr ether {mac} arp saddr ip {one} accept" for one in asking]
     if any(not network.prefixlen for network in six):
         lines.append(f"{own} ether type ip6 accept")
     else:
-        lines.append(f"{own} ip6 saddr {{ {', '.join(map(str, six))} }} accept")
-        lines.append(f"{own} ip6 saddr :: icmpv6 type {{ 131, 133, 135, 143 }} accept")
-    return lines
+        lines += [f"{own} ip6 saddr {one} accept" for one in _alternatives(six)]
+    return [*lines, f"{own} jump from_nobody"]
+
+
+def _alternatives(networks: list[IP]) -> list[str]:
+    """A few addresses are a rule each, many a set in one."""
+    texts = [str(one.network_address if one.prefixlen == one.max_prefixlen else one) for one in networks]
+    return texts if len(texts) <= 8 else [f"{{ {', '.join(texts)} }}"]
 
 
 def _neighbour_adverts(mac: str, cidrs: Iterable[str]) -> list[str]:
     """A guest may only claim its own IPv6 addresses; the claimed one stands 8 bytes into the message."""
     lines = []
     for network in _collapsed([*cidrs, link_local(mac)], 6):
-        claim = f"ether saddr {_mac_text(mac)} icmpv6 type 136"
+        claim = f"ether saddr {mac} icmpv6 type 136"
         if network.prefixlen:
             value = int(network.network_address) >> (128 - network.prefixlen)
             claim += f" @th,64,{network.prefixlen} {value:#x}"
@@ -244,7 +270,6 @@ def link_local(mac: str) -> str:
 
 
 def _mac_text(mac: str) -> str:
-    parts = mac.split(":")
-    if len(parts) != 6 or any(len(part) != 2 for part in parts):
+    if not _MAC.fullmatch(mac):
         raise NetworkError(f"{mac!r} is not a MAC address")
-    return ":".join(f"{int(part, 16):02x}" for part in parts)
+    return mac

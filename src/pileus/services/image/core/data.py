@@ -94,12 +94,14 @@ def finish_upload(tx: Tx, near: Neighbours, ctx: Ctx, intake: Intake, seen: Blob
     """`saving` becomes `active`. Raises `Unsupported` for data that are not what they are said to be, `Gone`."""
     row = _still(tx, intake)
     virtual_size = _judged(near, row, finding)
+    limits.check_room(tx, near, row.owner, limits.SIZE, seen.size)
     _activate(tx, ctx, row, seen.size, virtual_size, seen.hashes)
 
 
 def finish_stage(tx: Tx, near: Neighbours, intake: Intake, seen: BlobSeen, finding: Finding) -> None:
     """The image stays `uploading`, with its data, until the import. Whether they will do is the import's to say."""
-    _still(tx, intake)
+    row = _still(tx, intake)
+    limits.check_room(tx, near, row.owner, limits.STAGED, seen.size)
     found = {**kept(finding), "hashes": dict(seen.hashes)}
     images.change(tx, intake.image_id, size=seen.size, finding=found, writer="", touched_at=0, updated_at=tx.now)
 

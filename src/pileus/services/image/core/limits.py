@@ -2,12 +2,13 @@
 
 from pileus.kernel.db import Tx
 from pileus.kernel.quota import Quota, Quotas
-from pileus.kernel.types import OverQuota, TooLarge
+from pileus.kernel.types import TooLarge
 from pileus.services.image.core.neighbours import Neighbours
 from pileus.services.image.core.settings import ImageSettings
 from pileus.services.image.db import images
 
 MIB = 1 << 20
+UNLIMITED = -1
 COUNT, FILLING, SIZE, STAGED = (
     "image_count_total",
     "image_count_uploading",
@@ -30,30 +31,40 @@ def quotas(settings: ImageSettings) -> Quotas:
 
 
 def check_project(tx: Tx, near: Neighbours, project_id: str | None, name: str, more: int) -> None:
-    """Raises `TooLarge` in the words of the limits library that clients know. Images of nobody are not counted."""
-    if not project_id:
+    """Raises `TooLarge` in the words of the limits library that clients know. Images of nobody are not counted.
+
+    Asking for nothing more is refused as well to a project that is over its limit already.
+    """
+    limit = near.quotas.limits(tx, project_id)[name] if project_id else UNLIMITED
+    if not project_id or limit == UNLIMITED:
         return
-    try:
-        near.quotas.check(tx, project_id, {name: more})
-    except OverQuota:
-        limit, used = near.quotas.limits(tx, project_id)[name], near.quotas.usages(tx, project_id)[name]
+    used = near.quotas.quotas[name].usage(tx, project_id)
+    if used + more > limit:
         raise TooLarge(
             f"Project {project_id} is over a limit for [Resource {name} is over limit of {limit} due to current usage"
             f" {used} and delta {more}]",
             type="LimitExceeded",
-        ) from None
+        )
 
 
 def room(tx: Tx, near: Neighbours, project_id: str | None, name: str) -> int:
     """Bytes that may still come in, by the project's quota and the largest size of an image."""
     cap = near.settings.size_cap
-    if not project_id:
-        return cap
-    limit = near.quotas.limits(tx, project_id)[name]
-    if limit < 0:
+    limit = near.quotas.limits(tx, project_id)[name] if project_id else UNLIMITED
+    if not project_id or limit == UNLIMITED:
         return cap
     used = images.bytes_used if name == SIZE else images.bytes_staged
     return max(0, min(cap, limit * MIB - used(tx, project_id)))
+
+
+def check_room(tx: Tx, near: Neighbours, project_id: str | None, name: str, size: int) -> None:
+    """What came in must still fit: others may have come in meanwhile. Raises `TooLarge`."""
+    left = room(tx, near, project_id, name)
+    if size > left:
+        raise TooLarge(
+            f"Image exceeds the storage quota: The size of the data {size} will exceed the limit."
+            f" {left} bytes remaining."
+        )
 
 
 def check_properties(near: Neighbours, names: list[str]) -> None:

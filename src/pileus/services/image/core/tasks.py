@@ -32,7 +32,7 @@ def import_image(tx: Tx, near: Neighbours, ctx: Ctx, image_id: str, body: Mappin
         if not getattr(row, name):
             raise Conflict(f"'{name}' needs to be set before import")
     find(tx, near, ctx, image_id, "modify_image")
-    limits.check_project(tx, near, row.owner, limits.SIZE, (row.size or 0) // limits.MIB)
+    limits.check_project(tx, near, row.owner, limits.SIZE, 0)
     reason = import_staged(tx, near, ctx, image)
     tasks.add(tx, _task(tx, near, ctx, image_id, row.size or 0, body, reason))
     return row.blob_id if reason else ""

@@ -83,4 +83,4 @@ def list_floating(tx: Tx, listing: Listing, project_id: str | None) -> Page[Floa
     """Floating IPs that match; `project_id` narrows to its own."""
     wanted: Any = _ALL if project_id is None else _ALL.where(floating.c.project_id == project_id)
     rest, conditions = tag_conditions(listing, "floatingips", floating.c.id)
-    return page(tx, wanted.where(*conditions), FIELDS, rest, into=FloatingRow, scope=("project_id",))
+    return page(tx, wanted.where(*conditions), FIELDS, rest, into=made, scope=("project_id",))

@@ -141,7 +141,7 @@ def list_groups(tx: Tx, listing: Listing, project_id: str | None) -> Page[GroupR
     """Groups that match; `project_id` narrows to its own."""
     wanted: Any = _ALL if project_id is None else _ALL.where(groups.c.project_id == project_id)
     rest, conditions = tag_conditions(listing, "security_groups", groups.c.id)
-    return page(tx, wanted.where(*conditions), FIELDS, rest, into=GroupRow, scope=("project_id",))
+    return page(tx, wanted.where(*conditions), FIELDS, rest, into=made, scope=("project_id",))
 
 
 def list_rules(tx: Tx, listing: Listing, project_id: str | None) -> Page[RuleRow]:
@@ -149,4 +149,4 @@ def list_rules(tx: Tx, listing: Listing, project_id: str | None) -> Page[RuleRow
     wanted: Any = _RULES
     if project_id is not None:
         wanted = wanted.where(or_(rules.c.project_id == project_id, groups.c.project_id == project_id))
-    return page(tx, wanted, RULE_FIELDS, listing, into=RuleRow, scope=("project_id",))
+    return page(tx, wanted, RULE_FIELDS, listing, into=made_rule, scope=("project_id",))

@@ -62,4 +62,4 @@ def list_agents(tx: Tx, listing: Listing, alive_since: int) -> Page[AgentRow]:
         if one.field == "alive":
             recent = agents.c.heartbeat_timestamp >= alive_since
             wanted = wanted.where(recent if True in one.values else ~recent)
-    return page(tx, wanted, FIELDS, listing.without("alive"), into=AgentRow)
+    return page(tx, wanted, FIELDS, listing.without("alive"), into=made)

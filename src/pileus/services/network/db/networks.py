@@ -141,4 +141,4 @@ def list_networks(tx: Tx, listing: Listing, project_id: str | None) -> Page[Netw
     if project_id is not None:
         wanted = wanted.where(or_(networks.c.project_id == project_id, networks.c.shared, networks.c.external))
     rest, conditions = tag_conditions(listing, "networks", networks.c.id)
-    return page(tx, wanted.where(*conditions), FIELDS, rest, into=NetworkRow, scope=("project_id",))
+    return page(tx, wanted.where(*conditions), FIELDS, rest, into=made, scope=("project_id",))

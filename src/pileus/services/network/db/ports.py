@@ -170,7 +170,7 @@ def list_ports(tx: Tx, listing: Listing, project_id: str | None) -> Page[PortRow
         elif one.field == "groups":
             conditions.append(_carrying(one))
     rest = rest.without("fixed_ips", "groups")
-    return page(tx, wanted.where(*conditions), FIELDS, rest, into=PortRow, scope=("project_id",))
+    return page(tx, wanted.where(*conditions), FIELDS, rest, into=made, scope=("project_id",))
 
 
 def _carrying(one: Filter) -> Any:

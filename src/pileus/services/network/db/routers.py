@@ -106,4 +106,4 @@ def list_routers(tx: Tx, listing: Listing, project_id: str | None) -> Page[Route
     """Routers that match; `project_id` narrows to its own."""
     wanted: Any = _ALL if project_id is None else _ALL.where(routers.c.project_id == project_id)
     rest, conditions = tag_conditions(listing, "routers", routers.c.id)
-    return page(tx, wanted.where(*conditions), FIELDS, rest, into=RouterRow, scope=("project_id",))
+    return page(tx, wanted.where(*conditions), FIELDS, rest, into=made, scope=("project_id",))

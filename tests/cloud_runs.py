@@ -1,0 +1,81 @@
+"""A whole cloud as a process, for tests that come from outside: its own state and ports."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+SOURCE = Path(__file__).parents[1] / "src"
+PORTS = ("identity", "identity_admin", "image", "compute", "metadata", "placement", "network", "all")
+
+
+class CloudRun:
+    """`run("up", "--detach")` runs `pileus up --detach` on this state."""
+
+    def __init__(self, state: Path, **environ: str) -> None:
+        self.state = state
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PILEUS_", "OS_"))}
+        ports = {
+            f"PILEUS_PORTS_{name.upper()}": str(port) for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True)
+        }
+        self.environ = {
+            **kept,
+            **ports,
+            "PYTHONPATH": str(SOURCE),
+            "PILEUS_STATE": str(state),
+            "COLUMNS": "200",
+            **environ,
+        }
+
+    def start(self, *arguments: object) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "pileus", *map(str, arguments)],
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def __call__(self, *arguments: object, code: int | None = 0, timeout: float = 600) -> str:
+        process = self.start(*arguments)
+        out, err = process.communicate(timeout=timeout)
+        assert code is None or process.returncode == code, f"exit code {process.returncode}\n{out}\n{err}\n{self.log()}"
+        return out + err
+
+    def json(self, *arguments: object, code: int | None = 0, timeout: float = 600) -> dict:
+        process = self.start(*arguments, "--json")
+        out, err = process.communicate(timeout=timeout)
+        assert code is None or process.returncode == code, f"exit code {process.returncode}\n{out}\n{err}\n{self.log()}"
+        return json.loads(out)
+
+    def log(self) -> str:
+        """The end of the log, for a failed test's report."""
+        found = ""
+        for name in ("pileus.log", "pileus.err"):
+            path = self.state / "logs" / name
+            found += path.read_text(errors="replace")[-4000:] if path.exists() else ""
+        return found
+
+    def pid(self) -> int:
+        return int((self.state / "run" / "pileus.pid").read_text())
+
+
+def free_ports(count: int) -> list[int]:
+    probes = [socket.socket() for _ in range(count)]
+    for probe in probes:
+        probe.bind(("127.0.0.1", 0))
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+def until(holds, seconds: float = 30.0) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it did not come to be"
+        time.sleep(0.05)
