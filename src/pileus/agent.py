@@ -5,7 +5,7 @@ The control plane builds one of these for its own machine (`app.py`); a further 
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Struct
 
@@ -23,8 +23,14 @@ class NodeSettings(Section, frozen=True):
     simulate: Annotated[int, doc("Number of simulated hypervisors; 0 asks the machine what it can.")] = 0
     hypervisor: Annotated[str, doc("auto, libvirt or fake.")] = "auto"
     network: Annotated[str, doc("auto, linux or fake.")] = "auto"
-    virt_type: Annotated[str, doc("auto, kvm or qemu: which accelerator guests of libvirt get.")] = "auto"
+    virt_type: Annotated[
+        Literal["auto", "kvm", "qemu"],
+        doc("Accelerator of libvirt's guests; auto: KVM where a probe shows that it works."),
+    ] = "auto"
     libvirt_uri: Annotated[str, doc("Where libvirt listens.")] = "qemu:///system"
+    machine: Annotated[str, doc("Machine type of guests, as QEMU calls it: q35 or one of its versions.")] = "q35"
+    cpu_model: Annotated[str, doc("Processor of guests; empty: the host's under KVM, Nehalem when emulated.")] = ""
+    qemu_user: Annotated[str, doc("Whom QEMU runs as, user:group; empty: as libvirt is configured.")] = ""
     external: Annotated[tuple[str, ...], doc("The host's own addresses on the built-in external network.")] = (
         "172.24.4.1/24",
     )
@@ -118,15 +124,13 @@ class Node:
         except ImportError as problem:
             return None, f"no libvirt-python ({problem})"
         own = LibvirtSettings(
-            state=str(self.wiring.state),
-            uri=self.settings.libvirt_uri,
-            virt_type=self.settings.virt_type,
-            cloud=self.settings.cloud,  # type: ignore[arg-type]
-        )
-        driver = LibvirtHypervisor(own, images=self.wiring.images, join=self.network.join)
+            state=str(self.wiring.state), cloud=self.settings.cloud, uri=self.settings.libvirt_uri,
+            virt_type=self.settings.virt_type, machine=self.settings.machine, cpu_model=self.settings.cpu_model,
+            qemu_user=self.settings.qemu_user,
+        )  # fmt: skip
+        driver = LibvirtHypervisor(own, images=self.wiring.images, join=self.network.join, hostname=self.wiring.local)
         try:
-            await driver.start()
-            host = await driver.info()
+            host = await driver.probe()
         except Exception as problem:
             await driver.close()
             return None, str(problem)

@@ -17,7 +17,7 @@ from pileus.contracts.identity import CatalogService
 from pileus.drivers.blob.file import FileBlobs
 from pileus.kernel.config import Section, Settings, doc
 from pileus.kernel.db import Database
-from pileus.kernel.events import Followers
+from pileus.kernel.events import EventsSettings, Followers
 from pileus.kernel.nodes import Nodes
 from pileus.kernel.policy import load_overrides
 from pileus.kernel.reconcile import Reconcilers
@@ -64,7 +64,7 @@ MODULES: Mapping[str, ModuleType] = {
 }  # fmt: skip
 """In the order of the street: each may call those before it."""
 SECTIONS: dict[str, type[Section]] = {
-    "cloud": CloudSettings, "ports": PortSettings, **agent.SECTIONS,
+    "cloud": CloudSettings, "ports": PortSettings, "events": EventsSettings, **agent.SECTIONS,
     **{m.SECTION[0]: m.SECTION[1] for m in MODULES.values() if hasattr(m, "SECTION")},
 }  # fmt: skip
 
@@ -163,8 +163,9 @@ class Cloud:
                 await service.start()
         await self.runner.start()
         self.reconcilers.start()
+        keep = self.settings.of(EventsSettings).keep
         followers = [f for s in self.services.values() for f in s.followers]
-        self.tasks.append(asyncio.create_task(Followers(followers).run(self.db), name="followers"))
+        self.tasks.append(asyncio.create_task(Followers(followers, keep).run(self.db), name="followers"))
         await self.listeners.start()
 
     async def close(self) -> None:

@@ -25,6 +25,20 @@ _start:
     outw %ax, %dx
 wait:
     hlt
+    movl $24, %ecx           # let go of whatever is being unplugged: bus by bus, q35's ACPI hot plug registers
+eject:
+    decl %ecx
+    movw $0xcd0, %dx         # select
+    movl %ecx, %eax
+    outl %eax, %dx
+    movw $0xcc4, %dx         # asked to leave
+    inl %dx, %eax
+    movw $0xcc8, %dx         # let go
+    testl %eax, %eax
+    jz 1f
+    outl %eax, %dx
+1:  testl %ecx, %ecx
+    jnz eject
     movw $0x600, %dx
     inw %dx, %ax
     testb $1, %ah

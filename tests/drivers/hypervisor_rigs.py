@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-import guest as guests
-
+from drivers import guest as guests
 from pileus.drivers.hypervisor.fake import FakeSettings, Fleet
 from pileus.drivers.hypervisor.protocol import Disk, Guest, Hypervisor, ImageRef
 

@@ -10,20 +10,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypervisor_rigs import FakeRig, Rig, boot_disk, simple_guest, until
 from msgspec.structs import replace
 
+from drivers.hypervisor_rigs import FakeRig, Rig, boot_disk, simple_guest, until
+from drivers.libvirt_rig import LibvirtRig, missing
 from pileus.drivers.hypervisor.fake import FakeSettings
 from pileus.drivers.hypervisor.protocol import BadImage, Disk, Guest, GuestSeen, HypervisorError, Nic
 
 EVIL = "a\"b'c</name><x>&lt;;$(touch /tmp/pileus-evil)`id`\n\x00\x1b[31m../../é\ufffe"
 
 
-@pytest.fixture(params=["fake", "slow-fake"])
+@pytest.fixture(params=["fake", "slow-fake", pytest.param("libvirt", marks=pytest.mark.real)])
 async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Rig]:
-    slow = request.param == "slow-fake"
-    times = {"start_s": 0.02, "stop_s": 0.02, "change_s": 0.01, "fetch_s": 0.02, "remove_s": 0.01} if slow else {}
-    made = FakeRig(tmp_path, FakeSettings(ram_mb=1024, ram_ratio=1.0, **times))
+    if request.param == "libvirt":
+        if missing():
+            pytest.skip(f"libvirt: {missing()}")
+        made: Any = LibvirtRig()
+    else:
+        slow = request.param == "slow-fake"
+        times = {"start_s": 0.02, "stop_s": 0.02, "change_s": 0.01, "fetch_s": 0.02, "remove_s": 0.01} if slow else {}
+        made = FakeRig(tmp_path, FakeSettings(ram_mb=1024, ram_ratio=1.0, **times))
     await made.driver.start()
     yield made
     await made.close()

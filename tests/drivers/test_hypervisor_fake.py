@@ -5,9 +5,9 @@ import time
 from pathlib import Path
 
 import pytest
-from hypervisor_rigs import simple_guest
 from msgspec.structs import replace
 
+from drivers.hypervisor_rigs import simple_guest
 from pileus.drivers.hypervisor.fake import FakeSettings, Fleet
 from pileus.drivers.hypervisor.protocol import HypervisorError
 

@@ -105,6 +105,8 @@ class Nic(Struct, frozen=True, kw_only=True):
     device: str = ""
     mtu: int = 0
     model: str = "virtio"
+    checksums: bool = True
+    """False: the guest must fill in checksums itself (OVN's userspace datapath drops packets without them)."""
 
 
 class Guest(Struct, frozen=True, kw_only=True):
