@@ -147,5 +147,7 @@ async def test_automatic_addresses_come_and_go_with_their_subnet(cloud: NetworkC
     made = await member.make("subnet", network_id=network["id"], ip_version=6, cidr="2001:db8::/64", **modes)
     port = await member.get("port", port["id"])
     assert port["fixed_ips"] == [{"subnet_id": made["id"], "ip_address": "2001:db8::f816:3eff:fe00:1"}]
+    moved = await cloud.caller("pa", "admin").change("port", port["id"], mac_address="fa:16:3e:00:00:02")
+    assert moved["port"]["fixed_ips"][0]["ip_address"] == "2001:db8::f816:3eff:fe00:2"
     await member("DELETE", f"subnets/{made['id']}")
     assert (await member.get("port", port["id"]))["fixed_ips"] == []

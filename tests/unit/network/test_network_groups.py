@@ -45,6 +45,10 @@ GOOD: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"remote_ip_prefix": "10.0.0.5"}, {"remote_ip_prefix": "10.0.0.5/32", "normalized_cidr": "10.0.0.5/32"}),
     ({"remote_ip_prefix": "10.0.0.5/8"}, {"remote_ip_prefix": "10.0.0.5/8", "normalized_cidr": "10.0.0.0/8"}),
     ({"protocol": "vrrp"}, {"protocol": "vrrp"}),
+    (
+        {"protocol": "udp", "port_range_min": 1, "port_range_max": 65535},
+        {"port_range_min": None, "port_range_max": None},
+    ),
     ({"protocol": "255"}, {"protocol": "255"}),
 ]
 

@@ -155,7 +155,7 @@ async def test_changes_of_a_port_reach_its_host(cloud: NetworkCloud, member: Cal
 
 
 async def test_subnets_and_dhcp_follow(cloud: NetworkCloud, member: Caller) -> None:
-    network, info = await plugged(cloud, member)
+    network, _info = await plugged(cloud, member)
     spec = cloud.drivers["h0"]._networks[network["id"]]
     assert spec.subnets[0].dhcp_address
     (dhcp,) = (await member("GET", "ports?device_owner=network:dhcp"))["ports"]
@@ -180,7 +180,7 @@ async def test_routers_stand_on_the_gateway_host(cloud: NetworkCloud, member: Ca
     external, _ = await admin.network(
         "172.24.4.0/24", router__external=True, provider__network_type="flat", provider__physical_network="public"
     )
-    network, info = await plugged(cloud, member)
+    _network, info = await plugged(cloud, member)
     router = await member.make("router", external_gateway_info={"network_id": external["id"]})
     subnet_id = info.fixed_ips[0][0]
     await member("PUT", f"routers/{router['id']}/add_router_interface", {"subnet_id": subnet_id})

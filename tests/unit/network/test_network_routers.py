@@ -25,7 +25,7 @@ async def leave(who: Caller, router: dict[str, Any], **body: Any) -> Any:
 
 
 async def test_legs(member: Caller, other: Caller) -> None:
-    _, (a, b) = await member.network("10.0.0.0/24", "10.0.1.0/24")
+    _, (a, _b) = await member.network("10.0.0.0/24", "10.0.1.0/24")
     router = await member.make("router", name="r")
     joined = await join(member, router, subnet_id=a["id"])
     assert joined.body["subnet_ids"] == [a["id"]]

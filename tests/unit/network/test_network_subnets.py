@@ -83,6 +83,16 @@ async def test_blocks_of_one_network_do_not_overlap(member: Caller, other: Calle
     assert await other.network("10.0.0.0/24")
 
 
+async def test_every_ip_version_has_a_smallest_mtu(member: Caller) -> None:
+    network, _ = await member.network(mtu=1000)
+    body = {"network_id": network["id"], "ip_version": 6, "cidr": "fd00::/64"}
+    assert (await member("POST", "subnets", {"subnet": body})).kind == "NetworkMTUSubnetConflict"
+    await member.make("subnet", network_id=network["id"], ip_version=4, cidr="10.0.0.0/24")
+    assert (await member.change("network", network["id"], mtu=60)).kind == "NetworkMTUSubnetConflict"
+    too_big = await member.change("network", network["id"], mtu=9000)
+    assert too_big.message == "Invalid input for operation: Requested MTU is too big, maximum is 1450."
+
+
 async def test_changes(member: Caller) -> None:
     network, (subnet,) = await member.network("10.0.0.0/24")
     id = subnet["id"]

@@ -22,12 +22,13 @@ class Signal:
 
     async def wait(self, timeout: Micros | None = None) -> bool:  # noqa: ASYNC109
         """Wait until woken; True then, False when `timeout` microseconds passed first. One waiter at a time."""
-        self._waiter = (
-            asyncio.get_running_loop().create_future()
-        )  # first this, then the look: a thread may set it between
+        # First this, then the look: a thread may set it between.
+        self._waiter = asyncio.get_running_loop().create_future()
         try:
             if not self._set:
-                await asyncio.wait_for(self._waiter, None if timeout is None else timeout / SECOND)
+                # Not `wait_for`: that one swallows a cancellation which comes together with the wake.
+                async with asyncio.timeout(None if timeout is None else timeout / SECOND):
+                    await self._waiter
         except TimeoutError:
             pass
         finally:

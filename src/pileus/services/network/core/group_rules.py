@@ -161,9 +161,9 @@ def _range(protocol: str | None, low: object, high: object) -> tuple[int | None,
         raise refused(
             "SecurityGroupInvalidPortRange", "For TCP/UDP protocols, port_range_min must be <= port_range_max"
         )
-    if first == 0 and number in (6, 17):
+    if first == 0:
         raise refused("SecurityGroupInvalidPortValue", "Invalid value for port 0")
-    return first, last
+    return (None, None) if (first, last) == (1, 65535) else (first, last)
 
 
 def _port(value: object) -> int | None:
