@@ -85,6 +85,7 @@ class Disk(Struct, frozen=True, kw_only=True):
     path: str = ""
     files: dict[str, bytes] = {}
     bus: Literal["virtio", "scsi", "sata", "ide", "usb"] = "virtio"
+    """Wished for; a driver takes the nearest that its machine has."""
     cdrom: bool = False
     readonly: bool = False
     format: Literal["raw", "qcow2"] = "raw"
