@@ -5,11 +5,14 @@ user's, never root's. `PILEUS_TEST_POSTGRESQL=postgresql+psycopg://…` names a 
 a superuser). Tests share a few databases that are emptied after each.
 """
 
+import ctypes
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator
 from glob import glob
 from itertools import count
@@ -125,40 +128,47 @@ def postgresql() -> Iterator[Cluster]:
     user = _server_user()
     place = Path(tempfile.mkdtemp(prefix="pileus-pg-"))
     place.chmod(0o755)
-    as_user: dict[str, object] = {"cwd": "/"}
+    run: dict[str, Any] = {"cwd": "/", "stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT}
     if user is not None:
         os.chown(place, user.pw_uid, user.pw_gid)
-        as_user |= {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-    data = place / "data"
+        run |= {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+    data = str(place / "data")
+    settings = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
+    make = ["-D", data, "-U", "pileus", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "-N"]
     try:
-        subprocess.run(
-            [
-                binaries / "initdb",
-                "-D",
-                data,
-                "-U",
-                "pileus",
-                "--auth=trust",
-                "--encoding=UTF8",
-                "--locale=C.UTF-8",
-                "-N",
-            ],
-            check=True,
-            capture_output=True,
-            **as_user,
-        )
-        options = " ".join(f"-c {name}='{value}'" for name, value in SETTINGS.items()) + f" -k {place}"
-        subprocess.run(
-            [binaries / "pg_ctl", "-D", data, "-l", place / "log", "-w", "-o", options, "start"],
-            check=True,
-            capture_output=True,
-            **as_user,
-        )
-        yield Cluster(make_url(f"postgresql+psycopg://pileus@/postgres?host={place}"))
-        stop = [binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop"]
-        subprocess.run(stop, check=False, capture_output=True, **as_user)
+        with (place / "log").open("wb") as told:
+            subprocess.run([str(binaries / "initdb"), *make], check=True, stdout=told, **run)
+            server = subprocess.Popen(
+                [str(binaries / "postgres"), "-D", data, "-k", str(place), *settings],
+                stdout=told,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509
+                **run,
+            )
+        try:
+            cluster = Cluster(make_url(f"postgresql+psycopg://pileus@/postgres?host={place}"))
+            _wait_for(cluster, server, place / "log")
+            yield cluster
+        finally:
+            server.send_signal(signal.SIGQUIT)
+            server.wait(10)
     finally:
         shutil.rmtree(place, ignore_errors=True)
+
+
+def _die_with_parent() -> None:
+    """No server outlives a session that was killed."""
+    ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
+
+
+def _wait_for(cluster: Cluster, server: "subprocess.Popen[bytes]", told: Path) -> None:
+    for _ in range(600):
+        try:
+            return cluster.run("SELECT 1")
+        except Exception:
+            if server.poll() is not None:
+                break
+            time.sleep(0.05)
+    raise RuntimeError(f"the test server did not start: {told.read_text()[-2000:]}")
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])

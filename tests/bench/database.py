@@ -1,4 +1,4 @@
-"""What the database layer costs: `python tests/bench/database.py [URL]`; figures in docs/explanation/database.md.
+"""What the database layer costs: `python tests/bench/database.py [URL]`; figures in docs/howto/database.md.
 
 Without a URL: a new SQLite file. Times are the best of five rounds, CPU time where it says so.
 """

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,9 @@ import time
 import pytest
 
 from cloud_runs import CloudRun, until
+from pileus.cli.image import build_guest
+from pileus.cli.output import Failure
+from pileus.cli.walk.images import recipe
 
 STEPS = [
     "start the cloud",
@@ -27,9 +31,22 @@ STEPS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def guest(tmp_path_factory):
+    """The image, built once for all walks."""
+    place = tmp_path_factory.mktemp("guest")
+    try:
+        build_guest(place / "guest.qcow2")
+    except Failure:
+        return place  # the walk takes a blank disk then, and says so
+    (place / "guest.builder").write_text(recipe())
+    return place
+
+
 @pytest.fixture
-def run(tmp_path):
+def run(tmp_path, guest):
     found = CloudRun(tmp_path / "state")
+    shutil.copytree(guest, found.state / "quickstart")
     yield found
     found("down", "--purge", code=None)
 

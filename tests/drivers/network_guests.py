@@ -113,6 +113,7 @@ class Guest(Inside):
         self.tap = open_tap(self.device)
         with self.namespace.entered():
             self._card = open_tap("eth0")
+        self.namespace.set({"ipv6/conf/eth0/accept_dad": 0})
         self.run("ip", "link", "set", "eth0", "address", self.mac, "mtu", "1450", "up")
         self._thread.start()
 
@@ -164,6 +165,24 @@ class Guest(Inside):
             if offer is None:
                 return None
             return client.ask(3, {50: offer[0], 54: offer[54]})
+
+    def dhcp6(self, wait: float = 3) -> str:
+        """The address that a DHCPv6 server offers; empty when none does."""
+        duid = b"\0\3\0\1" + bytes.fromhex(self.mac.replace(":", ""))
+        options = ((1, duid), (3, b"\0\0\0\1" + bytes(8)), (8, b"\0\0"))
+        ask = b"\1abc" + b"".join(struct.pack("!HH", n, len(v)) + v for n, v in options)
+        with self.namespace.links() as links:
+            index = links.get("eth0").index
+        with self.plug(socket.SOCK_DGRAM, socket.AF_INET6) as client:
+            client.settimeout(wait)
+            client.bind(("::", 546))
+            client.sendto(ask, ("ff02::1:2", 547, 0, index))
+            try:
+                answer = client.recv(2048)
+            except TimeoutError:
+                return ""
+        offered = _options6(_options6(answer[4:]).get(3, b"")[12:]).get(5, b"")
+        return str(ipaddress.IPv6Address(offered[:16])) if offered else ""
 
     def lease(self) -> dict[int, bytes]:
         """Ask, and configure the card by the answer."""
@@ -238,6 +257,15 @@ class DhcpClient:
             found[message[at]] = message[at + 2 : at + 2 + size]
             at += 2 + size
         return found if found.get(53) in (b"\x02", b"\x05") else None
+
+
+def _options6(data: bytes) -> dict[int, bytes]:
+    found, at = {}, 0
+    while at + 4 <= len(data):
+        number, size = struct.unpack_from("!HH", data, at)
+        found[number] = data[at + 4 : at + 4 + size]
+        at += 4 + size
+    return found
 
 
 def classless_routes(data: bytes) -> list[tuple[str, str]]:

@@ -1,10 +1,12 @@
 """What the tests of network drivers are run on: makers of drivers, short spellings of specs, and a small cloud of guests."""
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import itertools
 import subprocess
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -12,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from network_guests import Guest, Inside
+from network_guests import Guest, Inside, aside
 
 from pileus.drivers.network.fake import FakeNetwork
 from pileus.drivers.network.linux import LinuxNetwork, LinuxNetworkSettings, probe
@@ -49,6 +51,7 @@ MAKERS: dict[str, Callable[[Path], NetworkDriver]] = {
     "linux": lambda state: LinuxNetwork(linux_settings(state)),
 }
 
+PING = Rule(direction="ingress", protocol="icmp")
 ALL_OUT = (Rule(direction="egress"), Rule(direction="egress", ethertype="IPv6"))
 OPEN = (*ALL_OUT, Rule(direction="ingress"), Rule(direction="ingress", ethertype="IPv6"))
 
@@ -212,3 +215,27 @@ def traces() -> dict[str, set[str]]:
 
 def _ours(mark: str) -> bool:
     return mark == f"pileus:{CLOUD}" or mark.startswith(f"pileus:{CLOUD} ")
+
+
+async def until(condition: Callable[[], bool], seconds: float = 5) -> None:
+    end = time.monotonic() + seconds
+    while not await aside(condition):
+        assert time.monotonic() < end, "it did not come true"
+        await asyncio.sleep(0.05)
+
+
+async def clean(before: dict[str, set[str]]) -> None:
+    """As it was; namespaces and their devices may take a moment."""
+    with contextlib.suppress(AssertionError):
+        await until(lambda: traces() == before, seconds=2)
+    assert traces() == before
+
+
+async def served(cloud: Cloud, network: Network, *ports: Port, **more: str) -> Network:
+    """The network with a lease for each of these ports."""
+    changed: Network = await cloud.change(network, leases=tuple(lease(port, network, **more) for port in ports))
+    return changed
+
+
+def asks(protocol: str = "tcp", low: int = -1, high: int = -1, **more: str) -> Rule:
+    return Rule(direction="ingress", protocol=protocol, port_min=low, port_max=high if high >= 0 else low, **more)

@@ -1,80 +1,39 @@
 """The contract of `pileus.drivers.network.protocol`, run on every implementation; tests are named after its rules.
 
-Rules that speak of real traffic are checked with real packets on the implementations that carry any."""
+Rules that speak of real traffic are checked with real packets on the implementations that carry any. N7 and N8 stand in
+test_network_filters.py, N9 and N10 in test_network_services.py, N11 in test_network_routers.py."""
 
 import asyncio
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
-from network_guests import BROADCAST, Guest, arp_frame, aside, checksum, classless_routes, open_tap, udp_frame
+from network_guests import Guest, aside, open_tap
 from network_rigs import (
     ALL_OUT,
     CLOUD,
     OPEN,
-    SECRET,
-    WHY_NOT,
+    PING,
     Cloud,
     MetadataService,
-    cloud_on,
+    asks,
+    clean,
     lease,
     linux_settings,
     new_id,
+    served,
     traces,
+    until,
 )
 
 from pileus.drivers.network.linux import LinuxNetwork
 from pileus.drivers.network.linux.namespaces import Namespace
-from pileus.drivers.network.protocol import Lease, Network, NetworkError, Port, Rule, Subnet
-
-real = [pytest.mark.real, pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "works")]
-PING = Rule(direction="ingress", protocol="icmp")
-
-
-@pytest.fixture(params=["fake", pytest.param("linux", marks=real)])
-async def cloud(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Cloud]:
-    """Any implementation."""
-    async with cloud_on(request.param, tmp_path) as made:
-        yield made
-
-
-@pytest.fixture(params=[pytest.param("linux", marks=real)])
-async def wired(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Cloud]:
-    """Implementations that carry packets."""
-    async with cloud_on(request.param, tmp_path) as made:
-        yield made
-
-
-async def until(condition: Callable[[], bool], seconds: float = 5) -> None:
-    end = time.monotonic() + seconds
-    while not await aside(condition):
-        assert time.monotonic() < end, "it did not come true"
-        await asyncio.sleep(0.05)
-
-
-async def clean(before: dict[str, set[str]]) -> None:
-    """As it was; namespaces and their devices may take a moment."""
-    with contextlib.suppress(AssertionError):
-        await until(lambda: traces() == before, seconds=2)
-    assert traces() == before
-
-
-async def served(cloud: Cloud, network: Network, *ports: Port, **more: str) -> Network:
-    """The network with a lease for each of these ports."""
-    changed: Network = await cloud.change(network, leases=tuple(lease(port, network, **more) for port in ports))
-    return changed
-
-
-def asks(protocol: str = "tcp", low: int = -1, high: int = -1, **more: str) -> Rule:
-    return Rule(direction="ingress", protocol=protocol, port_min=low, port_max=high if high >= 0 else low, **more)
-
+from pileus.drivers.network.protocol import NetworkError, Port, Rule
 
 # -- N1, N2, N3: specs and the world
 
@@ -119,6 +78,19 @@ async def test_n1_ensure_repairs_what_somebody_broke(wired: Cloud) -> None:
     assert not await aside(second.pings, "10.20.0.5")
     await wired.change(group, rules=OPEN)
     assert await aside(second.pings, "10.20.0.5")
+
+
+async def test_n1_ensure_makes_deleted_namespaces_anew(wired: Cloud) -> None:
+    network, other, group = await wired.network(), await wired.network("10.21.0.0/24"), await wired.group(*OPEN)
+    port, guest = await wired.simple_guest(network, "10.20.0.5", group)
+    network = await served(wired, network, port)
+    router = await wired.router(network, other)
+    Namespace(f"qdhcp-{network.id}").remove()
+    Namespace(f"qrouter-{router.id}").remove()
+    await wired.driver.ensure_network(network)
+    await wired.driver.ensure_router(router)
+    assert await aside(guest.dhcp)
+    assert await aside(guest.pings, "10.21.0.1")
 
 
 async def test_n2_removing_what_is_not_there_succeeds(cloud: Cloud) -> None:
@@ -349,586 +321,6 @@ async def test_n6_overlapping_addresses_do_not_disturb_one_another(wired: Cloud)
     assert sources == [("10.20.0.5", 40000)] * 2
 
 
-# -- N7: groups
-
-
-async def test_n7_no_rule_no_new_connection_but_answers_pass(wired: Cloud) -> None:
-    network = await wired.network()
-    closed, server_group = await wired.group(*ALL_OUT), await wired.group(*ALL_OUT, PING, asks("tcp", 22))
-    _, first = await wired.simple_guest(network, "10.20.0.5", closed)
-    _, second = await wired.simple_guest(network, "10.20.0.6", server_group)
-    for port in (22, 23):
-        second.listen(port)
-    first.listen(22)
-    assert await aside(first.pings, "10.20.0.6")
-    assert not await aside(second.pings, "10.20.0.5")
-    assert await aside(first.connect, "10.20.0.6", 22)
-    assert not await aside(first.connect, "10.20.0.6", 23)
-    assert not await aside(second.connect, "10.20.0.5", 22)
-
-
-async def test_n7_no_egress_rule_no_way_out(wired: Cloud) -> None:
-    network = await wired.network()
-    mute = await wired.group(*OPEN[2:], Rule(direction="egress", protocol="tcp", port_min=80, port_max=81))
-    opened = await wired.group(*OPEN)
-    _, first = await wired.simple_guest(network, "10.20.0.5", mute)
-    _, second = await wired.simple_guest(network, "10.20.0.6", opened)
-    for port in (80, 82):
-        second.listen(port)
-    assert not await aside(first.pings, "10.20.0.6")
-    assert await aside(second.pings, "10.20.0.5")
-    assert await aside(first.connect, "10.20.0.6", 80)
-    assert not await aside(first.connect, "10.20.0.6", 82)
-
-
-async def test_n7_ports_without_group_are_closed_and_unfiltered_ones_open(wired: Cloud) -> None:
-    network = await wired.network()
-    port, first = await wired.simple_guest(network, "10.20.0.5")
-    _, second = await wired.simple_guest(network, "10.20.0.6", filtered=False)
-    assert not await aside(first.pings, "10.20.0.6")
-    assert not await aside(second.pings, "10.20.0.5")
-    port = await wired.change(port, filtered=False)
-    assert await aside(second.pings, "10.20.0.5")
-    await wired.change(port, filtered=True)
-    assert not await aside(second.pings, "10.20.0.5")
-
-
-async def test_n7_remote_groups_are_their_members(wired: Cloud) -> None:
-    network = await wired.network()
-    clients = await wired.group(*ALL_OUT, members=("10.20.0.5",))
-    servers = await wired.group(*ALL_OUT, Rule(direction="ingress", protocol="icmp", group_id=clients.id))
-    _, first = await wired.simple_guest(network, "10.20.0.5", clients)
-    _, second = await wired.simple_guest(network, "10.20.0.6", clients)
-    await wired.simple_guest(network, "10.20.0.7", servers)
-    assert await aside(first.pings, "10.20.0.7")
-    assert not await aside(second.pings, "10.20.0.7")
-    await wired.change(clients, members=("10.20.0.6/31",))
-    assert not await aside(first.pings, "10.20.0.7")
-    assert await aside(second.pings, "10.20.0.7")
-
-
-async def test_n7_rules_by_prefix_protocol_number_and_icmp_type(wired: Cloud) -> None:
-    network = await wired.network()
-    opened = await wired.group(*OPEN)
-    rules = (asks("17", 53, 54, cidr="10.20.0.4/31"), Rule(direction="ingress", protocol="1", port_min=8, port_max=0))
-    group = await wired.group(*ALL_OUT, *rules)
-    _, first = await wired.simple_guest(network, "10.20.0.5", opened)
-    _, second = await wired.simple_guest(network, "10.20.0.6", opened)
-    port, third = await wired.simple_guest(network, "10.20.0.7", group)
-    assert await aside(first.pings, "10.20.0.7")
-    sinks = {number: third.listen(number, socket.SOCK_DGRAM) for number in (53, 54, 55)}
-    heard = {}
-    for guest, name in ((first, "first"), (second, "second")):
-        for number, sink in sinks.items():
-            guest.plug(socket.SOCK_DGRAM).sendto(name.encode(), ("10.20.0.7", number))
-            sink.settimeout(0.5)
-            with contextlib.suppress(TimeoutError):
-                heard[number] = await aside(sink.recv, 100)
-    assert heard == {53: b"first", 54: b"first"}
-    await wired.change(group, rules=(Rule(direction="ingress", protocol="icmp", port_min=13, port_max=0),))
-    assert not await aside(second.pings, "10.20.0.7")
-
-
-async def test_n7_a_removed_rule_ends_its_connections_and_no_others(wired: Cloud) -> None:
-    network = await wired.network()
-    group = await wired.group(*ALL_OUT, asks("tcp", 22), asks("tcp", 80))
-    opened = await wired.group(*OPEN)
-    port, server = await wired.simple_guest(network, "10.20.0.5", group)
-    _, client = await wired.simple_guest(network, "10.20.0.6", opened)
-    pairs = {}
-    for number in (22, 80):
-        listener = server.listen(number)
-        near = await aside(client.connect, "10.20.0.5", number)
-        assert near
-        near.settimeout(1)
-        far = listener.accept()[0]
-        far.settimeout(1)
-        pairs[number] = near, far
-
-    def talks(number: int) -> bool:
-        near, far = pairs[number]
-        with contextlib.suppress(TimeoutError):
-            far.sendall(b"from the server")
-            near.sendall(b"from the client")
-            return far.recv(100) == b"from the client" and near.recv(100) == b"from the server"
-        return False
-
-    assert await aside(talks, 22)
-    assert await aside(talks, 80)
-    await wired.change(group, rules=(*ALL_OUT, asks("tcp", 80)))
-    assert await aside(talks, 80)
-    assert not await aside(talks, 22)
-    await wired.change(port, groups=())
-    assert not await aside(talks, 80)
-
-
-async def test_n7_stateless_groups_need_a_rule_for_answers(wired: Cloud) -> None:
-    network = await wired.network()
-    group = await wired.group(*ALL_OUT, stateful=False)
-    opened = await wired.group(*OPEN)
-    _, first = await wired.simple_guest(network, "10.20.0.5", group)
-    await wired.simple_guest(network, "10.20.0.6", opened)
-    assert not await aside(first.pings, "10.20.0.6")
-    await wired.change(group, rules=(*ALL_OUT, PING))
-    assert await aside(first.pings, "10.20.0.6")
-
-
-async def test_n7_ipv6_rules(wired: Cloud) -> None:
-    network, opened = await wired.network(), await wired.group(*OPEN)
-    group = await wired.group(*ALL_OUT, asks("tcp", 80, ethertype="IPv6", cidr="2001:db8::/64"))
-    port = await wired.port(network, "2001:db8::5", groups=(group.id,))
-    server = await wired.guest(port, "2001:db8::5/64")
-    client = await wired.guest(await wired.port(network, "2001:db8::6", groups=(opened.id,)), "2001:db8::6/64")
-    server.listen(80, address="::")
-    assert await aside(client.connect, "2001:db8::5", 80, 3)
-    assert not await aside(client.pings, "2001:db8::5")
-    assert await aside(server.pings, "2001:db8::6")
-    await wired.change(group, rules=(*ALL_OUT, Rule(direction="ingress", ethertype="IPv6", protocol="icmp")))
-    assert await aside(client.pings, "2001:db8::5")
-    assert not await aside(client.connect, "2001:db8::5", 80)
-
-
-# -- N8: a guest is who it is
-
-
-@pytest.fixture
-async def spoofer(wired: Cloud) -> tuple[Cloud, Guest, Guest, Port]:
-    network, group = await wired.network(), await wired.group(*OPEN)
-    port, guest = await wired.simple_guest(network, "10.20.0.5", group)
-    _, victim = await wired.simple_guest(network, "10.20.0.6", filtered=False)
-    return wired, guest, victim, port
-
-
-def _arrives(frame: bytes, guest: Guest, victim: Guest) -> bool:
-    """Whether a frame of the guest comes to the victim's card."""
-    with victim.sniffing() as wire:
-        guest.send_frame(frame)
-        with contextlib.suppress(TimeoutError):
-            for _ in range(50):
-                if wire.recv(2048)[: len(frame)] == frame:
-                    return True
-    return False
-
-
-def _mac(text: str) -> bytes:
-    return bytes.fromhex(text.replace(":", ""))
-
-
-async def test_n8_only_own_mac_and_addresses(spoofer: tuple[Cloud, Guest, Guest, Port]) -> None:
-    cloud, guest, victim, port = spoofer
-    own, other = _mac(guest.mac), _mac("fa:16:3e:99:99:99")
-    honest = udp_frame(own, BROADCAST, "10.20.0.5", "10.20.0.6", 1, 2, b"x" * 32)
-    assert await aside(_arrives, honest, guest, victim)
-    lies = [
-        udp_frame(other, BROADCAST, "10.20.0.5", "10.20.0.6", 1, 2, b"x" * 32),
-        udp_frame(own, BROADCAST, "10.20.0.9", "10.20.0.6", 1, 2, b"x" * 32),
-        own.join([BROADCAST, b"\x88\xcc" + b"x" * 50]),
-    ]
-    for lie in lies:
-        assert not await aside(_arrives, lie, guest, victim)
-    await cloud.change(port, filtered=False)
-    assert await aside(_arrives, lies[1], guest, victim)
-
-
-async def test_n8_arp_only_for_oneself(spoofer: tuple[Cloud, Guest, Guest, Port]) -> None:
-    _, guest, victim, _ = spoofer
-    own = _mac(guest.mac)
-    assert await aside(_arrives, arp_frame(own, own, "10.20.0.5", "10.20.0.5"), guest, victim)
-    assert not await aside(_arrives, arp_frame(own, own, "10.20.0.1", "10.20.0.1"), guest, victim)
-    assert not await aside(_arrives, arp_frame(own, _mac(victim.mac), "10.20.0.5", "10.20.0.5"), guest, victim)
-
-
-async def test_n8_no_dhcp_service_of_a_guest(spoofer: tuple[Cloud, Guest, Guest, Port]) -> None:
-    _, guest, victim, _ = spoofer
-    offer = udp_frame(_mac(guest.mac), BROADCAST, "10.20.0.5", "255.255.255.255", 67, 68, b"x" * 300)
-    assert not await aside(_arrives, offer, guest, victim)
-
-
-async def test_n8_no_router_advertisement_and_no_neighbours_address(spoofer: tuple[Cloud, Guest, Guest, Port]) -> None:
-    cloud, guest, victim, port = spoofer
-    own = _mac(guest.mac)
-    link_local = socket.inet_pton(socket.AF_INET6, "fe80::")[:8] + bytes([own[0] ^ 2, *own[1:3], 0xFF, 0xFE, *own[3:]])
-
-    def icmpv6(kind: int, body: bytes) -> bytes:
-        ends = link_local + socket.inet_pton(socket.AF_INET6, "ff02::1")
-        size = (4 + len(body)).to_bytes(2, "big")
-        check = checksum(ends + b"\0\0" + size + b"\0\0\0\x3a" + bytes([kind, 0, 0, 0]) + body).to_bytes(2, "big")
-        head = b"\x60\0\0\0" + size + b"\x3a\xff" + ends
-        return BROADCAST + own + b"\x86\xdd" + head + bytes([kind, 0]) + check + body
-
-    def claim(address: str) -> bytes:
-        return icmpv6(136, b"\x20\0\0\0" + socket.inet_pton(socket.AF_INET6, address))
-
-    assert await aside(_arrives, icmpv6(136, b"\x20\0\0\0" + link_local), guest, victim)
-    assert not await aside(_arrives, icmpv6(134, b"\x40\0\x07\x08" + bytes(8)), guest, victim)
-    assert not await aside(_arrives, claim("2001:db8::1"), guest, victim)
-    await cloud.change(port, pairs=(("", "2001:db8::/127"),))
-    assert await aside(_arrives, claim("2001:db8::1"), guest, victim)
-    assert not await aside(_arrives, claim("2001:db8::2"), guest, victim)
-
-
-async def test_n8_allowed_pairs(spoofer: tuple[Cloud, Guest, Guest, Port]) -> None:
-    cloud, guest, victim, port = spoofer
-    other = "00:00:5e:00:01:07"
-    await cloud.change(port, pairs=((other, "10.20.0.100"), ("", "10.20.1.0/24")))
-    own = _mac(guest.mac)
-    virtual = udp_frame(_mac(other), BROADCAST, "10.20.0.100", "10.20.0.6", 1, 2, b"x" * 32)
-    assert await aside(_arrives, virtual, guest, victim)
-    assert await aside(_arrives, arp_frame(_mac(other), _mac(other), "10.20.0.100", "10.20.0.6"), guest, victim)
-    assert await aside(_arrives, udp_frame(own, BROADCAST, "10.20.1.77", "10.20.0.6", 1, 2, b"x" * 32), guest, victim)
-    assert not await aside(
-        _arrives, udp_frame(own, BROADCAST, "10.20.0.100", "10.20.0.6", 1, 2, b"x" * 32), guest, victim
-    )
-
-
-async def test_n8_a_tap_that_nobody_announced_carries_nothing(wired: Cloud) -> None:
-    network, group = await wired.network(), await wired.group(*OPEN)
-    port, guest = await wired.simple_guest(network, "10.20.0.5", group)
-    _, other = await wired.simple_guest(network, "10.20.0.6", group)
-    inside = Namespace(f"pileus-{CLOUD}")
-    inside.run("ip", "link", "set", guest.device, "down")
-    inside.run("ip", "link", "set", guest.device, "name", "tapunknown")
-    inside.run("ip", "link", "set", "tapunknown", "up")
-    assert not await aside(other.pings, "10.20.0.5")
-
-
-# -- N9: DHCP and names
-
-
-async def test_n9_dhcp_gives_what_the_specs_say(wired: Cloud) -> None:
-    subnet = Subnet(
-        id=new_id(), cidr="10.20.0.0/24", gateway="10.20.0.1", dhcp_address="10.20.0.2", dns=("9.9.9.9", "1.1.1.1"),
-        routes=(("10.77.0.0/16", "10.20.0.9"),),
-    )  # fmt: skip
-    network = await wired.network(subnets=(subnet,), mtu=1442)
-    port, guest = await wired.simple_guest(network, "10.20.0.5")
-    entry = lease(port, network, hostname="web-1", options=(("42", "10.20.0.3"), ("bootfile-name", 'a "b", c')))
-    await wired.change(network, leases=(entry,))
-    options = await aside(guest.dhcp)
-    assert options
-    assert socket.inet_ntoa(options[0]) == "10.20.0.5"
-    assert socket.inet_ntoa(options[1]) == "255.255.255.0"
-    assert socket.inet_ntoa(options[3]) == "10.20.0.1"
-    assert options[6] == socket.inet_aton("9.9.9.9") + socket.inet_aton("1.1.1.1")
-    assert (options[12], options[15]) == (b"web-1", b"test.internal")
-    assert int.from_bytes(options[26], "big") == 1442
-    assert set(classless_routes(options[121])) == {
-        ("169.254.169.254/32", "10.20.0.2"), ("10.77.0.0/16", "10.20.0.9"), ("0.0.0.0/0", "10.20.0.1")
-    }  # fmt: skip
-    assert options[42] == socket.inet_aton("10.20.0.3")
-
-
-async def test_n9_no_gateway_no_router_option(wired: Cloud) -> None:
-    subnet = Subnet(id=new_id(), cidr="10.20.0.0/24", dhcp_address="10.20.0.2")
-    network = await wired.network(subnets=(subnet,))
-    port, guest = await wired.simple_guest(network, "10.20.0.5")
-    await served(wired, network, port)
-    options = await aside(guest.dhcp)
-    assert options
-    assert 3 not in options
-    assert classless_routes(options[121]) == [("169.254.169.254/32", "10.20.0.2")]
-    assert socket.inet_ntoa(options[6]) == "10.20.0.2"
-
-
-async def test_n9_unknown_cards_get_no_answer(wired: Cloud) -> None:
-    network = await wired.network()
-    port, guest = await wired.simple_guest(network, "10.20.0.5", filtered=False)
-    await served(wired, network, port)
-    assert await aside(guest.dhcp)
-    assert not await aside(lambda: guest.dhcp(wait=1.5, mac="fa:16:3e:77:77:77"))
-    await wired.change(network, leases=())
-    assert not await aside(lambda: guest.dhcp(wait=1.5))
-
-
-async def test_n9_an_address_passes_to_a_new_card_at_once(wired: Cloud) -> None:
-    network = await wired.network()
-    port, guest = await wired.simple_guest(network, "10.20.0.5")
-    network = await served(wired, network, port)
-    assert await aside(guest.lease)
-    await aside(guest.stop)
-    await wired.driver.remove_port(port.id)
-    network = await wired.change(network, leases=())
-    port, guest = await wired.simple_guest(network, "10.20.0.5")
-    network = await served(wired, network, port)
-    options = await aside(guest.dhcp)
-    assert options
-    assert socket.inet_ntoa(options[0]) == "10.20.0.5"
-
-
-async def test_n9_a_new_subnet_is_served(wired: Cloud) -> None:
-    network = await wired.network()
-    second = Subnet(id=new_id(), cidr="10.30.0.0/24", gateway="10.30.0.1", dhcp_address="10.30.0.2")
-    network = await wired.change(network, subnets=(*network.subnets, second))
-    port = await wired.port(network, "10.30.0.5")
-    guest = await wired.guest(port)
-    entry = Lease(port_id=port.id, mac=port.mac, addresses=((second.id, "10.30.0.5"),))
-    await wired.change(network, leases=(entry,))
-    options = await aside(guest.dhcp)
-    assert options
-    assert socket.inet_ntoa(options[3]) == "10.30.0.1"
-    assert ("10.20.0.0/24", "0.0.0.0") in classless_routes(options[121])
-
-
-async def test_n9_names_of_guests_and_of_the_world(wired: Cloud, tmp_path: Path) -> None:
-    world = wired.host.plug(socket.SOCK_DGRAM)
-    world.bind(("172.24.214.1", 53))
-    await wired.driver.close()
-    wired.driver = LinuxNetwork(linux_settings(tmp_path, dns=("172.24.214.1",)))
-    await wired.driver.start()
-    network, external, group = await wired.network(), await wired.external(), await wired.group(*OPEN)
-    await wired.router(network, **wired.gateway(external, "172.24.214.10"))
-    port, guest = await wired.simple_guest(network, "10.20.0.5", group)
-    await served(wired, network, port, hostname="web-1")
-    await aside(guest.lease)
-    for name in ("web-1", "web-1.test.internal"):
-        assert socket.inet_aton("10.20.0.5") in await aside(_resolve, guest, name)
-    asker = asyncio.create_task(aside(_resolve, guest, "example.org"))
-    question, asked_by = await aside(world.recvfrom, 512)
-    world.sendto(question[:2] + b"\x81\x80\0\1\0\1\0\0\0\0" + question[12:29] + ANSWER, asked_by)
-    assert socket.inet_aton("198.51.100.7") in await asker
-    world.close()
-
-
-ANSWER = b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4" + socket.inet_aton("198.51.100.7")
-
-
-def _resolve(guest: Guest, name: str) -> bytes:
-    labels = b"".join(bytes([len(part)]) + part.encode() for part in name.split("."))
-    with guest.plug(socket.SOCK_DGRAM) as asker:
-        asker.sendto(b"\x12\x34\1\0\0\1\0\0\0\0\0\0" + labels + b"\0\0\1\0\1", ("10.20.0.2", 53))
-        return asker.recv(512)
-
-
-# -- N10: metadata
-
-
-@pytest.mark.parametrize("routed", [False, True])
-async def test_n10_metadata_knows_the_guest(wired: Cloud, routed: bool) -> None:
-    network = await wired.network()
-    if routed:
-        await wired.router(network)
-    group = await wired.group(*ALL_OUT)
-    port, guest = await wired.simple_guest(network, "10.20.0.5", group)
-    await served(wired, network, port, device_id="server-7", project_id="project-3")
-    await aside(guest.lease)
-    forged = "X-Instance-ID: server-1\r\nx-tenant-id: p\r\nX-Forwarded-For: 10.20.0.6\r\nX-Other: kept\r\n"
-    async with MetadataService() as service:
-        answer = await aside(lambda: guest.http("169.254.169.254", "/openstack/latest?a=b", headers=forged))
-        assert answer.startswith(b"HTTP/1.1 200 OK")
-        assert answer.endswith(b"hello /openstack/latest?a=b")
-        answer = await aside(lambda: guest.http("169.254.169.254", "/pass", method="POST", body=b"secret words"))
-        assert answer.endswith(b"hello /pass secret words")
-    headers = service.seen[0]
-    assert headers["x-instance-id"] == "server-7"
-    assert headers["x-tenant-id"] == "project-3"
-    assert headers["x-forwarded-for"] == "10.20.0.5"
-    assert headers["x-instance-id-signature"] == MetadataService.signature(SECRET, "server-7")
-    assert headers["x-other"] == "kept"
-
-
-async def test_n10_metadata_through_the_router_where_dhcp_is_off(wired: Cloud) -> None:
-    subnet = Subnet(id=new_id(), cidr="10.20.0.0/24", gateway="10.20.0.1", dhcp=False)
-    network, external = await wired.network(subnets=(subnet,)), await wired.external()
-    await wired.router(network, **wired.gateway(external, "172.24.214.10"))
-    port, guest = await wired.simple_guest(network, "10.20.0.5", await wired.group(*ALL_OUT))
-    await served(wired, network, port, device_id="server-7")
-    async with MetadataService() as service:
-        assert b"200 OK" in await aside(guest.http, "169.254.169.254")
-        assert service.seen[0]["x-instance-id"] == "server-7"
-
-
-async def test_n10_strangers_greed_and_silence_get_errors(wired: Cloud) -> None:
-    network = await wired.network()
-    port, guest = await wired.simple_guest(network, "10.20.0.5", filtered=False)
-    await served(wired, network, port, device_id="server-7")
-    await aside(guest.lease)
-    metadata = "169.254.169.254"
-    assert b"503 Service Unavailable" in await aside(guest.http, metadata)
-    async with MetadataService():
-        assert b" 431 " in await aside(lambda: guest.http(metadata, headers=f"X-A: {'a' * 40000}\r\n"))
-        assert b" 413 " in await aside(lambda: guest.http(metadata, method="POST", body=b"a" * 70000))
-        assert b" 400 " in await aside(lambda: guest.http(metadata, path="no path"))
-        await aside(guest.run, "ip", "address", "flush", "dev", "eth0")
-        await aside(guest.configure, "10.20.0.99/24")
-        await aside(guest.run, "ip", "route", "add", "169.254.169.254", "via", "10.20.0.2")
-        assert b" 404 " in await aside(guest.http, metadata)
-
-
-# -- N11: routers
-
-
-async def test_n11_a_router_joins_its_subnets(wired: Cloud) -> None:
-    first_net, second_net = await wired.network(), await wired.network("10.21.0.0/24")
-    group = await wired.group(*OPEN)
-    _, first = await wired.simple_guest(first_net, "10.20.0.5", group)
-    _, second = await wired.simple_guest(second_net, "10.21.0.5", group)
-    router = await wired.router(first_net, second_net)
-    assert await aside(lambda: first.pings("10.21.0.5", wait=3))
-    assert await aside(second.pings, "10.20.0.5")
-    await wired.change(router, up=False)
-    assert not await aside(first.pings, "10.21.0.5")
-    router = await wired.change(router, up=True)
-    assert await aside(first.pings, "10.21.0.5")
-    await wired.change(router, legs=router.legs[:1])
-    assert not await aside(first.pings, "10.21.0.5")
-
-
-async def test_n11_gateway_translates_sources_if_snat(wired: Cloud) -> None:
-    network, external, group = await wired.network(), await wired.external(), await wired.group(*OPEN)
-    _, guest = await wired.simple_guest(network, "10.20.0.5", group)
-    router = await wired.router(network, **wired.gateway(external, "172.24.214.10"))
-    with wired.host.listen(21480, address="172.24.214.1") as listener:
-        assert await aside(guest.connect, "172.24.214.1", 21480, 3)
-        assert listener.accept()[1][0] == "172.24.214.10"
-        await wired.change(router, snat=False)
-        assert not await aside(guest.connect, "172.24.214.1", 21480)
-
-
-async def test_n11_floating_addresses_both_ways(wired: Cloud) -> None:
-    network, external = await wired.network(), await wired.external()
-    group = await wired.group(*ALL_OUT, PING, asks("tcp", 22))
-    _, guest = await wired.simple_guest(network, "10.20.0.5", group)
-    router = await wired.router(
-        network, **wired.gateway(external, "172.24.214.10"), floating=(("172.24.214.20", "10.20.0.5"),)
-    )
-    server = guest.listen(22)
-    assert await aside(wired.host.pings, "172.24.214.20")
-    kept = await aside(wired.host.connect, "172.24.214.20", 22)
-    assert kept
-    assert not await aside(wired.host.connect, "172.24.214.20", 23)
-    with wired.host.listen(21480, address="172.24.214.1") as listener:
-        assert await aside(guest.connect, "172.24.214.1", 21480, 3)
-        assert listener.accept()[1][0] == "172.24.214.20"
-    far = server.accept()[0]
-    kept.settimeout(1)
-    far.settimeout(1)
-    kept.sendall(b"one")
-    assert far.recv(10) == b"one"
-    await wired.change(router, floating=())
-    assert not await aside(wired.host.pings, "172.24.214.20")
-    kept.sendall(b"two")
-    with pytest.raises(TimeoutError):
-        await aside(far.recv, 10)
-
-
-async def test_n11_floating_addresses_between_tenants_and_to_oneself(wired: Cloud) -> None:
-    external, group = await wired.external(), await wired.group(*OPEN)
-    guests = []
-    for number in (1, 2):
-        network = await wired.network()
-        _, guest = await wired.simple_guest(network, "10.20.0.5", group)
-        _, neighbour = await wired.simple_guest(network, "10.20.0.6", group)
-        fixed = ((f"172.24.214.2{number}", "10.20.0.5"), (f"172.24.214.3{number}", "10.20.0.6"))
-        await wired.router(network, **wired.gateway(external, f"172.24.214.1{number}"), floating=fixed[:2])
-        guests.append((guest, neighbour))
-    first, neighbour = guests[0]
-    assert await aside(lambda: first.pings("172.24.214.22", wait=3)), "other tenant"
-    assert await aside(neighbour.pings, "172.24.214.21"), "hairpin to a neighbour"
-    assert await aside(first.pings, "172.24.214.21"), "hairpin to oneself"
-    listener = first.listen(80)
-    assert await aside(neighbour.connect, "172.24.214.21", 80)
-    assert listener.accept()[1][0] == "172.24.214.31"
-
-
-async def test_n11_an_address_moves_to_another_router_at_once(wired: Cloud) -> None:
-    external, group = await wired.external(), await wired.group(*OPEN)
-    floating = ("172.24.214.20", "10.20.0.5")
-    routers, guests = [], []
-    for number in (1, 2):
-        network = await wired.network()
-        guests.append((await wired.simple_guest(network, "10.20.0.5", group))[1])
-        routers.append(await wired.router(network, **wired.gateway(external, f"172.24.214.1{number}")))
-    servers = [guest.listen(80) for guest in guests]
-    first = await wired.change(routers[0], floating=(floating,))
-    assert await aside(wired.host.connect, "172.24.214.20", 80)
-    assert servers[0].accept()
-    await wired.change(first, floating=())
-    await wired.change(routers[1], floating=(floating,))
-    assert await aside(wired.host.connect, "172.24.214.20", 80)
-    assert servers[1].accept()
-
-
-async def test_n11_extra_routes(wired: Cloud) -> None:
-    network, group = await wired.network(), await wired.group(*OPEN)
-    other = await wired.network("10.21.0.0/24")
-    _, first = await wired.simple_guest(network, "10.20.0.5", group)
-    _, inner = await wired.simple_guest(other, "10.21.0.5", group, pairs=(("", "192.0.2.77/32"),))
-    inner.run("ip", "address", "add", "192.0.2.77/32", "dev", "lo")
-    router = await wired.router(network, other, routes=(("192.0.2.77/32", "10.21.0.5"),))
-    assert await aside(lambda: first.pings("192.0.2.77", wait=3))
-    await wired.change(router, routes=())
-    assert not await aside(first.pings, "192.0.2.77")
-    with pytest.raises(NetworkError, match="route"):
-        await wired.change(router, routes=(("192.0.2.0/24", "203.0.113.9"),))
-    assert await aside(first.pings, "10.21.0.5")
-
-
-async def test_n11_ipv6_is_advertised_and_routed(wired: Cloud) -> None:
-    networks = []
-    for number in (1, 2):
-        prefix = f"2001:db8:{number}::"
-        subnet = Subnet(id=new_id(), cidr=f"{prefix}/64", gateway=f"{prefix}1", dhcp_address=f"{prefix}2",
-                        ra_mode="slaac", address_mode="slaac")  # fmt: skip
-        networks.append(await wired.network(subnets=(subnet,)))
-    group = await wired.group(*OPEN)
-    guests = []
-    for number, network in enumerate(networks, 1):
-        mac = f"fa:16:3e:00:aa:0{number}"
-        port = await wired.port(network, f"2001:db8:{number}:0:f816:3eff:fe00:aa0{number}", mac=mac, groups=(group.id,))
-        guests.append(await wired.guest(port))
-    await wired.router(*networks, legs=_six_legs(wired, networks))
-    await until(lambda: "2001:db8:1:0:f816:3eff:fe00:aa01" in guests[0].run("ip", "-6", "address"), seconds=20)
-    await until(lambda: "2001:db8:2:0:f816:3eff:fe00:aa02" in guests[1].run("ip", "-6", "address"), seconds=20)
-    await until(lambda: guests[0].pings("2001:db8:2:0:f816:3eff:fe00:aa02"), seconds=10)
-
-
-def _six_legs(cloud: Cloud, networks: list[Network]) -> tuple[object, ...]:
-    from pileus.drivers.network.protocol import RouterLeg
-
-    return tuple(
-        RouterLeg(port_id=new_id(), network_id=one.id, mac=cloud.mac(), addresses=(f"{one.subnets[0].gateway}/64",))
-        for one in networks
-    )
-
-
-@pytest.mark.parametrize("kind", ["bridge", "card"])
-async def test_n11_an_external_network_on_a_device_of_the_host(tmp_path: Path, kind: str) -> None:
-    if WHY_NOT:
-        pytest.skip(WHY_NOT)
-    neighbour = Namespace("netdrv-outside")
-    await aside(neighbour.create, "a test")
-    host = Namespace()
-    try:
-        if kind == "bridge":
-            host.run("ip", "link", "add", "netdrvbr", "type", "bridge")
-            host.run("ip", "link", "set", "netdrvbr", "up")
-        master = ["master", "netdrvbr"] if kind == "bridge" else []
-        host.run("ip", "link", "add", "netdrv0", *master, "type", "veth", "peer", "eth0", "netns", "netdrv-outside")
-        host.run("ip", "link", "set", "netdrv0", "up")
-        neighbour.run("ip", "address", "add", "203.0.113.1/24", "dev", "eth0")
-        neighbour.run("ip", "link", "set", "eth0", "up")
-        settings = linux_settings(tmp_path, physical={"physnet1": "netdrvbr" if kind == "bridge" else "netdrv0"})
-        cloud = Cloud(LinuxNetwork(settings))
-        await cloud.driver.purge()
-        await cloud.driver.start()
-        subnet = Subnet(id=new_id(), cidr="203.0.113.0/24", gateway="203.0.113.1", dhcp=False)
-        external = await cloud.network(kind="external", physical="physnet1", subnets=(subnet,), mtu=1500)
-        network, group = await cloud.network(), await cloud.group(*OPEN)
-        _, guest = await cloud.simple_guest(network, "10.20.0.5", group)
-        gateway = cloud.gateway(external, "203.0.113.10") | {"next_hops": ("203.0.113.1",)}
-        await cloud.router(network, **gateway)
-        assert await aside(lambda: guest.pings("203.0.113.1", wait=3))
-        await aside(guest.stop)
-        await cloud.driver.remove_network(external.id)
-        assert "netdrv0" in host.run("ip", "link")
-        await cloud.driver.purge()
-        await cloud.driver.close()
-    finally:
-        neighbour.remove()
-        subprocess.run(["ip", "link", "del", "netdrvbr"], check=False, capture_output=True)
-        subprocess.run(["ip", "link", "del", "netdrv0"], check=False, capture_output=True)
-
-
 # -- N12, N13, N14, N15
 
 
@@ -1079,3 +471,19 @@ async def test_n15_attached_joins_a_device_that_waits_in_the_hosts_namespace(wir
     finally:
         os.close(file)
     assert (await wired.driver.ensure_port(attached)).state == "ready"
+
+
+async def test_traffic_is_counted_as_the_guest_sees_it(wired: Cloud) -> None:
+    network, group = await wired.network(), await wired.group(*OPEN)
+    port, guest = await wired.simple_guest(network, "10.20.0.5", group)
+    idle = await wired.port(network, "10.20.0.7")
+    await wired.simple_guest(network, "10.20.0.6", group)
+    driver = wired.driver
+    if "traffic" not in (await driver.info()).abilities:
+        pytest.skip("counts nothing")
+    before = await driver.traffic()  # type: ignore[attr-defined]
+    assert await aside(lambda: guest.pings("10.20.0.6", "-s", "1000", count=5))
+    after = await driver.traffic()  # type: ignore[attr-defined]
+    assert idle.id not in after
+    assert 5 * 1042 <= after[port.id].sent_bytes - before[port.id].sent_bytes < 5 * 1042 + 500
+    assert after[port.id].received_packets - before[port.id].received_packets >= 5

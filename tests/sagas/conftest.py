@@ -30,9 +30,9 @@ def arena(arena_place: Path, zygote: Zygote) -> Arena:
 
 @pytest.fixture
 async def postgresql_url(postgresql: Cluster) -> AsyncIterator[str]:
-    name = postgresql.create(await postgresql.template())
+    name = await postgresql.lend()
     yield postgresql.at(name)
-    postgresql.drop(name)
+    postgresql.take_back(name)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import sys
 import time
 from contextvars import ContextVar
 from pathlib import Path
+from typing import Any
 
 LIMIT = 64 * 1024 * 1024
 """Bytes of one log file; five old ones are kept."""
@@ -39,10 +40,20 @@ class JsonLines(logging.Formatter):
 
 
 class _Plain(logging.Formatter):
-    """For the terminal of a `pileus up` in the foreground."""
+    """For the terminal of a `pileus up` in the foreground: of an error its last line, the rest is in the file."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S")
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - the name is logging's
+        return f"    {type(ei[1]).__name__}: {ei[1]}"
+
+    def format(self, record: logging.LogRecord) -> str:
+        kept, record.exc_text = record.exc_text, None
+        try:
+            return super().format(record)
+        finally:
+            record.exc_text = kept
 
 
 def open_journal(path: Path, *, terminal: bool, level: str = "INFO") -> None:

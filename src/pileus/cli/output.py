@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+REASON, ADVICE = "pileus: ", "        -> "
+"""How the two lines of a failure begin."""
 
 
 class Failure(click.ClickException):
@@ -30,9 +32,9 @@ class Failure(click.ClickException):
         if self.as_json:
             click.echo(json.dumps({"error": self.message, "advice": self.advice}, ensure_ascii=False))
             return
-        click.echo(f"pileus: {self.message}", err=True)
+        click.echo(f"{REASON}{self.message}", err=True)
         if self.advice:
-            click.echo(f"        {self.advice}", err=True)
+            click.echo(f"{ADVICE}{self.advice}", err=True)
 
 
 class Output:

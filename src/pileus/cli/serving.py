@@ -13,11 +13,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pileus.cli.output import Failure
+from pileus.cli.output import ADVICE, REASON, Failure
 from pileus.cli.state import State, write_private
-from pileus.kernel.config import Settings
+
+if TYPE_CHECKING:
+    from pileus.kernel.config import Settings
 
 log = logging.getLogger("pileus.cli")
 STOP_SECONDS = 2.5
@@ -49,8 +51,17 @@ def run_here(
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(until_told())
+    except Exception as error:
+        log.exception("pileus ends")
+        raise Failure(_reason(error), f"see {state.log_file}") from error
     finally:
         state.ready_file.unlink(missing_ok=True)
+
+
+def _reason(error: Exception) -> str:
+    """Our own errors and the system's are sentences; of any other one the type is told too."""
+    ours = type(error).__module__.partition(".")[0] == "pileus" or isinstance(error, OSError | RuntimeError)
+    return str(error) if ours and str(error) else f"unexpected {type(error).__name__}: {error}"
 
 
 def _stop(task: asyncio.Future[None], number: int) -> None:
@@ -75,18 +86,26 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-def start_detached(state: State, arguments: list[str]) -> subprocess.Popen[bytes]:
-    """`pileus up` as a daemon: a session of its own, no terminal, words to `logs/pileus.err`."""
-    with open(state.stderr_file, "ab") as errors:
-        return subprocess.Popen(
+def start_detached(state: State, arguments: list[str], password: str | None) -> subprocess.Popen[str]:
+    """`pileus up` as a daemon: a session of its own, no terminal, words to `logs/pileus.err` (begun anew)."""
+    with open(state.stderr_file, "wb") as errors:
+        child = subprocess.Popen(
             [sys.executable, "-m", "pileus", "up", "--state", str(state.path), *arguments],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=errors,
             stderr=errors,
             start_new_session=True,
             cwd="/",
             env={**os.environ, "PYTHONPATH": _python_path(), "PILEUS_DETACHED": "1"},
+            text=True,
         )
+    assert child.stdin is not None
+    try:
+        child.stdin.write(f"{password or ''}\n")
+        child.stdin.close()
+    except BrokenPipeError:
+        log.debug("it ended at once; wait_ready says why")
+    return child
 
 
 def _python_path() -> str:
@@ -94,10 +113,10 @@ def _python_path() -> str:
     return os.pathsep.join(str(Path(p).absolute()) for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p)
 
 
-def wait_ready(state: State, child: subprocess.Popen[bytes] | None, seconds: float) -> dict[str, Any]:
+def wait_ready(state: State, child: subprocess.Popen[str] | None, seconds: float) -> dict[str, Any]:
     """The facts of the process that serves the state, once every listener answers.
 
-    Raises `Failure` with the end of its words when `child` ends before, or when `seconds` have passed.
+    Raises `Failure` with its last words when `child` ends before, or when `seconds` have passed.
     """
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -105,7 +124,7 @@ def wait_ready(state: State, child: subprocess.Popen[bytes] | None, seconds: flo
         if facts is not None:
             return facts
         if child is not None and child.poll() is not None:
-            raise Failure(f"pileus did not start (exit code {child.returncode}):\n{last_words(state)}", _where(state))
+            raise Failure(*_last_words(state, child.returncode))
         time.sleep(0.02)
     raise Failure(f"pileus did not get ready within {seconds:.0f} s", _where(state))
 
@@ -114,13 +133,14 @@ def _where(state: State) -> str:
     return f"see {state.log_file} and {state.stderr_file}, or run it in the foreground: pileus up"
 
 
-def last_words(state: State, lines: int = 12) -> str:
-    """The end of what the process wrote outside its log, indented."""
-    try:
-        text = state.stderr_file.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-    return "\n".join(f"  {line}" for line in text.splitlines()[-lines:])
+def _last_words(state: State, code: int) -> tuple[str, str]:
+    """Reason and advice of a process that ended before it was ready: its own `Failure`, else the end of what it wrote."""
+    text = state.stderr_file.read_text(encoding="utf-8", errors="replace").rstrip()
+    if text.startswith(REASON):
+        reason, _, advice = text.removeprefix(REASON).rpartition(f"\n{ADVICE}")
+        return (reason, advice) if reason else (advice, "")
+    tail = "\n".join(f"  {line}" for line in text.splitlines()[-12:])
+    return f"pileus did not start (exit code {code}):\n{tail}", _where(state)
 
 
 def stop(state: State, seconds: float = 5.0) -> bool:

@@ -64,8 +64,11 @@ def _foreground(out: Output, state: State, config: Path | None, flags: dict[str,
 
     if state.lock() is None:
         raise Failure(f"already running on {state.path} (pid {state.holder()})", "pileus status; pileus down")
-    detached = bool(os.environ.get("PILEUS_DETACHED"))
+    detached = bool(os.environ.pop("PILEUS_DETACHED", ""))
+    if detached:  # the parent says it here: arguments and environment can be read by others
+        password = sys.stdin.readline().rstrip("\n") or None
     open_journal(state.log_file, terminal=not detached and sys.stderr.isatty())
+    settings_of(state, config, flags)  # a mistake is told before anything is written
     logins = logins_of(state, password)
     settings = settings_of(state, config, {**flags, **logins.environment})
     remember_start(state, config, flags)
@@ -97,19 +100,16 @@ def start_or_find(
     state: State, config: Path | None, flags: dict[str, str], password: str | None, wait: float = 60.0
 ) -> tuple[dict[str, Any], Logins]:
     """Facts and logins of the cloud that runs on `state`; starts it behind the terminal when there is none."""
-    from pileus.cli.logins import logins_of, write_logins
+    from pileus.cli.logins import Logins, logins_of
     from pileus.cli.serving import start_detached, wait_ready
-    from pileus.cli.wiring import settings_of
 
     if state.holder() is not None:
         return wait_ready(state, None, wait), logins_of(state)
-    settings_of(state, config, flags)  # a mistake is told here, by the one who made it
-    logins = logins_of(state, password)
-    if logins.new:
-        write_logins(state, logins, "http://127.0.0.1:5000/v3")
+    first = not state.clouds_file.exists()
     arguments = ["--config", str(config.absolute())] if config else []
     arguments += [word for variable, value in flags.items() for word in (FLAGS[variable], value)]
-    return wait_ready(state, start_detached(state, arguments), wait), logins
+    facts = wait_ready(state, start_detached(state, arguments, password), wait)
+    return facts, Logins(logins_of(state).passwords, first)
 
 
 def auth_url(facts: dict[str, Any]) -> str:

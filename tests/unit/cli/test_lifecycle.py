@@ -116,8 +116,12 @@ def test_stale_pid_files_are_harmless(pileus):
 
 def test_a_start_that_fails_says_why(pileus):
     said = pileus("up", "--detach", code=1, PILEUS_CLOUD_BREAKS="start")
-    assert "did not start" in said
-    assert "the fake was told to break" in said
+    assert said.splitlines()[-2:] == [
+        "pileus: the fake was told to break",
+        f"        -> see {pileus.state}/logs/pileus.log",
+    ]
+    assert "Traceback" not in said
+    assert "Traceback" in pileus("logs")
     assert pileus.json("status", code=3)["running"] is False
 
 

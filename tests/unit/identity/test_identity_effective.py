@@ -220,5 +220,34 @@ async def test_the_number_of_queries_does_not_grow(near: Cloud, monkeypatch: pyt
     assert counts[0] == counts[1] <= 8
 
 
+async def test_a_wide_tree(near: Cloud) -> None:
+    """More projects than SQLite takes alternatives in one condition."""
+
+    def check(tx: Tx) -> None:
+        count = 1500
+        world = World([-1] + [0] * (count - 1), set(), set(), {("user", "u0", "project", "p0", "r0", True)})
+        build(tx, world)
+        found = effective.effective(tx, near.near, Question(project_id="p0", subtree=True))
+        assert len(found) == count - 1
+        assert len(effective.granted(tx, Question(project_id="p0", subtree=True))) == 1
+        assert len(access.project_ids(tx, "u0")) == count - 1
+        raise Undo
+
+    with pytest.raises(Undo):
+        await near.db.write(check)
+
+
+async def test_many_small_trees(near: Cloud) -> None:
+    def check(tx: Tx) -> None:
+        parents = [p for i in range(20) for p in (-1, 2 * i)]
+        tops = {("user", "u0", "project", f"p{2 * i}", "r0", True) for i in range(20)}
+        build(tx, World(parents, set(), set(), tops))
+        assert access.project_ids(tx, "u0") == {f"p{2 * i + 1}" for i in range(20)}
+        raise Undo
+
+    with pytest.raises(Undo):
+        await near.db.write(check)
+
+
 def test_the_cloud_itself_is_admin() -> None:
     assert the_cloud().roles == {"admin"}

@@ -204,6 +204,23 @@ class TestBootstrap:
         found = (await cloud.call("GET", "/v3/services?type=dns", None, admin)).body["services"]
         assert [s["name"] for s in found] == ["designate"]
 
+    async def test_a_locked_out_admin_comes_back(self, cloud: Cloud, admin: str) -> None:
+        me = await cloud.named("user", "admin", admin)
+        project = await cloud.named("project", "admin", admin)
+        role = await cloud.named("role", "admin", admin)
+        other = await cloud.named("user", "demo", admin)
+        await cloud.ok("PUT", f"/v3/system/users/{other['id']}/roles/{role['id']}", admin)
+        await cloud.ok("DELETE", f"/v3/system/users/{me['id']}/roles/{role['id']}", admin)
+        await cloud.ok("PATCH", f"/v3/projects/{project['id']}", admin, {"project": {"enabled": False}})
+        rescuer = await cloud.token("demo", scope={"system": {"all": True}})
+        body = {"user": {"enabled": False, "password": "lost"}}
+        await cloud.ok("PATCH", f"/v3/users/{me['id']}", rescuer, body)
+        assert (await cloud.login()).status == 401
+        await cloud.db.write(cloud.internal.recover)
+        assert (await cloud.login()).status == 201
+        assert (await cloud.login(scope={"system": {"all": True}})).status == 201
+        await cloud.db.write(cloud.internal.recover)
+
     async def test_names_for_neighbours(self, cloud: Cloud, admin: str) -> None:
         project = await cloud.named("project", "demo", admin)
         exists, names = cloud.internal.project_exists, cloud.internal.project_names

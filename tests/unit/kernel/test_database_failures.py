@@ -221,3 +221,11 @@ async def test_postgresql_is_copied_by_its_own_tools(pg: Database, tmp_path: Pat
 async def test_a_server_that_does_not_answer_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="database"):
         await Database(f"postgresql+psycopg://u@/x?host={tmp_path}").start()
+
+
+async def test_nobody_else_may_read_the_files(db: Database, tmp_path: Path) -> None:
+    await db.write(put)
+    await db.backup(tmp_path / "copy.db")
+    modes = {path.name: oct(path.stat().st_mode & 0o777) for path in tmp_path.iterdir()}
+    assert set(modes) >= {"pileus.db", "pileus.db-wal", "pileus.db.lock", "copy.db"}
+    assert set(modes.values()) == {"0o600"}

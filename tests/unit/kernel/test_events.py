@@ -1,14 +1,17 @@
 """The change log: complete, in order, free of secrets; followers see each event once."""
 
 import asyncio
+import threading
 from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import Column, Integer, Table, insert, select
+from sqlalchemy import Column, Integer, Table, insert, select, text
 
+from databases import Cluster
 from pileus.kernel.db import Database, Query, Tx, metadata
 from pileus.kernel.events import Event, Follower, Followers, page_events, prune, record
+from pileus.kernel.events.log import rebase
 from pileus.kernel.types import Ctx, Listing, Sort, cloud
 
 seen = Table("test_seen", metadata, Column("seq", Integer, primary_key=True))
@@ -124,3 +127,56 @@ async def test_pruning_waits_for_every_follower_and_forgets_the_dead(database: D
     assert await database.write(prune, late, ["a", "b"], 4) == 4
     assert await database.write(prune, late, ["a", "b"]) == 6
     assert await database.write(happen) == 11, "numbers are not given twice"
+
+
+@pytest.mark.postgresql
+async def test_no_event_is_skipped_while_an_older_transaction_is_open(postgresql: Cluster) -> None:
+    name = await postgresql.lend()
+    db = Database(postgresql.at(name))
+    await db.start()
+    began, go_on = threading.Event(), threading.Event()
+
+    def slow(tx: Tx) -> int:
+        seq = happen(tx, id="slow")
+        began.set()
+        assert go_on.wait(10)
+        return seq
+
+    follower, everything = Follower("f", ["*"], see), lambda tx: tx.rows(SEEN)
+    slowly = asyncio.create_task(db.write(slow))
+    await asyncio.to_thread(began.wait, 10)
+    quick = await db.write(happen, id="quick")
+    assert await follower.catch_up(db) == 0, "the slow one may still come before the quick one"
+    running = asyncio.create_task(follower.run(db))
+    await asyncio.sleep(0.1)
+    go_on.set()
+    seq = await slowly
+    assert seq < quick
+    async with asyncio.timeout(5):
+        while await db.read(everything) != [seq, quick]:
+            await asyncio.sleep(0.01)
+    running.cancel()
+    await db.close()
+    postgresql.take_back(name)
+
+
+@pytest.mark.postgresql
+async def test_after_a_restore_into_another_cluster_nothing_is_lost_or_seen_twice(postgresql: Cluster) -> None:
+    name = await postgresql.lend()
+    db = Database(postgresql.at(name))
+    await db.start()
+    follower = Follower("f", ["*"], see)
+    for _ in range(3):
+        await db.write(happen)
+    await follower.catch_up(db)
+    unseen = await db.write(happen)
+    for table in ("kernel_events", "kernel_followers"):
+        await db.write(lambda tx, table=table: tx.execute(text(f"UPDATE {table} SET turn = turn + 1000000000000")))
+    assert await Follower("f", ["*"], see).catch_up(db) == 0, "those transactions seem not to have happened yet"
+    for _ in range(2):
+        await db.write(rebase)
+    last = await db.write(happen)
+    assert await Follower("f", ["*"], see).catch_up(db) == 2
+    assert (await db.read(lambda tx: tx.rows(SEEN)))[-2:] == [unseen, last]
+    await db.close()
+    postgresql.take_back(name)

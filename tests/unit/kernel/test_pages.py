@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import BigInteger, Column, Float, String, Table, Text, delete, insert, select
+from sqlalchemy import BigInteger, Column, Float, String, Table, Text, delete, insert, literal, select
 
 from pileus.kernel.db import Database, Flag, Json, MarkerMissing, Page, Query, Time, Tx, metadata, page
 from pileus.kernel.types import Filter, Invalid, Listing, Sort
@@ -284,3 +284,11 @@ async def test_a_wicked_pattern_takes_no_time(database: Database) -> None:
     await database.write(fill, [row("a", name="a" * 5000 + "b")])
     listing = Listing().also("name", "regex", "^(a+)+$")
     assert show(await database.read(page, SELECT, PLAIN, listing, Row)) == ([], False)
+
+
+async def test_values_in_the_columns_of_a_select(database: Database) -> None:
+    await database.write(fill, [row("a"), row("b"), row("c")])
+    for label in ("x", "y"):
+        labelled = select(t.id, literal(label)).where(t.project_id == "p")
+        found = await database.read(page, labelled, PLAIN, Listing(marker="a", limit=1), lambda id, label: (id, label))
+        assert found == Page([("b", label)], more=True)

@@ -136,3 +136,14 @@ def test_names_that_nobody_listens_to_are_forgotten() -> None:
     assert "shared" in signals._subscribers
     del kept
     assert "shared" not in signals._subscribers
+
+
+async def test_a_cancellation_that_comes_with_a_wake_is_not_swallowed() -> None:
+    signal = signals.subscribe("both")
+    waiting = asyncio.create_task(signal.wait(HOUR))
+    await asyncio.sleep(0)
+    signals.wake(["both"])
+    # The waiter's release is scheduled; the cancellation arrives between it and the waiter's turn.
+    asyncio.get_running_loop().call_soon(waiting.cancel)
+    with pytest.raises(asyncio.CancelledError):
+        await waiting

@@ -19,8 +19,8 @@ def build(walker: Walker) -> str:
     """Builds the image file when the builder has changed since the last time."""
     target = walker.state.path / "quickstart" / "guest.qcow2"
     mark = target.with_suffix(".builder")
-    recipe = _recipe()
-    if target.exists() and mark.exists() and mark.read_text(encoding="utf-8") == recipe:
+    current = recipe()
+    if target.exists() and mark.exists() and mark.read_text(encoding="utf-8") == current:
         walker.found["file"] = target
         return f"is there, {target.stat().st_size / 1e6:.1f} MB"
     try:
@@ -30,7 +30,7 @@ def build(walker: Walker) -> str:
             raise
         walker.found["file"] = _blank(target.with_name("blank.raw"))
         return f"a blank disk, as machines are simulated and {failure.message}"
-    mark.write_text(recipe, encoding="utf-8")
+    mark.write_text(current, encoding="utf-8")
     walker.found["file"] = target
     return f"built, {target.stat().st_size / 1e6:.1f} MB"
 
@@ -73,7 +73,7 @@ def flavor(walker: Walker) -> str:
     return f"{'made' if made else 'is there'}, 1 vCPU, 192 MB, 1 GB"
 
 
-def _recipe() -> str:
+def recipe() -> str:
     """Changes when the builder does."""
     folder = Path(__file__).parent.parent / "guest"
     return hashlib.sha256(b"".join(p.read_bytes() for p in sorted(folder.glob("*.sh")))).hexdigest()

@@ -8,6 +8,7 @@ from pileus.kernel.db.pages import Page, page
 from pileus.kernel.db.queries import Query
 from pileus.kernel.db.refusals import Duplicate, ForeignDatabase, MarkerMissing, NewerDatabase
 from pileus.kernel.db.signals import Signal
+from pileus.kernel.db.stamps import Stamps
 from pileus.kernel.db.transactions import Tx
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Page",
     "Query",
     "Signal",
+    "Stamps",
     "Time",
     "Tx",
     "metadata",

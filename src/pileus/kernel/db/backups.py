@@ -19,6 +19,7 @@ def copy(live: sqlite3.Connection, path: Path) -> None:
     if path.exists():
         raise Invalid(f"{path} exists already; a backup overwrites nothing.")
     try:
+        path.touch(0o600)
         with closing(sqlite3.connect(path)) as target:
             live.backup(target)
             target.execute("PRAGMA journal_mode = DELETE")  # one file, whole in itself
@@ -57,6 +58,7 @@ def restore(source: str | Path, url: str) -> None:
     with owned(path):
         fresh = path.with_name(f"{path.name}.restoring")
         try:
+            fresh.touch(0o600)
             shutil.copyfile(source, fresh)
             _sync(fresh)
             _settle(path)

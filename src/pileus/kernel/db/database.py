@@ -6,6 +6,7 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import URL, make_url
 
+from pileus.kernel.db.stamps import Stamps
 from pileus.kernel.db.transactions import Tx
 
 P = ParamSpec("P")
@@ -17,6 +18,8 @@ class Store(Protocol):
 
     multi_process: bool
 
+    @property
+    def stamps(self) -> Stamps | None: ...
     async def start(self) -> None: ...
     async def close(self) -> None: ...
     async def read(self, call: Callable[[Tx], R]) -> R: ...
@@ -37,6 +40,8 @@ class Database:
     def __init__(self, url: str, synchronous: str = "FULL") -> None:
         self.url = make_url(url)
         self._store = _store(self.url, synchronous)
+        self.stamps = self._store.stamps
+        """How often each table has changed; None where other processes write too."""
         self.multi_process = self._store.multi_process
         """True when other processes may write too: caches then hold only what signals can empty."""
 

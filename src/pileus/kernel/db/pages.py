@@ -45,7 +45,7 @@ def page(
 ) -> Page[R]:
     """Rows of `select` that match `listing`, in its order.
 
-    `fields` (at module level: statements are kept by its identity) maps the resource's field names to columns, for
+    `fields` (at module level: statements are kept for this very mapping) maps the resource's field names to columns, for
     filters and sorts; `unique` names the field that the marker is a value of. The marker's row need not match the
     filters any more (it may have changed since the last page), but those on the `scope` fields it must.
     Raises `Invalid` naming the field, `MarkerMissing`.

@@ -24,6 +24,7 @@ R = TypeVar("R")
 THREADS = 12
 ATTEMPTS = 20
 CHANNEL = "pileus"
+CONNECT = {"application_name": "pileus", "connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10}
 TURNSTILE = 0x50494C01
 """Advisory lock behind which writes queue that lost a race several times."""
 BEGIN_WRITE = "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE"
@@ -58,9 +59,12 @@ class Retry(Exception):
 
 class PostgresqlStore:
     multi_process = True
+    stamps = None
 
     def __init__(self, url: URL) -> None:
-        self._engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT", query_cache_size=2000)
+        self._engine = create_engine(
+            url, poolclass=NullPool, isolation_level="AUTOCOMMIT", query_cache_size=2000, connect_args=CONNECT
+        )
         self._idle: list[Session] = []
         self._pids: set[int] = set()
         self._threads: ThreadPoolExecutor | None = None

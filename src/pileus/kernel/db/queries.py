@@ -12,6 +12,8 @@ from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.visitors import iterate
 
+from pileus.kernel.db.stamps import tables_of, written_by
+
 R = TypeVar("R")
 Processor = Callable[[Any], Any]
 _LIST = re.compile(r"(NOT )?IN \(__\[POSTCOMPILE_(\w+)\]\)")
@@ -129,6 +131,7 @@ class Query(Generic[R]):
         least = len(fields) - len(getattr(into, "__struct_defaults__", ())) if fields is not None else 0
         if fields is not None and self.types and not least <= len(self.types) <= len(fields):
             raise TypeError(f"{into} has {len(fields)} fields, the statement gives {len(self.types)} columns")
+        self.tables, self.written = tables_of(statement), written_by(statement)
         self._own_binds = _own_binds(statement)
         self._plans: dict[Any, Plan] = {}
         self._makers: dict[str, Callable[[Sequence[Any]], list[R]]] = {}

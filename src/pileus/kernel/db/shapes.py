@@ -64,7 +64,11 @@ def run_shaped(
     if not structure.binds:
         return tx.rows(kept.query, **values)
     names = tx.plan(kept.query).bind_names
-    own = {names[old]: new.effective_value for old, new in zip(kept.first.binds, structure.binds, strict=True)}
+    own = {  # less those that went with columns that `build` left out
+        names[old]: new.effective_value
+        for old, new in zip(kept.first.binds, structure.binds, strict=True)
+        if old in names
+    }
     return tx.rows(kept.query, **own, **values)
 
 

@@ -7,7 +7,7 @@ set of subscribers serves the whole process, whatever databases it has open. Wak
 
 import asyncio
 from collections.abc import Iterable
-from weakref import WeakSet, finalize
+from weakref import WeakSet
 
 from pileus.kernel.types import SECOND, Micros
 
@@ -22,14 +22,17 @@ class Signal:
 
     async def wait(self, timeout: Micros | None = None) -> bool:  # noqa: ASYNC109
         """Wait until woken; True then, False when `timeout` microseconds passed first. One waiter at a time."""
-        if not self._set:
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                await asyncio.wait_for(self._waiter, None if timeout is None else timeout / SECOND)
-            except TimeoutError:
-                pass
-            finally:
-                self._waiter = None
+        # First this, then the look: a thread may set it between.
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            if not self._set:
+                # Not `wait_for`: that one swallows a cancellation which comes together with the wake.
+                async with asyncio.timeout(None if timeout is None else timeout / SECOND):
+                    await self._waiter
+        except TimeoutError:
+            pass
+        finally:
+            self._waiter = None
         woken, self._set = self._set, False
         return woken
 
@@ -49,36 +52,41 @@ def _release(waiter: asyncio.Future[None]) -> None:
         waiter.set_result(None)
 
 
-_subscribers: dict[str, "WeakSet[Signal]"] = {}
+class _Subscribers:
+    """Who listens to what, by name. Names without anybody left are swept out now and then."""
+
+    def __init__(self) -> None:
+        self.by_name: dict[str, WeakSet[Signal]] = {}
+        self._sweep_at = 1000
+
+    def add(self, name: str, signal: Signal) -> None:
+        if len(self.by_name) >= self._sweep_at:
+            self.by_name = {name: found for name, found in self.by_name.items() if found}
+            self._sweep_at = max(1000, 2 * len(self.by_name))
+        self.by_name.setdefault(name, WeakSet()).add(signal)
+
+    def wake(self, name: str) -> None:
+        for signal in list(self.by_name.get(name, ())):
+            signal.set()
+
+
+_subscribers = _Subscribers()
 
 
 def subscribe(*names: str) -> Signal:
     """A signal that any of `names` wakes."""
     signal = Signal(*names)
-    finalize(signal, _forget, names).atexit = False  # before the WeakSets' own callbacks are made: it is called after them
     for name in names:
-        _subscribers.setdefault(name, WeakSet()).add(signal)
+        _subscribers.add(name, signal)
     return signal
-
-
-def _forget(names: tuple[str, ...]) -> None:
-    """Names with nobody left, such as those of single sagas, must not pile up."""
-    for name in names:
-        if not _subscribers.get(name):
-            _subscribers.pop(name, None)
 
 
 def wake_all() -> None:
     """Wake everybody, after hints may have been lost."""
-    wake(list(_subscribers))
+    wake(list(_subscribers.by_name))
 
 
 def wake(names: Iterable[str]) -> None:
     """Deliver in this process. Decisions say `tx.wake(name)` instead, which waits for their commit."""
     for name in names:
-        found = _subscribers.get(name)
-        if not found:
-            _subscribers.pop(name, None)
-            continue
-        for signal in list(found):
-            signal.set()
+        _subscribers.wake(name)

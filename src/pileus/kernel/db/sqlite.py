@@ -16,12 +16,15 @@ from pileus.kernel.db.backups import copy
 from pileus.kernel.db.locks import take
 from pileus.kernel.db.patterns import regexp
 from pileus.kernel.db.refusals import told
+from pileus.kernel.db.stamps import Stamps
 from pileus.kernel.db.transactions import Tx
 from pileus.kernel.db.writer import Writer
 from pileus.kernel.types import Unavailable, clock
 
 R = TypeVar("R")
 ASIDE_THREADS = 4
+OLDEST = (3, 35, 0)
+"""RETURNING came with it."""
 # Measured on 77 MB with 2 to 64 MB of cache, with and without 256 MB of mmap: 10 % apart either way. So no mmap: with it a
 # read error of the disk is a SIGBUS instead of an exception.
 PRAGMAS = (
@@ -39,10 +42,13 @@ class SqliteStore:
     def __init__(self, url: URL, synchronous: str = "FULL") -> None:
         if not url.database or url.database == ":memory:":
             raise ValueError("an embedded database needs a file: sqlite:////path/pileus.db")
+        if sqlite3.sqlite_version_info < OLDEST:
+            raise Unavailable(f"SQLite {sqlite3.sqlite_version} is too old; {'.'.join(map(str, OLDEST))} is needed.")
         if synchronous not in {"OFF", "NORMAL", "FULL", "EXTRA"}:
             raise ValueError(f"synchronous: {synchronous!r} is not one of OFF, NORMAL, FULL, EXTRA")
         self.path = Path(url.database)
         self.synchronous = synchronous
+        self.stamps = Stamps()
         self._engine = create_engine(
             url, creator=self._open, poolclass=NullPool, isolation_level="AUTOCOMMIT", query_cache_size=2000
         )
@@ -62,14 +68,18 @@ class SqliteStore:
 
     async def start(self) -> None:
         self._lock = take(self.path)
+        connection = None
         try:
+            self.path.touch(0o600)  # it holds secrets; SQLite's other files get the same mode
             connection, driver = self._connect()
             schema.prepare(connection, driver)
         except Exception as error:
+            if connection is not None:
+                connection.close()
             self._unlock()
             refusal = told(error)
             raise refusal from error if refusal is not error else None
-        self._writer = Writer(connection, driver, asyncio.get_running_loop())
+        self._writer = Writer(connection, driver, asyncio.get_running_loop(), self.stamps)
         self._aside = ThreadPoolExecutor(ASIDE_THREADS, thread_name_prefix="pileus-read")
 
     async def close(self) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.sql.base import Executable
 
 from pileus.kernel.db.queries import Plan, Query
 from pileus.kernel.db.refusals import told
+from pileus.kernel.db.stamps import tables_of, written_by
 from pileus.kernel.types import Micros, Unavailable
 
 R = TypeVar("R")
@@ -31,6 +32,7 @@ class Tx:
         "dialect",
         "now",
         "refused",
+        "tables",
         "wakes",
         "writes",
     )
@@ -49,6 +51,8 @@ class Tx:
         self.refused: Exception | None = None
         """What the database refused last, outside of a savepoint that is undone."""
         self._depth = 0
+        self.tables: set[str] | None = set() if writes else None
+        """Tables that were changed (always kept for writes), or read (kept once somebody sets it to an empty set)."""
 
     def rows(self, query: Query[R], /, **params: Any) -> list[R]:
         """All rows."""
@@ -86,6 +90,8 @@ class Tx:
             return 0
         try:
             self._go_on()
+            if self.tables is not None:
+                self.tables |= query.written if self.writes else query.tables
             plan = query.plan(self._dialect, params[0])
             cursor = self._driver.cursor()
             cursor.executemany(plan.sql, [plan.bind(one) for one in params])
@@ -97,6 +103,8 @@ class Tx:
         """Any SQLAlchemy Core statement, through its compile cache: 10 times a `Query`'s price."""
         try:
             self._go_on()
+            if self.tables is not None:
+                self.tables |= written_by(statement) if self.writes else tables_of(statement)
             return self._connection.execute(statement, params)
         except Exception as error:
             self._refuse(error)
@@ -144,6 +152,8 @@ class Tx:
     def _run(self, query: Query[Any], params: Mapping[str, Any]) -> Any:
         if self.refused is not None:
             self._go_on()
+        if self.tables is not None:
+            self.tables |= query.written if self.writes else query.tables
         plan = query.plan(self._dialect, params)
         return self._driver.execute(plan.sql, plan.bind(params))
 

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from pileus.kernel.db import signals
 from pileus.kernel.db.refusals import told
+from pileus.kernel.db.stamps import Stamps
 from pileus.kernel.db.transactions import Tx
 from pileus.kernel.types import clock
 
@@ -42,10 +43,13 @@ class Writer:
     savepoint, so that one that raises takes nothing of the others with it; then one COMMIT serves them all.
     """
 
-    def __init__(self, connection: Connection, driver: sqlite3.Connection, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, connection: Connection, driver: sqlite3.Connection, loop: asyncio.AbstractEventLoop, stamps: Stamps
+    ) -> None:
         self._connection = connection
         self._driver = driver
         self._loop = loop
+        self._stamps = stamps
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._thread = Thread(target=self._serve, name="pileus-writer", daemon=True)
         self._thread.start()
@@ -70,7 +74,7 @@ class Writer:
             else:
                 stopping = self._batch(job, done)
             if done:
-                self._loop.call_soon_threadsafe(_deliver, done)
+                self._loop.call_soon_threadsafe(_deliver, done, self._stamps)
         self._connection.close()
 
     def _batch(self, job: Job, done: list[Job]) -> bool:
@@ -131,11 +135,12 @@ class Writer:
                 job.error = refusal
 
 
-def _deliver(done: list[Job]) -> None:
+def _deliver(done: list[Job], stamps: Stamps) -> None:
     """On the loop thread: caches first, then the writers, then whoever waits for a signal."""
     wakes: dict[str, None] = {}
     for job in done:
         if job.tx is not None:
+            stamps.bump(job.tx.tables or ())
             settle(job.tx)
             wakes.update(dict.fromkeys(job.tx.wakes))
         if job.future.done():

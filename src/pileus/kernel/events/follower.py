@@ -26,6 +26,7 @@ BATCH = 64
 """Events in one transaction at most."""
 STRIDE = 500
 """Events of others' kinds after which the position is written down all the same."""
+SOON = SECOND // 50
 log = logging.getLogger(__name__)
 
 _e, _f = kernel_events.c, kernel_followers.c
@@ -33,6 +34,7 @@ _behind = tuple_(_e.turn, _e.seq) > tuple_(bindparam("turn"), bindparam("seq"))
 _POSITION = Query(select(kernel_followers).where(_f.name == bindparam("name")), into=Position)
 _INSERT = Query(insert(kernel_followers))
 _UPDATE = Query(update(kernel_followers).where(_f.name == bindparam("name")))
+_OPEN = Query(select(_e.seq).where(_e.turn >= open_turn()).limit(1), into=int)
 _END = Query(
     select(bindparam("name"), _e.turn, _e.seq)
     .where(_e.turn < open_turn())
@@ -46,6 +48,8 @@ class _View(Struct, frozen=True):
     stored: Position | None
     events: list[Event]
     end: Position | None
+    more_to_come: bool
+    """Events are committed that an older transaction, still open, may yet come before."""
 
 
 class Follower:
@@ -60,6 +64,7 @@ class Follower:
         self.fn = fn
         self.failing = ""
         """What is wrong, while `fn` keeps raising."""
+        self._more_to_come = False
         self._seen = Position(name, -LAST, -LAST)
         self._next = Query(
             select(*EVENT)
@@ -83,13 +88,14 @@ class Follower:
                 pause = min(2 * pause, MINUTE)
             else:
                 self.failing, pause = "", SECOND
-                await signal.wait(30 * SECOND)
+                await signal.wait(SOON if self._more_to_come else 30 * SECOND)
 
     async def catch_up(self, db: Database) -> int:
         """Take all events that are there; how many. Raises what `fn` raises."""
         taken = 0
         while True:
             view = await db.read(self._look)
+            self._more_to_come = view.more_to_come
             if not view.events:
                 await self._pass(db, view)
                 return taken
@@ -102,7 +108,9 @@ class Follower:
         stored = tx.row(_POSITION, name=self.name)
         start = self._seen if stored is None else max(stored, self._seen, key=_place)
         events = tx.rows(self._next, turn=start.turn, seq=start.seq)
-        return _View(stored, events, None if events else tx.row(_END, name=self.name))
+        if events:
+            return _View(stored, events, None, False)
+        return _View(stored, events, tx.row(_END, name=self.name), tx.row(_OPEN) is not None)
 
     def _take(self, tx: Tx, view: _View) -> int:
         if tx.row(_POSITION, name=self.name) != view.stored:
@@ -148,12 +156,20 @@ class Followers:
 
     async def run(self, db: Database) -> None:
         """Until cancelled."""
-        await db.write(rebase)
+        await self._rebase(db)
         async with asyncio.TaskGroup() as group:
             for follower in self.followers:
                 group.create_task(follower.run(db), name=f"follower-{follower.name}")
             if self.keep:
                 group.create_task(self._prune(db), name="events-prune")
+
+    async def _rebase(self, db: Database) -> None:
+        while True:
+            try:
+                return await db.write(rebase)
+            except Exception:
+                log.exception("the change log cannot be used yet")
+                await asyncio.sleep(1)
 
     async def _prune(self, db: Database) -> None:
         names = [follower.name for follower in self.followers]

@@ -8,17 +8,14 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequen
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
-
 from pileus.kernel.rest.face import Face
 from pileus.kernel.rest.openapi import document
-from pileus.kernel.rest.request import Answer, ClientGone, Query, Receive, Request
+from pileus.kernel.rest.request import Answer, ClientGone, Query, Receive, Request, encode
 from pileus.kernel.types import Ctx, Fault, Invalid, new_id
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Scope = MutableMapping[str, Any]
 access = logging.getLogger("pileus.access")
-_encode = msgspec.json.Encoder(enc_hook=str).encode
 _SMALL = 1 << 16
 LINGER = 10.0
 """Seconds for which the rest of a refused body is read."""
@@ -283,7 +280,7 @@ async def _respond(answer: Answer, send: Send, head: bool, json_media: str, unre
     """Send an answer; returns the body's bytes. `unread`: a request whose body nobody has read."""
     media, raw = answer.media, answer.raw
     if raw is None and answer.stream is None:
-        media, raw = json_media, b"" if answer.body is None else _encode(answer.body)
+        media, raw = json_media, b"" if answer.body is None else encode(answer.body)
     names = {n.lower() for n in answer.headers}
     headers = [(n.lower().encode("latin-1"), _header(v)) for n, v in answer.headers.items()]
     if raw is None:

@@ -7,8 +7,9 @@ from typing import Any, TypeAlias
 from pileus.kernel.db import Database, Page, Tx
 from pileus.kernel.policy import Policy
 from pileus.kernel.rest.dialect import Dialect
-from pileus.kernel.rest.operations import Operation, Place, Ready
-from pileus.kernel.rest.request import Answer, Request, decode
+from pileus.kernel.rest.operations import Decide, Operation, Place, Ready
+from pileus.kernel.rest.remembered import Remembered
+from pileus.kernel.rest.request import Answer, Request, decode, encode
 from pileus.kernel.rest.resource import Resource
 from pileus.kernel.rest.router import Router
 from pileus.kernel.types import Ctx, Fault, NotAllowed, NotBuilt, Unauthorized, Unsupported, Version
@@ -37,6 +38,7 @@ class Face:
         self.body_timeout = body_timeout
         self.suffixes = suffixes
         """Endings of paths that mean nothing (`.json`)."""
+        self.remembered = Remembered(db.stamps) if db is not None and db.stamps is not None else None
         self.operations: list[Operation] = []
         self.router: Router[dict[str, Place]] = Router()
         for item in items:
@@ -98,7 +100,22 @@ class Face:
             ready = await self._pick_action(request, place, ready)
         elif ready.body is not None:
             await self._take_body(request, ready)
+        if ready.op.kept and self.remembered is not None and request.known is not None:
+            return await self._recalled(request, ready, self.remembered, request.known)
         return await self._perform(request, ready)
+
+    async def _recalled(self, request: Request, ready: Ready, remembered: Remembered, known: Ctx) -> Answer:
+        """The answer of last time while nothing that it was read from has changed."""
+        key = (request.method, request.base, request.path, request.version, tuple(request.query.pairs), known.token)
+        kept = remembered.recall(key, known)
+        if kept is not None:
+            return kept
+        answer = await self._perform(request, ready, remembered)
+        if answer.stream is None and answer.raw is None:
+            answer.raw, answer.media = encode(answer.body), self.dialect.json_media
+        if request.read_from is not None:
+            remembered.keep(key, known, request.read_from, answer)
+        return answer
 
     def _trimmed(self, path: str) -> str:
         for suffix in self.suffixes:
@@ -120,7 +137,7 @@ class Face:
             if public:
                 return
             raise
-        request.ctx = _as_caller(known, request.ctx)
+        request.known, request.ctx = known, _as_caller(known, request.ctx)
 
     def _not_allowed(self, request: Request, methods: Mapping[str, Place]) -> Fault:
         fault = NotAllowed(
@@ -165,7 +182,7 @@ class Face:
         if problems:
             raise self.dialect.invalid_body(problems)
 
-    async def _perform(self, request: Request, ready: Ready) -> Answer:
+    async def _perform(self, request: Request, ready: Ready, remembered: Remembered | None = None) -> Answer:
         op = ready.op
         if ready.query is not None:
             problems = ready.query.at(request.version).problems(request.query.lists())
@@ -180,10 +197,23 @@ class Face:
         result: Any = None
         if op.decide is not None:
             run = self.db.read if op.reads_only else self.db.write
-            result = await run(op.decide, request)
+            decide = op.decide if remembered is None else _noting(op.decide, remembered)
+            result = await run(decide, request)
         if op.view is not None:
             result = op.view(request, result)
         return result if isinstance(result, Answer) else Answer(op.answers, result)
+
+
+def _noting(decide: Decide, remembered: Remembered) -> Decide:
+    """The same decision, with note taken of the tables that it read and how they stood."""
+
+    def noted(tx: Tx, request: Request) -> Any:
+        tx.tables = set()
+        result = decide(tx, request)
+        request.read_from = remembered.stamps_of(tx.tables)
+        return result
+
+    return noted
 
 
 def _as_caller(known: Ctx, anonymous: Ctx) -> Ctx:

@@ -54,6 +54,8 @@ class Operation:
     """An empty body is as good as none."""
     max_body: int = 0
     """Bytes; 0: the dialect's."""
+    kept: bool = False
+    """The answer depends on nothing but rows, caller, version and URL: it may be kept until one of its tables changes."""
     summary: str = ""
     partly: str = ""
     resource: str = ""

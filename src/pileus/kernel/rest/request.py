@@ -97,6 +97,7 @@ class Request:
         "ctx",
         "gathered",
         "headers",
+        "known",
         "memo",
         "method",
         "near",
@@ -104,6 +105,7 @@ class Request:
         "path",
         "policy",
         "query",
+        "read_from",
         "scope",
         "target",
         "version",
@@ -126,6 +128,10 @@ class Request:
         self.consumed = receive is None
         self.scope: Mapping[str, Any] = scope or {}
         self.ctx: Ctx = Ctx()
+        self.known: Ctx | None = None
+        """The caller as identity keeps him, the same object for every request of his token."""
+        self.read_from: tuple[tuple[str, ...], tuple[int, ...]] | None = None
+        """Tables that a kept answer was read from, and their stamps."""
         self.version = Version(0, 0)
         self.params: dict[str, str] = {}
         self.body: Any = None
@@ -195,6 +201,8 @@ class ClientGone(Invalid):
 
 
 _decode = msgspec.json.Decoder().decode
+encode = msgspec.json.Encoder(enc_hook=str).encode
+"""Any body as JSON bytes."""
 
 
 def decode(raw: bytes) -> Any:

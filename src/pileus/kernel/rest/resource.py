@@ -41,6 +41,7 @@ class Declared:
     on_member: bool = True
     optional_body: bool = False
     max_body: int = 0
+    kept: bool = False
     partly: str = ""
     summary: str = ""
     name: str = ""
@@ -243,6 +244,7 @@ class Resource(Generic[N]):
             "writes": d.writes,
             "optional_body": d.optional_body,
             "max_body": d.max_body,
+            "kept": d.kept,
             "rule": "",
         }
         build = getattr(self, f"_make_{d.kind}")

@@ -16,6 +16,7 @@ from pileus.services.image.api.dialect import ImageDialect
 from pileus.services.image.api.images import Images
 from pileus.services.image.api.info import Info
 from pileus.services.image.api.members import Members
+from pileus.services.image.api.metadefs import Metadefs
 from pileus.services.image.api.tasks import Tasks
 from pileus.services.image.core.limits import quotas
 from pileus.services.image.core.neighbours import Neighbours
@@ -45,7 +46,7 @@ def build(
     near = Neighbours(section, policy, quotas(section), db, blobs, Uploads())
     operations = [
         operation
-        for noun in (Images(near), Data(near), Members(near), Tasks(near), Info(near))
+        for noun in (Images(near), Data(near), Members(near), Tasks(near), Metadefs(near), Info(near))
         for operation in noun.operations()
     ]
     work = Blobs(near)

@@ -236,3 +236,21 @@ async def test_websockets(port: int) -> None:
         assert await socket.recv() == b"hi"
     with pytest.raises(websockets.exceptions.InvalidStatus):
         await websockets.connect(f"ws://127.0.0.1:{port}/nothing")
+
+
+async def test_a_kept_answer_is_as_true_as_a_new_one(anna: httpx.AsyncClient) -> None:
+    made = await make(anna, "a")
+    url = f"/v1/widgets/{made['id']}"
+    first = await anna.get(url)
+    again = await anna.get(url)
+    assert again.content == first.content
+    assert again.headers["x-openstack-request-id"] != first.headers["x-openstack-request-id"]
+    assert again.headers["openstack-api-version"] == "toy 1.0"
+    await anna.put(url, json={"widget": {"size": 5}})
+    assert (await anna.get(url)).json()["widget"]["size"] == 5
+    assert (await anna.get("/v1/widgets")).json()["widgets"][0]["size"] == 5
+    assert "OS-SECRET:secret" in (await anna.get(url, headers={"X-Auth-Token": "admin"})).json()["widget"]
+    assert (await anna.get(url, headers={"X-Auth-Token": "bert"})).status_code == 404
+    assert "OS-SECRET:secret" not in (await anna.get(url)).json()["widget"]
+    await anna.delete(url)
+    assert (await anna.get(url)).status_code == 404

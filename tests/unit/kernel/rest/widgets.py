@@ -144,8 +144,8 @@ class Widgets(Resource[None]):
     note = Field(nullable(text(10)), on="create", until="1.2")
 
     get = find
-    list = lists(listing)
-    show = shows()
+    list = lists(listing, kept=True)
+    show = shows(kept=True)
     create = creates(create, bulk=True)
     update = updates(change)
     delete = deletes(remove)

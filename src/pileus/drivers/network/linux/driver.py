@@ -116,7 +116,9 @@ class LinuxNetwork:
             tenant_types=("vxlan",),
             physical_networks=tuple(sorted(self._settings.physical)),
             overlay_overhead=50,
-            abilities=frozenset({"security_groups", "stateless_groups", "floating", "metadata", "dhcp", "ipv6", "traffic"}),
+            abilities=frozenset(
+                {"security_groups", "stateless_groups", "floating", "metadata", "dhcp", "ipv6", "traffic"}
+            ),
         )
 
     # -- networks

@@ -5,7 +5,8 @@ what is new; the batch carries the difference. When somebody else has touched th
 at the first change after our start, the batch replaces our tables whole, which no packet notices."""
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from threading import Lock
 
 from msgspec import Struct, structs
@@ -39,36 +40,85 @@ Patches = Mapping[Key, Mapping[str, str | None]]
 """Elements of maps to set (value) or to take out (None)."""
 
 
+class Change:
+    """A change on its way; `Ruleset.settle` waits for its end."""
+
+    def __init__(self, changes: Changes, patches: Patches) -> None:
+        self.changes = changes
+        self.patches = patches
+        self.done = False
+        self.error: Exception | None = None
+
+
 class Ruleset:
-    """Thread-safe; one batch at a time."""
+    """Thread-safe; one batch at a time. Changes that come while one is being written go together into the next: a batch
+    costs as much as the table is large, hardly more for a hundred changes than for one."""
 
     def __init__(self, namespace: Namespace, base: Mapping[Key, Piece]) -> None:
         """`base`: what stands always, from the first change on."""
         self._namespace = namespace
         self._pieces: dict[Key, Piece] = dict(base)
         self._generation: int | None = None
-        self._lock = Lock()
+        self._writing = Lock()
+        self._waiting: deque[Change] = deque()
 
     def get(self, key: Key) -> Piece | None:
         return self._pieces.get(key)
 
     def apply(self, changes: Changes, patches: Patches | None = None) -> None:
         """`None` takes a piece away. Nothing changes when the kernel refuses."""
-        with self._lock:
-            pieces = dict(self._pieces)
-            _merge(pieces, changes, patches or {})
-            with self._namespace.entered():
-                touched = self._generation is None or _generation() != self._generation
-            lines = _whole(pieces) if touched else _difference(self._pieces, pieces)
-            if lines:
-                self._namespace.run("nft", "-f", "-", given="\n".join(lines) + "\n")
-                with self._namespace.entered():
-                    self._generation = _generation()
-            self._pieces = pieces
+        self.settle(self.submit(changes, patches or {}))
+
+    def submit(self, changes: Changes, patches: Patches) -> Change:
+        """Take a place in the line; changes are made in the order of their submission."""
+        change = Change(changes, patches)
+        self._waiting.append(change)
+        return change
+
+    def settle(self, change: Change) -> None:
+        """Returns when it is made; raises what its maker must know."""
+        with self._writing:
+            if not change.done:
+                self._write_waiting()
+        if change.error:
+            raise change.error
 
     def forget(self) -> None:
         """The next change writes everything anew."""
         self._generation = None
+
+    def _write_waiting(self) -> None:
+        batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        if not self._try(batch) and len(batch) > 1:
+            # One of them is refused: each alone then, so that it fails for its maker only.
+            for change in batch:
+                self._try([change])
+        for change in batch:
+            change.done = True
+
+    def _try(self, batch: Sequence[Change]) -> bool:
+        pieces = dict(self._pieces)
+        try:
+            for change in batch:
+                _merge(pieces, change.changes, change.patches)
+            self._write(pieces)
+        except Exception as error:
+            for change in batch:
+                change.error = error
+            return False
+        for change in batch:
+            change.error = None
+        return True
+
+    def _write(self, pieces: dict[Key, Piece]) -> None:
+        with self._namespace.entered():
+            touched = self._generation is None or _generation() != self._generation
+        lines = _whole(pieces) if touched else _difference(self._pieces, pieces)
+        if lines:
+            self._namespace.run("nft", "-f", "-", given="\n".join(lines) + "\n")
+            with self._namespace.entered():
+                self._generation = _generation()
+        self._pieces = pieces
 
 
 def _merge(pieces: dict[Key, Piece], changes: Changes, patches: Patches) -> None:

@@ -16,7 +16,7 @@ import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 
-from pileus.drivers.network.linux.names import plain, tap
+from pileus.drivers.network.linux.names import checked, plain, tap
 from pileus.drivers.network.linux.nft import Chain, Key, Patches, Piece, Set
 from pileus.drivers.network.protocol import Group, NetworkError, Port, Rule
 
@@ -119,11 +119,17 @@ def group_pieces(group_id: str, group: Group | None) -> dict[Key, Piece]:
     return pieces
 
 
+def group_key(group_id: str) -> Key:
+    """One of the pieces that every group has."""
+    return BRIDGE, f"gi_{plain(group_id)}"
+
+
 def rule_lines(rule: Rule) -> list[str]:
     family = "ip" if rule.ethertype == "IPv4" else "ip6"
     start = f"ether type {family}{_transport(rule)}"
     end = "saddr" if rule.direction == "ingress" else "daddr"
     if rule.group_id:
+        checked("group", rule.group_id)
         version = "4" if family == "ip" else "6"
         sets = (f"m{version}_{plain(rule.group_id)}", f"n{version}_{plain(rule.group_id)}")
         return [f"{start} {family} {end} @{name} accept" for name in sets]
@@ -180,6 +186,8 @@ def port_chains(port_id: str) -> dict[str, Key]:
 def port_pieces(port: Port, stateful: bool) -> tuple[dict[Key, Piece | None], Patches]:
     keys = port_chains(port.id)
     device = f'"{tap(port.id)}"'
+    for group in port.groups:
+        checked("group", group)
     if not port.filtered:
         open_door: Patches = {key: {device: "accept"} for key in (SPOOF, LEAVING, ARRIVING)}
         return dict.fromkeys(keys.values()), open_door

@@ -255,9 +255,11 @@ class Servers(Resource[Neighbours]):
         item = f"{self.path}/{{server_id}}"
         return [
             *(op for op in made if op.name != "update"),
-            Operation(method="GET", path=self.path, name="list", resource="server", decide=self._names, view=self._listed("list"), rule=f"{_API}:index", summary="Names of servers"),
-            Operation(method="GET", path=self.path + "/detail", name="detail", resource="server", decide=self._detail, view=self._listed("show"), rule=f"{_API}:detail", summary="Servers in full"),
-            Operation(method="GET", path=item, name="show", resource="server", decide=self._one, view=self._shown, summary="One server"),
+            Operation(method="GET", path=self.path, name="list", resource="server", decide=self._names, view=self._listed("list"), rule=f"{_API}:index", kept=True, summary="Names of servers"),
+            Operation(method="GET", path=self.path + "/detail", name="detail", resource="server", decide=self._detail, view=self._listed("show"), rule=f"{_API}:detail", kept=True,
+                summary="Servers in full"),
+            Operation(method="GET", path=item, name="show", resource="server", decide=self._one, view=self._shown, kept=True,
+                summary="One server"),
             Operation(
                 method="POST", path=self.path, name="create", resource="server", decide=self._boot, view=self._created, body=create_body(), answers=202,
                 rule=f"{_API}:create", summary="Boot one server or many", partly="no volumes, server groups or image signatures yet",

@@ -19,6 +19,7 @@ class Domains(Noun):
         "update": "identity:update_domain",
         "delete": "identity:delete_domain",
     }
+    reveals: ClassVar[frozenset[str]] = frozenset({"identity:update_domain", "identity:delete_domain"})
     id = Field(ID, on="show list")
     name = Field(SHORT_NAME, required=True, match=True, sort=True)
     description = Field(nullable(TEXT))

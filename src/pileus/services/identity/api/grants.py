@@ -75,6 +75,8 @@ class _Form:
             inherited=self.inherited,
         )
         parties = grants.find_parties(tx, place)
+        if self.target != "system":
+            grants.check_parties(place, parties, actor=verb != "revoke")
         request.enforce(self.rules[verb], grants.policy_target(place, parties))
         return place, parties
 
@@ -85,7 +87,7 @@ class _Form:
 
     def check(self, tx: Tx, request: Request) -> None:
         place, parties = self._place(tx, request, "check")
-        grants.check_parties(place, parties, actor=False)
+        grants.check_parties(place, parties)
         grants.check(tx, place)
 
     def give(self, tx: Tx, request: Request) -> None:

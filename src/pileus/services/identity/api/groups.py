@@ -22,6 +22,7 @@ class Groups(Noun):
         "update": "identity:update_group",
         "delete": "identity:delete_group",
     }
+    reveals: ClassVar[frozenset[str]] = frozenset({"identity:delete_group"})
     id = Field(ID, on="show list")
     name = Field(NAME, required=True, match=True, sort=True)
     domain_id = Field(ID, match=True, sort=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from pileus.kernel.db import Page, Tx
 from pileus.kernel.rest import Operation, Request, Resource
@@ -35,7 +35,13 @@ def switch(value: object) -> bool:
 
 
 class Noun(Resource[Near]):
-    """`path` is `/v3/<plural>`."""
+    """`path` is `/v3/<plural>`.
+
+    `reveals`  rules that look for the row first, so that everybody hears that it is not there. (With all others a caller
+               who may not look hears the same of what is there and what is not. Which is which is Keystone's.)
+    """
+
+    reveals: ClassVar[frozenset[str]] = frozenset()
 
     def link(self, request: Request, row: Any) -> str:
         return request.link(f"{self.path}/{row.id}")
@@ -65,11 +71,10 @@ class Noun(Resource[Near]):
         return found
 
     def row(self, tx: Tx, request: Request, rule: str) -> Any:
-        """A caller who may not look hears the same of what is there and what is not."""
         try:
             return super().row(tx, request, rule)
         except NotFound:
-            if rule:
+            if rule and rule not in self.reveals:
                 request.enforce(rule, {"target": {}})
             raise
 

@@ -46,7 +46,7 @@ class RoleAssignments:
             rows = effective.effective(tx, self.near, asked)
         else:
             rows = effective.granted(tx, asked)
-        if home:
+        if home and not asked.subtree:
             rows = effective.within(tx, rows, home)
         return _Found(rows, naming.look_up(tx, rows) if is_asked(request, "include_names") else None)
 

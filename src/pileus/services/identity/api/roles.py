@@ -22,6 +22,7 @@ class Roles(Noun):
         "update": "identity:update_role",
         "delete": "identity:delete_role",
     }
+    reveals: ClassVar[frozenset[str]] = frozenset({"identity:get_role", "identity:update_role", "identity:delete_role"})
     id = Field(ID, on="show list")
     name = Field(NAME, required=True, match=True, sort=True)
     domain_id = Field(nullable(ID), match=True, view=lambda _, row: row.domain_id or None)
@@ -64,32 +65,26 @@ class Roles(Noun):
         pair = f"{prior}/{{implied_role_id}}"
         return [
             *super().operations(dialect),
-            self._op("GET", prior, "list_implied", self._list_implied, "list_implied_roles", "Roles that a role implies."),
-            self._op("GET", pair, "show_implied", self._show_implied, "get_implied_role", "One implication."),
-            self._op("HEAD", pair, "check_implied", self._check_implied, "check_implied_role", "Whether a role implies another.", answers=204),
-            self._op("PUT", pair, "imply", self._imply, "create_implied_role", "Make a role imply another.", answers=201),
-            self._op("DELETE", pair, "unimply", self._unimply, "delete_implied_role", "End an implication.", answers=204),
-            self._op("GET", "/v3/role_inferences", "list_inferences", self._inferences, "list_role_inference_rules", "All implications."),
-        ]  # fmt: skip
+            _op("GET", prior, "list_implied", self._list_implied, "Roles that a role implies."),
+            _op("GET", pair, "show_implied", self._show_implied, "One implication."),
+            _op("HEAD", pair, "check_implied", self._check_implied, "Whether a role implies another.", answers=204),
+            _op("PUT", pair, "imply", self._imply, "Make a role imply another.", answers=201),
+            _op("DELETE", pair, "unimply", self._unimply, "End an implication.", answers=204),
+            _op("GET", "/v3/role_inferences", "list_inferences", self._inferences, "All implications."),
+        ]
 
-    def _op(self, method: str, path: str, name: str, decide: Any, rule: str, summary: str, **more: Any) -> Operation:
-        return Operation(
-            method=method,
-            path=path,
-            name=name,
-            resource="role",
-            decide=decide,
-            rule=f"identity:{rule}",
-            summary=summary,
-            **more,
-        )
+    def _prior(self, tx: Tx, request: Request, rule: str = "") -> RoleRow:
+        row = roles.get(tx, self.near, request.ctx, request.params["prior_role_id"])
+        if rule:
+            request.enforce(f"identity:{rule}", {"target": {"prior_role": self.facts(row)}})
+        return row
 
-    def _prior(self, tx: Tx, request: Request) -> RoleRow:
-        return roles.get(tx, self.near, request.ctx, request.params["prior_role_id"])
-
-    def _pair(self, tx: Tx, request: Request) -> tuple[RoleRow, RoleRow]:
+    def _pair(self, tx: Tx, request: Request, rule: str) -> tuple[RoleRow, RoleRow]:
         prior = self._prior(tx, request)
-        return prior, roles.get(tx, self.near, request.ctx, request.params["implied_role_id"])
+        implied = roles.get(tx, self.near, request.ctx, request.params["implied_role_id"])
+        facts = {"prior_role": self.facts(prior), "implied_role": self.facts(implied)}
+        request.enforce(f"identity:{rule}", {"target": facts})
+        return prior, implied
 
     def _brief(self, request: Request, row: RoleRow) -> dict[str, Any]:
         return {"id": row.id, "links": {"self": self.link(request, row)}, "name": row.name}
@@ -99,29 +94,30 @@ class Roles(Noun):
         return {"role_inference": both, "links": {"self": own_url(request)}}
 
     def _list_implied(self, tx: Tx, request: Request) -> Any:
-        prior = self._prior(tx, request)
+        prior = self._prior(tx, request, "list_implied_roles")
         implied = [self._brief(request, row) for row in roles.implied_by(tx, self.near, prior)]
         inference = {"prior_role": self._brief(request, prior), "implies": implied}
         return {"role_inference": inference, "links": {"self": own_url(request)}}
 
     def _show_implied(self, tx: Tx, request: Request) -> Any:
-        prior, implied = self._pair(tx, request)
+        prior, implied = self._pair(tx, request, "get_implied_role")
         roles.check_implied(tx, self.near, prior, implied)
         return self._inference(request, prior, implied)
 
     def _check_implied(self, tx: Tx, request: Request) -> None:
-        roles.check_implied(tx, self.near, *self._pair(tx, request))
+        roles.check_implied(tx, self.near, *self._pair(tx, request, "check_implied_role"))
 
     def _imply(self, tx: Tx, request: Request) -> Any:
-        prior, implied = self._pair(tx, request)
+        prior, implied = self._pair(tx, request, "create_implied_role")
         roles.imply(tx, self.near, request.ctx, prior, implied)
         return self._inference(request, prior, implied)
 
     def _unimply(self, tx: Tx, request: Request) -> None:
-        prior, implied = self._pair(tx, request)
+        prior, implied = self._pair(tx, request, "delete_implied_role")
         roles.unimply(tx, self.near, request.ctx, prior, implied)
 
     def _inferences(self, tx: Tx, request: Request) -> Any:
+        request.enforce("identity:list_role_inference_rules", {"target": {}})
         graph = roles.inferences(tx, self.near)
         found = [
             {
@@ -132,3 +128,7 @@ class Roles(Noun):
             if prior in graph.roles
         ]
         return {"role_inferences": found}
+
+
+def _op(method: str, path: str, name: str, decide: Any, summary: str, **more: Any) -> Operation:
+    return Operation(method=method, path=path, name=name, resource="role", decide=decide, summary=summary, **more)

@@ -103,23 +103,32 @@ class Bootstrap:
             self._grant(id, role, "system", SYSTEM)
 
     def recover(self) -> None:
-        """Whatever happened to them: admin and demo are there, enabled, with their roles and the settings' passwords."""
-        wanted = self.near.settings
-        for name, role, password in (
-            ("admin", "admin", wanted.admin_password),
-            ("demo", "member", wanted.demo_password),
-        ):
-            self._user(name, name, role, password, system=name == "admin")
-            row = users.find_named(self.tx, name, refusals.DEFAULT_DOMAIN)
-            home = projects.find_named(self.tx, name, refusals.DEFAULT_DOMAIN)
-            if row is None or not password:
-                continue
+        """Whatever happened to them: admin and demo are there, may log in with the settings' passwords, and have their roles."""
+        home = refusals.DEFAULT_DOMAIN
+        self._domain(home, "Default")
+        projects.change(self.tx, home, {"enabled": True})
+        for name in (*ROLES, *_EXTRA_ROLES):
+            self._role(name)
+        for prior, implied in pairwise(ROLES):
+            self._imply(prior, implied)
+        settings = self.near.settings
+        self._restore("admin", "admin", settings.admin_password, system=True)
+        self._restore("demo", "member", settings.demo_password)
+
+    def _restore(self, name: str, role: str, password: str, system: bool = False) -> None:
+        self._project(name, "")
+        self._user(name, name, role, password, system)
+        user = users.find_named(self.tx, name, refusals.DEFAULT_DOMAIN)
+        project = projects.find_named(self.tx, name, refusals.DEFAULT_DOMAIN)
+        assert user is not None
+        assert project is not None
+        if password:
             hashed = self.near.passwords.hash_now(password)
-            update(self.tx, self.near, self.ctx, row, {"enabled": True, "password_hash": hashed})
-            if home is not None:
-                self._grant(row.id, role, "project", home.id)
-            if name == "admin":
-                self._grant(row.id, role, "system", SYSTEM)
+            update(self.tx, self.near, self.ctx, user, {"enabled": True, "password_hash": hashed})
+        projects.change(self.tx, project.id, {"enabled": True})
+        self._grant(user.id, role, "project", project.id)
+        if system:
+            self._grant(user.id, role, "system", SYSTEM)
 
     def _grant(self, user_id: str, role: str, target: Target, target_id: str) -> None:
         row = roles.find_named(self.tx, role)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from msgspec import Struct
-from sqlalchemy import Column, Index, String, Table, and_, bindparam, delete, insert, or_, select
+from sqlalchemy import Column, Index, String, Table, and_, bindparam, delete, false, insert, or_, select
 from sqlalchemy.sql import ColumnElement
 
 from pileus.kernel.db import Flag, Query, Tx, metadata
@@ -101,9 +101,9 @@ def select_grants(
     """Grants that fit every condition given; None means any."""
     wanted: list[ColumnElement[bool]] = []
     if actors is not None:
-        wanted.append(or_(*(and_(_c.actor == kind, _c.actor_id == id) for kind, id in actors)))
+        wanted.append(_among(_c.actor, _c.actor_id, actors))
     if targets is not None:
-        wanted.append(or_(*(and_(_c.target == kind, _c.target_id == id) for kind, id in targets)))
+        wanted.append(_among(_c.target, _c.target_id, targets))
     if role_ids is not None:
         wanted.append(_c.role_id.in_(list(role_ids)))
     if inherited is not None:
@@ -111,6 +111,14 @@ def select_grants(
     order = (_c.actor, _c.actor_id, _c.target, _c.target_id, _c.role_id)
     found = tx.execute(select(assignments).where(*wanted).order_by(*order))
     return [Grant(**row) for row in found.mappings()]
+
+
+def _among(kind: ColumnElement[str], id: ColumnElement[str], pairs: Iterable[tuple[str, str]]) -> ColumnElement[bool]:
+    """One list per kind: SQLite takes no thousand alternatives."""
+    ids: dict[str, list[str]] = {}
+    for one, its_id in pairs:
+        ids.setdefault(one, []).append(its_id)
+    return or_(false(), *(and_(kind == one, id.in_(its)) for one, its in ids.items()))
 
 
 def exists(tx: Tx, grant: Grant) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Column, Index, String, Table, Text, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Column, Index, String, Table, Text, and_, bindparam, delete, insert, select, update
 from sqlalchemy.sql import ColumnElement
 
 from pileus.kernel.db import Flag, Json, Page, Query, Tx, metadata, page
@@ -83,11 +83,16 @@ _SUBTREE = Query(
     select(projects).where(_c.path.like(bindparam("below")), _c.id != bindparam("id")).order_by(_c.path),
     into=ProjectRow,
 )
+_ALL = Query(select(projects), into=ProjectRow)
 _CHILDREN = Query(select(_c.id).where(_c.parent_id == bindparam("id")))
 _INSERT = Query(insert(projects))
 _DELETE = Query(delete(projects).where(_c.id == bindparam("id")))
 _INSERT_TAG = Query(insert(tag_index))
 _DELETE_TAGS = Query(delete(tag_index).where(tag_index.c.project_id == bindparam("id")))
+
+
+_FEW = 8
+"""Up to so many subtrees are read one by one; beyond, all projects at once."""
 
 
 def find(tx: Tx, id: str) -> ProjectRow | None:
@@ -122,14 +127,25 @@ def subtree(tx: Tx, row: ProjectRow) -> list[ProjectRow]:
 
 
 def below(tx: Tx, paths: Iterable[str]) -> list[ProjectRow]:
-    """All projects strictly below any of the paths."""
-    wanted = list(set(paths))
-    if not wanted:
-        return []
-    query: Query[ProjectRow] = Query(
-        select(projects).where(or_(*(_c.path.like(path + "_%") for path in wanted))), into=ProjectRow
-    )
-    return tx.rows(query)
+    """All projects strictly below any of the paths, in a handful of queries however many the paths are."""
+    tops = _topmost(paths)
+    if len(tops) > _FEW:
+        ids = {_last(path) for path in tops}
+        return [row for row in tx.rows(_ALL) if not ids.isdisjoint(row.ancestors)]
+    return [row for path in tops for row in tx.rows(_SUBTREE, below=path + "%", id=_last(path))]
+
+
+def _last(path: str) -> str:
+    return path.rstrip("/").rpartition("/")[2]
+
+
+def _topmost(paths: Iterable[str]) -> list[str]:
+    """Those of the paths that are not below another of them."""
+    found: list[str] = []
+    for path in sorted(set(paths)):
+        if not found or not path.startswith(found[-1]):
+            found.append(path)
+    return found
 
 
 def has_children(tx: Tx, id: str) -> bool:

@@ -30,15 +30,15 @@ class ImageDialect(Dialect):
         return Answer(fault.status, raw=plain.encode(), media="text/plain; charset=UTF-8")
 
     def invalid_body(self, problems: Sequence[Problem]) -> Fault:
-        return no_match(problems[0])
+        return no_match(problems[0], "")
 
 
-def no_match(problem: Problem) -> Invalid:
-    """What is wrong with an image's body, naming the field."""
+def no_match(problem: Problem, schema: str = " 'image'") -> Invalid:
+    """What is wrong with a body, naming the field."""
     where = "".join(f"[{part!r}]" for part in problem.path)
     named = f"{'.'.join(str(part) for part in problem.path)}: " if problem.path else ""
     return Invalid(
-        f"Provided object does not match schema 'image': {named}{problem.message}\n\nOn instance{where}:\n"
+        f"Provided object does not match schema{schema}: {named}{problem.message}\n\nOn instance{where}:\n"
         f"    {str(problem.value)[:200]}"
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Operation, Request, absent
 from pileus.kernel.types import Conflict, Forbidden, Invalid, NotFound
-from pileus.services.image.api import schemas
+from pileus.services.image.api import metadef_schemas, schemas
 from pileus.services.image.api.images import ONE
 from pileus.services.image.core import images, tasks
 from pileus.services.image.core.access import refused
@@ -16,8 +16,6 @@ CURRENT = "2.17"
 VERSIONS = ("2.15", "2.13", "2.12", "2.11", "2.10", "2.9", "2.8", CURRENT, "2.7", "2.6", "2.5", "2.4", "2.3", "2.2",
             "2.1", "2.0")  # fmt: skip
 """In the order that clients are used to. Those of the cache (2.14, 2.16) are not there because the cache is not."""
-_METADEFS = "/v2/metadefs/namespaces"
-_NAMESPACE = f"{_METADEFS}/{{namespace_name}}"
 Handle = Callable[[Request], Awaitable[Answer]]
 
 
@@ -47,6 +45,7 @@ class Info:
             "members": schemas.collection("members", schemas.member()),
             "task": schemas.task(),
             "tasks": schemas.collection("tasks", schemas.task(whole=False)),
+            **{f"metadefs/{name}": schema for name, schema in metadef_schemas.documents().items()},
         }
         return [
             Operation(method="GET", path=f"/v2/schemas/{name}", handle=_document(schema), resource="schemas")
@@ -152,7 +151,7 @@ def _document(body: Mapping[str, Any]) -> Handle:
 
 def _missing() -> list[Operation]:
     """What the service that is emulated has, or may have, and this one has not."""
-    return [*_cache(), *_metadefs(), absent("POST", "/v2/tasks")]
+    return [*_cache(), absent("POST", "/v2/tasks")]
 
 
 def _cache() -> list[Operation]:
@@ -174,18 +173,3 @@ def _cache() -> list[Operation]:
         Operation(method=method, path=path, handle=handle, raw=True, partly="there is no cache", resource="cache")
         for method, path in paths
     ]
-
-
-def _metadefs() -> list[Operation]:
-    lists = {"objects": "object_name", "properties": "property_name", "tags": "tag_name"}
-    found = [absent(method, _METADEFS) for method in ("GET", "POST")]
-    found += [absent(method, _NAMESPACE) for method in ("GET", "PUT", "DELETE")]
-    for noun, parameter in lists.items():
-        found += [absent(method, f"{_NAMESPACE}/{noun}") for method in ("GET", "POST", "DELETE")]
-        found += [absent(method, f"{_NAMESPACE}/{noun}/{{{parameter}}}") for method in ("GET", "POST", "PUT", "DELETE")]
-    found += [absent(method, f"{_NAMESPACE}/resource_types") for method in ("GET", "POST")]
-    found.append(absent("DELETE", f"{_NAMESPACE}/resource_types/{{name}}"))
-    found.append(absent("GET", "/v2/metadefs/resource_types"))
-    nouns = ("namespace", "object", "property", "resource_type", "tag")
-    plurals = ("namespaces", "objects", "properties", "resource_types", "tags")
-    return found + [absent("GET", f"/v2/schemas/metadefs/{noun}") for noun in (*nouns, *plurals)]

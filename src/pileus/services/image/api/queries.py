@@ -58,7 +58,7 @@ def listing(query: Query, settings: ImageSettings, filters: tuple[Filter, ...], 
     named = {sort.field for sort in sorts}
     default = sorts[-1].descending if len({sort.descending for sort in sorts}) == 1 else True
     sorts += [Sort(name, default) for name in ("created_at", "id") if name not in named]
-    return Listing(filters=filters, sort=tuple(sorts), marker=query.one("marker"), limit=_limit(query, settings))
+    return Listing(filters=filters, sort=tuple(sorts), marker=query.one("marker"), limit=limit(query, settings))
 
 
 def _condition(name: str, value: str) -> Filter | None:
@@ -172,17 +172,18 @@ def _descending(word: str) -> bool:
     return word == "desc"
 
 
-def _limit(query: Query, settings: ImageSettings) -> int:
+def limit(query: Query, settings: ImageSettings) -> int:
+    """The page size asked for, bounded by the settings."""
     text = query.one("limit")
     if text is None:
         return min(settings.page_size, settings.page_size_max)
     try:
-        limit = int(text)
+        number = int(text)
     except ValueError:
         raise Invalid("limit param must be an integer") from None
-    if limit < 0:
+    if number < 0:
         raise Invalid("limit param must be positive")
-    return min(limit, settings.page_size_max)
+    return min(number, settings.page_size_max)
 
 
 def links(query: Query, path: str, marker: str | None) -> dict[str, str]:

@@ -26,7 +26,17 @@ _SHOWN: Schema = {"type": "string", "readOnly": True}
 
 def image(settings: ImageSettings) -> Schema:
     """One image."""
-    properties: dict[str, Schema] = {
+    links = [("self", "{self}"), ("enclosure", "{file}"), ("describedby", "{schema}")]
+    return {
+        "name": "image",
+        "properties": _attributes(settings),
+        "additionalProperties": _TEXT,
+        "links": [{"rel": rel, "href": href} for rel, href in links],
+    }
+
+
+def _attributes(settings: ImageSettings) -> dict[str, Schema]:
+    return {
         "id": {**_TEXT, "pattern": UUID, "description": "The image's UUID"},
         "name": {**_TEXT_OR_NULL, "maxLength": 255, "description": "A name for people; need not be unique"},
         "status": {**_SHOWN, "enum": list(STATES), "description": "Where the image stands"},
@@ -66,13 +76,6 @@ def image(settings: ImageSettings) -> Schema:
         "stores": {**_SHOWN, "description": "The stores that hold its data"},
         "schema": {**_SHOWN, "description": "Path of this schema"},
         "locations": {**_locations(), "description": "Where the data lie, if that is shown"},
-    }
-    links = [("self", "{self}"), ("enclosure", "{file}"), ("describedby", "{schema}")]
-    return {
-        "name": "image",
-        "properties": properties,
-        "additionalProperties": _TEXT,
-        "links": [{"rel": rel, "href": href} for rel, href in links],
     }
 
 

@@ -2,6 +2,7 @@
 
 from pileus.kernel.policy import Rule
 from pileus.kernel.policy.defaults import PROJECT_MEMBER, PROJECT_READER
+from pileus.services.image.core import metadef_rules
 
 _ADMIN = "rule:context_is_admin"
 _MEMBER = f"{_ADMIN} or ({PROJECT_MEMBER})"
@@ -64,4 +65,5 @@ RULES: tuple[Rule, ...] = (
     Rule("copy_image", _ADMIN, "Copy data to other stores.", operations=(("POST", f"{_IMAGE}/import"),)),
     Rule("stores_info_detail", _ADMIN, "See the stores' details.", operations=(("GET", "/v2/info/stores/detail"),)),
     Rule("tasks_api_access", _ADMIN, "Use the tasks.", operations=(("GET", "/v2/tasks"), ("POST", "/v2/tasks"))),
+    *metadef_rules.RULES,
 )

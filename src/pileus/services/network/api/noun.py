@@ -77,7 +77,7 @@ class Noun(Resource[Near]):
         if isinstance(subject, dict):
             project_id = subject.get("project_id", request.ctx.project_id)
             return {**request.own(), **subject, "project_id": project_id, "tenant_id": project_id, **facts}
-        facts.setdefault("tenant_id", subject.project_id)
+        facts.setdefault("tenant_id", getattr(subject, "project_id", ""))
         return Target(subject, facts)
 
     def more_rules(self, operation: str, want: Want) -> list[str]:

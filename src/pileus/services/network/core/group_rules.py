@@ -45,7 +45,7 @@ def create(tx: Tx, near: Near, ctx: Ctx, want: dict[str, Any]) -> RuleRow:
     project_id = want.get("project_id", ctx.project_id or group.project_id)
     row = _made(tx, group, project_id, want)
     if row.remote_group_id is not None:
-        find(tx, near, ctx, row.remote_group_id)
+        find(tx, near, ctx, str(row.remote_group_id))
     near.quotas.check(tx, project_id, {"security_group_rule": 1})
     _judge_new(row, tx.rows(groups.RULES_OF, ids=[group.id]), want.get("fresh", ()))
     tx.run(groups.INSERT_RULE, **columns(row, *NO_RULE_COLUMNS))
@@ -161,9 +161,9 @@ def _range(protocol: str | None, low: object, high: object) -> tuple[int | None,
         raise refused(
             "SecurityGroupInvalidPortRange", "For TCP/UDP protocols, port_range_min must be <= port_range_max"
         )
-    if first == 0 and number in (6, 17):
+    if first == 0:
         raise refused("SecurityGroupInvalidPortValue", "Invalid value for port 0")
-    return first, last
+    return (None, None) if (first, last) == (1, 65535) else (first, last)
 
 
 def _port(value: object) -> int | None:

@@ -18,6 +18,7 @@ from pileus.services.network.db.networks import NetworkRow
 from pileus.services.network.db.tags import tags_of
 
 _COLUMNS = ("name", "description", "admin_state_up", "shared", "external", "is_default", "mtu", "dns_domain")
+SMALLEST_MTU = {4: 68, 6: 1280}
 _SPEC = frozenset({"admin_state_up", "mtu", "dns_domain", "external"})
 """What drivers are told of a network's own row."""
 
@@ -108,6 +109,8 @@ def update(tx: Tx, near: Near, ctx: Ctx, row: NetworkRow, want: dict[str, Any]) 
     changed = {k: want[k] for k in (*_COLUMNS, "port_security_enabled") if k in want and want[k] != getattr(row, k)}
     if "mtu" in changed:
         segment = segments.Segment(row.network_type, row.physical_network, row.segmentation_id)
+        for (version,) in tx.rows(subnets.VERSIONS_OF_NETWORK, network_id=row.id):
+            judge_mtu(row.id, changed["mtu"], version)
         changed["mtu"] = _mtu(near, segment, changed["mtu"])
     if not changed:
         return row
@@ -123,6 +126,15 @@ def judge_zones(near: Near, hints: Sequence[str]) -> None:
     for hint in hints:
         if hint != near.settings.zone:
             raise missing("AvailabilityZone", hint)
+
+
+def judge_mtu(network_id: str, mtu: int, ip_version: int) -> None:
+    """Every IP version has a smallest MTU."""
+    if mtu < SMALLEST_MTU[ip_version]:
+        raise conflict(
+            "NetworkMTUSubnetConflict",
+            f"MTU of {network_id} is not valid, subnet requires a minimum of {SMALLEST_MTU[ip_version]}",
+        )
 
 
 def bumped(tx: Tx, row: NetworkRow) -> None:

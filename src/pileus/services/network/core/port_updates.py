@@ -9,7 +9,7 @@ from pileus.kernel.db import Tx
 from pileus.kernel.events import record
 from pileus.kernel.types import Ctx
 from pileus.services.network.core import dhcp, macs, port_security
-from pileus.services.network.core.addresses import Address, Placing
+from pileus.services.network.core.addresses import Address, Placing, is_automatic
 from pileus.services.network.core.changes import touched
 from pileus.services.network.core.neighbours import Near
 from pileus.services.network.core.ports import GATEWAY, INTERFACE, stirred
@@ -39,8 +39,11 @@ def update(tx: Tx, near: Near, ctx: Ctx, row: PortRow, want: dict[str, Any]) -> 
     if "dhcp_options" in want:
         changed["dhcp_options"] = merged_options(row.dhcp_options, want["dhcp_options"])
     _security(tx, near, ctx, row, want, changed)
+    mac = changed.get("mac_address", row.mac_address)
     if "fixed_ips" in want:
-        changed["fixed_ips"] = _new_addresses(tx, row, want["fixed_ips"], changed.get("mac_address", row.mac_address))
+        changed["fixed_ips"] = _new_addresses(tx, row, want["fixed_ips"], mac)
+    elif mac != row.mac_address:
+        changed["fixed_ips"] = _followed(tx, row, mac)
     changed = {k: v for k, v in changed.items() if v != getattr(row, k)}
     return apply(tx, near, ctx, row, changed) if changed else row
 
@@ -135,6 +138,20 @@ def _new_addresses(tx: Tx, row: PortRow, asked: Sequence[dict[str, Any]], mac: s
     placing = Placing(tx, row.network_id, on, row.id, mac, row.device_owner)
     placing.taken = list(kept)
     return placing.all(wanted)
+
+
+def _followed(tx: Tx, row: PortRow, mac: str) -> tuple[Address, ...]:
+    """Automatic addresses follow the MAC."""
+    on = tx.rows(subnets.OF_NETWORK, network_id=row.network_id)
+    automatic = {s.id for s in on if is_automatic(s)}
+    if not any(subnet_id in automatic for subnet_id, _ in row.fixed_ips):
+        return row.fixed_ips
+    for subnet_id, address in row.fixed_ips:
+        if subnet_id in automatic:
+            tx.run(allocations.FREE, port_id=row.id, subnet_id=subnet_id, address=address)
+    placing = Placing(tx, row.network_id, on, row.id, mac, row.device_owner)
+    placing.taken = [a for a in row.fixed_ips if a[0] not in automatic]
+    return placing.all([])
 
 
 def _kept(there: Sequence[Address], asked: Sequence[dict[str, Any]]) -> tuple[list[Address], list[dict[str, Any]]]:

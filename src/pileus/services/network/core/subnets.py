@@ -14,7 +14,7 @@ from pileus.services.network.core.access import scope, sees
 from pileus.services.network.core.addresses import block_of, eui64, holder, is_automatic, take
 from pileus.services.network.core.changes import touched
 from pileus.services.network.core.neighbours import Near
-from pileus.services.network.core.networks import bumped, columns, find
+from pileus.services.network.core.networks import bumped, columns, find, judge_mtu
 from pileus.services.network.core.refusals import bad_request, conflict, missing
 from pileus.services.network.db import allocations, networks, ports, subnets
 from pileus.services.network.db.networks import NetworkRow
@@ -68,6 +68,7 @@ def _made(
     rules.judge_modes(ip_version, with_dhcp, want.get("ipv6_ra_mode"), want.get("ipv6_address_mode"), block)
     rules.judge_extras(near, ip_version, want["dns_nameservers"], want["host_routes"], "new subnet")
     rules.judge_overlap(network.id, block, others)
+    judge_mtu(network.id, network.mtu, ip_version)
     gateway: str | None = rules.default_gateway(block)
     if "gateway_ip" in want:
         gateway = None if want["gateway_ip"] is None else rules.judge_gateway(block, want["gateway_ip"], with_dhcp)

@@ -97,6 +97,9 @@ IDS_OF_NETWORKS = Query(
     .where(subnets.c.network_id.in_(bindparam("ids", expanding=True)))
     .order_by(subnets.c.created_at, subnets.c.id)
 )
+VERSIONS_OF_NETWORK = Query(
+    select(subnets.c.ip_version).where(subnets.c.network_id == bindparam("network_id")).distinct()
+)
 INSERT = Query(insert(subnets))
 UPDATE = Query(update(subnets).where(subnets.c.id == bindparam("the_id")))
 DELETE = Query(delete(subnets).where(subnets.c.id == bindparam("id")))

@@ -1,0 +1,262 @@
+"""How fast the cloud is, as ratios to a hello-JSON app on the same server in the same run.
+
+`make bench`, or `python tests/bench/cloud.py [NAMES]` with any of: start memory show list create boot fleet real.
+Needs `wrk` (Debian package wrk). Nothing is asserted: the table is for reading.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2] / "src")]
+
+SHIFT = 30000
+PASSWORD = "bench-secret"
+HELLO_PORT = 38099
+rows: list[tuple[str, str, str, str]] = []
+
+
+def say(name: str, figure: str, aim: str, ratio: str = "") -> None:
+    rows.append((name, figure, ratio, aim))
+    print(f"{name:58} {figure:>26} {ratio:>8}   aim {aim}", flush=True)
+
+
+def request(method: str, port: int, path: str, body: Any = None, token: str = "", headers: dict[str, str] | None = None) -> tuple[Any, Any]:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else None
+    made = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, method=method)  # noqa: S310
+    made.add_header("Content-Type", "application/octet-stream" if isinstance(body, bytes) else "application/json")
+    for name, value in {**({"X-Auth-Token": token} if token else {}), **(headers or {})}.items():
+        made.add_header(name, value)
+    with urllib.request.urlopen(made, timeout=60) as answer:  # noqa: S310
+        raw = answer.read()
+        return answer.headers, json.loads(raw) if raw else None
+
+
+def token_of(port: int) -> tuple[str, str]:
+    """(token, project id) of admin."""
+    user = {"name": "admin", "domain": {"id": "default"}, "password": PASSWORD}
+    scope = {"project": {"name": "admin", "domain": {"id": "default"}}}
+    body = {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}}
+    headers, answer = request("POST", port, "/v3/auth/tokens", body)
+    return headers["X-Subject-Token"], answer["token"]["project"]["id"]
+
+
+class Cloud:
+    """`pileus up` as a process of its own on an empty state directory."""
+
+    def __init__(self, simulate: int = 1, **environ: str) -> None:
+        self.state = Path(tempfile.mkdtemp(prefix="pileus-bench-"))
+        self.environ = {
+            **os.environ, "PYTHONPATH": sys.path[1] if sys.path[1].endswith("src") else sys.path[0], "PILEUS_PORTS_SHIFT": str(SHIFT), "PILEUS_PORTS_IDENTITY_ADMIN": "0",
+            "PILEUS_COMPUTE_INSTANCES": "-1", "PILEUS_COMPUTE_CORES": "-1", "PILEUS_COMPUTE_RAM": "-1", "PILEUS_NETWORK_QUOTA_PORT": "-1", **environ,
+        }  # fmt: skip
+        command = [sys.executable, "-m", "pileus", "up", "--state", str(self.state), "--password", PASSWORD]
+        self.began = time.perf_counter()
+        self.process = subprocess.Popen(
+            [*command, *(["--simulate", str(simulate)] if simulate else [])], env=self.environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        self.token, self.project = self._first_token()
+        self.ready = time.perf_counter() - self.began
+
+    def _first_token(self) -> tuple[str, str]:
+        while True:
+            try:
+                return token_of(5000 + SHIFT)
+            except OSError:
+                if self.process.poll() is not None:
+                    raise SystemExit(f"the cloud did not start: {(self.process.stderr.read() if self.process.stderr else b'').decode()}") from None
+                time.sleep(0.005)
+
+    def call(self, service: str, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        return request(method, PORTS[service] + SHIFT, path, body, self.token, headers)[1]
+
+    def image(self) -> str:
+        made = self.call("image", "POST", "/v2/images", {"name": "bench", "disk_format": "raw", "container_format": "bare"})
+        self.call("image", "PUT", f"/v2/images/{made['id']}/file", os.urandom(65536))
+        return str(made["id"])
+
+    def network(self) -> str:
+        net = self.call("network", "POST", "/v2.0/networks", {"network": {"name": "bench"}})["network"]["id"]
+        self.call("network", "POST", "/v2.0/subnets", {"subnet": {"network_id": net, "cidr": "10.0.0.0/8", "ip_version": 4, "enable_dhcp": False}})
+        return str(net)
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(10)
+        shutil.rmtree(self.state, ignore_errors=True)
+
+
+PORTS = {"compute": 8774, "network": 9696, "image": 9292, "identity": 5000}
+
+
+def wrk(port: int, path: str, token: str = "", clients: int = 8, seconds: int = 4, script: str = "", headers: tuple[str, ...] = ()) -> float:
+    """Requests per second; answers other than 2xx are an error of the benchmark."""
+    command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", f"http://127.0.0.1:{port}{path}"]
+    for header in (f"X-Auth-Token: {token}", *headers):
+        command[1:1] = ["-H", header]
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as lua:
+        if script:
+            lua.write(script)
+            lua.flush()
+            command[1:1] = ["-s", lua.name]
+        out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    if "Non-2xx" in out:
+        raise SystemExit(f"{path}: {out}")
+    found = re.search(r"Requests/sec:\s+([0-9.]+)", out)
+    assert found is not None, out
+    return float(found[1])
+
+
+_HELLO = """
+import asyncio, sys
+sys.path[:0] = {path!r}
+from pileus.kernel.rest import Listeners
+async def hello(scope, receive, send):
+    await send({{"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json"), (b"content-length", b"17")]}})
+    await send({{"type": "http.response.body", "body": b'{{"hello":"world"}}'}})
+async def main():
+    listeners = Listeners(hello, [("127.0.0.1", {port})]); listeners.bind(); await listeners.start(); await asyncio.Event().wait()
+import uvloop; uvloop.run(main())
+"""
+
+
+def hello() -> float:
+    process = subprocess.Popen([sys.executable, "-c", _HELLO.format(path=sys.path[:2], port=HELLO_PORT)])
+    try:
+        time.sleep(1.0)
+        return wrk(HELLO_PORT, "/")
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def pss(pid: int) -> float:
+    """Proportional set size in MiB."""
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return int(re.search(r"^Pss:\s+(\d+)", text, re.MULTILINE)[1]) / 1024  # type: ignore[index]
+
+
+class Client:
+    """One keep-alive connection; a benchmark's client must not be what is measured."""
+
+    def __init__(self, port: int, token: str) -> None:
+        self.port, self.token = port, token
+
+    async def call(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+        if not hasattr(self, "reader"):
+            self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
+        head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nX-Auth-Token: {self.token}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        self.writer.write(head.encode() + body)
+        raw = await self.reader.readuntil(b"\r\n\r\n")
+        length = int(re.search(rb"content-length: (\d+)", raw, re.IGNORECASE)[1])  # type: ignore[index]
+        return int(raw[9:12]), await self.reader.readexactly(length)
+
+
+async def boot(client: Client, body: bytes) -> tuple[float, float]:
+    """Seconds of the POST, and until ACTIVE."""
+    began = time.perf_counter()
+    status, raw = await client.call("POST", "/v2.1/servers", body)
+    posted = time.perf_counter() - began
+    assert status == 202, raw
+    path = f"/v2.1/servers/{json.loads(raw)['server']['id']}"
+    while True:
+        _, raw = await client.call("GET", path)
+        if b'"status":"ACTIVE"' in raw:
+            return posted, time.perf_counter() - began
+        assert b'"status":"ERROR"' not in raw, raw
+        await asyncio.sleep(0.002)
+
+
+def boots(cloud: Cloud, number: int, clients: int, networked: bool) -> tuple[list[float], list[float], float]:
+    """(POST seconds, ACTIVE seconds, boots per second)."""
+    image = cloud.image()
+    networks: Any = [{"uuid": cloud.network()}] if networked else None
+    server = {"name": "bench", "flavorRef": "42", "imageRef": image, **({"networks": networks} if networks else {})}
+    body = json.dumps({"server": server}).encode()
+
+    async def run() -> list[tuple[float, float]]:
+        async def one(client: Client, n: int) -> list[tuple[float, float]]:
+            return [await boot(client, body) for _ in range(n)]
+
+        pool = [Client(PORTS["compute"] + SHIFT, cloud.token) for _ in range(clients)]
+        await one(pool[0], 2)
+        return [pair for part in await asyncio.gather(*(one(c, number // clients) for c in pool)) for pair in part]
+
+    began = time.perf_counter()
+    pairs = asyncio.run(run())
+    return [p for p, _ in pairs], [a for _, a in pairs], len(pairs) / (time.perf_counter() - began)
+
+
+def main(wanted: list[str]) -> None:
+    everything = not wanted
+
+    def on(name: str) -> bool:
+        return everything or name in wanted
+
+    base = hello()
+    say("hello-JSON on the same server", f"{base:,.0f}/s", "-", "1.00")
+    if on("start"):
+        times = []
+        for _ in range(3):
+            cloud = Cloud()
+            times.append(cloud.ready)
+            cloud.stop()
+        say("(a) empty state directory to first token, best of 3", f"{min(times):.2f} s", "<= 1.0 s")
+    cloud = Cloud()
+    if on("memory"):
+        time.sleep(2)
+        say("(b) idle memory (PSS)", f"{pss(cloud.process.pid):.0f} MiB", "<= 150 MB")
+    if on("show") or on("list"):
+        image = cloud.image()
+        net = cloud.network()
+        for _ in range(100):
+            made = cloud.call("compute", "POST", "/v2.1/servers", {"server": {"name": "b", "flavorRef": "42", "imageRef": image, "networks": [{"uuid": net}]}})
+        time.sleep(1.5)
+        rate = wrk(PORTS["compute"] + SHIFT, f"/v2.1/servers/{made['server']['id']}", cloud.token)
+        say("(c) token check + show one server", f"{rate:,.0f}/s", ">= 0.25", f"{rate / base:.2f}")
+        rate = wrk(PORTS["compute"] + SHIFT, "/v2.1/servers/detail?limit=100", cloud.token)
+        say("(d) list 100 servers with details", f"{rate:,.0f}/s", ">= 0.05", f"{rate / base:.3f}")
+    if on("create"):
+        net = cloud.network()
+        post = 'wrk.method="POST"; wrk.headers["Content-Type"]="application/json"; wrk.body=[[%s]]'
+        script = post % json.dumps({"port": {"network_id": net}})
+        rate = wrk(PORTS["network"] + SHIFT, "/v2.0/ports", cloud.token, 16, 4, script)
+        say("(e) create a port, durable, 16 clients", f"{rate:,.0f}/s", ">= 1,000/s", f"{rate / base:.3f}")
+        script = post % json.dumps({"name": "b", "disk_format": "raw", "container_format": "bare"})
+        rate = wrk(PORTS["image"] + SHIFT, "/v2/images", cloud.token, 16, 4, script)
+        say("(e) create an image row, durable, 16 clients", f"{rate:,.0f}/s", ">= 1,000/s", f"{rate / base:.3f}")
+    cloud.stop()
+    if on("boot"):
+        cloud = Cloud(simulate=20)
+        posts, actives, _ = boots(cloud, 60, 1, True)
+        say("(f) simulated boot alone, POST to ACTIVE, p50", f"{statistics.median(actives) * 1000:.1f} ms", "<= 50 ms")
+        _, _, rate = boots(cloud, 600, 50, True)
+        say("(f) simulated boots, 50 clients", f"{rate:,.0f}/s", ">= 200/s")
+        cloud.stop()
+    if on("fleet"):
+        cloud = Cloud(simulate=10000)
+        say("(g) start with 10,000 simulated hypervisors", f"{cloud.ready:.2f} s", "-")
+        posts, actives, _ = boots(cloud, 60, 1, True)
+        say("(g) the same boot with 10,000 hosts, POST p50", f"{statistics.median(posts) * 1000:.1f} ms", "<= 20 ms")
+        say("(g) the same boot with 10,000 hosts, ACTIVE p50", f"{statistics.median(actives) * 1000:.1f} ms", "-")
+        _, _, rate = boots(cloud, 600, 50, True)
+        say("(g) boots with 10,000 hosts, 50 clients", f"{rate:,.0f}/s", "-")
+        say("(g) memory with 10,000 hosts (PSS)", f"{pss(cloud.process.pid):.0f} MiB", "-")
+        cloud.stop()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
