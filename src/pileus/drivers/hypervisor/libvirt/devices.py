@@ -21,10 +21,11 @@ def nic_alias(nic_id: str) -> str:
 
 
 def bus_of(disk: Disk) -> str:
-    """The bus that this machine has for it: q35 has no IDE, and there are no CDs on virtio-blk. (Debian's cloud kernel has no
-    driver for q35's SATA, but one for virtio-scsi; an installer that knows no virtio needs `sata` or `ide`.)"""
-    if disk.bus == "ide":
-        return "sata"
+    """The bus that this machine has for it: q35 has no IDE, there are no CDs on virtio-blk and no read-only disks on SATA.
+    (Debian's cloud kernel has no driver for q35's SATA, but one for virtio-scsi; an installer that knows no virtio needs
+    `sata` or `ide`.)"""
+    if disk.bus in {"ide", "sata"}:
+        return "scsi" if _fixed(disk) and not disk.cdrom else "sata"
     return "scsi" if disk.cdrom and disk.bus == "virtio" else disk.bus
 
 
@@ -62,7 +63,7 @@ def disk_element(disk: Disk, folder: Path, target: str, cache: str, boot_order: 
         e("source", **{"dev" if block else "file": path}),
         e("target", dev=target, bus=bus_of(disk)),
         e("boot", order=boot_order) if boot_order else None,
-        e("readonly") if disk.readonly or disk.cdrom or disk.source == "files" else None,
+        e("readonly") if _fixed(disk) else None,
         e("shareable") if disk.shared else None,
         e("serial", disk.id),
         e("alias", name=disk_alias(disk.id)),
@@ -85,6 +86,10 @@ def nic_element(nic: Nic) -> Element:
         e("alias", name=nic_alias(nic.id)),
         type_="ethernet",
     )
+
+
+def _fixed(disk: Disk) -> bool:
+    return disk.readonly or disk.cdrom or disk.source == "files"
 
 
 def _first_free(prefix: str, taken: set[str]) -> str:
