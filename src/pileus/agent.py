@@ -5,7 +5,7 @@ The control plane builds one of these for its own machine (`app.py`); a further 
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast, Literal
 
 from msgspec import Struct
 
@@ -71,10 +71,14 @@ class Node:
         # routers and DHCP live on this machine, also when all hypervisors are simulated ones of other names
         return {self.wiring.local: {NetworkDriver: self.network}, **found}
 
-    async def choose(self) -> None:
-        """Decide which drivers this machine can run, and say why."""
+    async def start(self) -> None:
+        """Decide which drivers this machine can run, say why, and start them.
+
+        The network comes first: guests that come back after a reboot of this machine need it.
+        """
         self._choose_network()
-        await self._choose_hypervisor()
+        await self.network.start()
+        await self._start_hypervisor()
 
     def _simulated(self, wanted: str) -> bool:
         return self.settings.simulate > 0 or wanted == "fake"
@@ -95,7 +99,7 @@ class Node:
             "linux: bridges, namespaces, nftables",
         )
 
-    async def _choose_hypervisor(self) -> None:
+    async def _start_hypervisor(self) -> None:
         reason = "asked for" if self._simulated(self.settings.hypervisor) else ""
         if not reason and isinstance(self.network, FakeNetwork):
             reason = "no real network: " + self.told["network"].removeprefix("simulated: ")
@@ -108,8 +112,12 @@ class Node:
             raise RuntimeError(f"the libvirt driver cannot work here: {reason}")
         self.told["hypervisor"] = f"simulated: {reason}"
         if not isinstance(self.network, FakeNetwork):
+            await self.network.purge()
+            await self.network.close()
             self.network, self.told["network"] = FakeNetwork(), "simulated: no real hypervisor"
         self._fleet()
+        for driver in self.hypervisors.values():
+            await driver.start()
 
     def _fleet(self) -> None:
         fleet = Fleet(_fake_settings(self.settings), images=self.wiring.images, state=self.wiring.state / "instances")
@@ -136,12 +144,6 @@ class Node:
             return None, str(problem)
         self.told["hypervisor"] = f"libvirt, {host.accelerator}: {host.reason}"
         return driver, ""
-
-    async def start(self) -> None:
-        """The network first: guests that come back after a reboot of this machine need it."""
-        await self.network.start()
-        for driver in self.hypervisors.values():
-            await driver.start()
 
     async def close(self) -> None:
         """Everything that runs stays as it is."""
@@ -172,7 +174,6 @@ async def purge(settings: NodeSettings, wiring: Wiring) -> list[str]:
     """Take away every guest, device, namespace and process of this cloud on this machine. Returns what went, in words."""
     node = Node(settings, wiring)
     gone: list[str] = []
-    await node.choose()
     await node.start()
     for host, driver in node.hypervisors.items():
         for guest in await driver.observe():
