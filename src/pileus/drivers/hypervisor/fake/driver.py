@@ -285,7 +285,7 @@ def _images_of(guest: Guest) -> list[ImageRef]:
 
 
 def _disk_gb(guest: Guest) -> int:
-    return sum(disk.size_gb for disk in guest.disks if disk.source != "path")
+    return sum(-(-disk.size // (1 << 30)) for disk in guest.disks if disk.source != "path")
 
 
 def _now() -> int:
