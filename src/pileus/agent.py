@@ -5,7 +5,7 @@ The control plane builds one of these for its own machine (`app.py`); a further 
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Struct
 
@@ -139,6 +139,7 @@ class Node:
         driver = LibvirtHypervisor(own, images=self.wiring.images, join=self.network.join, hostname=self.wiring.local)
         try:
             host = await driver.probe()
+            await driver.start()
         except Exception as problem:
             await driver.close()
             return None, str(problem)
@@ -179,8 +180,9 @@ async def purge(settings: NodeSettings, wiring: Wiring) -> list[str]:
         for guest in await driver.observe():
             await driver.remove(guest.id)
             gone.append(f"guest {guest.id} on {host}")
-    if not isinstance(node.network, FakeNetwork):
-        await node.network.purge()
-        gone.append("networks, routers, namespaces and rules")
     await node.close()
+    if (wiring.state / "network").exists():
+        # The linux driver has been here, whatever this machine can do today.
+        await linux_network(settings, wiring).purge()
+        gone.append("networks, routers, namespaces and rules")
     return gone
