@@ -64,25 +64,6 @@ def thing(tx: Tx, near: Near, kind: str, id: str) -> Thing:
     return Thing(kind, id, int(found[0]), frozenset(hosts_of(tx, near, kind, id)))
 
 
-def thing_on(tx: Tx, near: Near, kind: str, id: str, host: str) -> Thing:
-    """The same as one host need know it: few rows, however many hosts there are."""
-    found = tx.row(changes.GENERATIONS[kind], id=id)
-    if found is None or not _is_on(tx, near, kind, id, host):
-        return Thing(kind, id, None, frozenset())
-    return Thing(kind, id, int(found[0]), frozenset((host,)))
-
-
-def _is_on(tx: Tx, near: Near, kind: str, id: str, host: str) -> bool:
-    if kind == "network":
-        if tx.row(wanted.NETWORK_ON, id=id, host=host) is not None:
-            return True
-        return host == near.gateway_host and tx.row(wanted.SERVED, id=id) is not None
-    if kind == "group":
-        queries = (wanted.GROUP_ON, wanted.REMOTE_ON)
-        return any(tx.row(q, id=id, host=host) is not None for q in queries)
-    return host in hosts_of(tx, near, kind, id)
-
-
 def spec(
     tx: Tx, near: Near, kind: str, id: str, serving: bool
 ) -> spec_of.Network | spec_of.Group | spec_of.Port | spec_of.Router | None:

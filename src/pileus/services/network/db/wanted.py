@@ -50,25 +50,6 @@ REMOTES_ON = Query(
 """Groups that the rules of the host's ports speak of."""
 ROUTERS = Query(select(routers.c.id, routers.c.generation))
 
-NETWORK_ON = Query(
-    select(ports.c.id)
-    .where(ports.c.network_id == bindparam("id"), ports.c.host == bindparam("host"), *_LIVING)
-    .limit(1)
-)
-GROUP_ON = Query(
-    select(port_groups.c.group_id)
-    .join(ports, ports.c.id == port_groups.c.port_id)
-    .where(ports.c.host == bindparam("host"), port_groups.c.group_id == bindparam("id"), *_LIVING)
-    .limit(1)
-)
-REMOTE_ON = Query(
-    select(rules.c.id)
-    .join(port_groups, port_groups.c.group_id == rules.c.group_id)
-    .join(ports, ports.c.id == port_groups.c.port_id)
-    .where(ports.c.host == bindparam("host"), rules.c.remote_group_id == bindparam("id"), *_LIVING)
-    .limit(1)
-)
-
 HOSTS_OF_NETWORK = Query(select(ports.c.host).where(ports.c.network_id == bindparam("id"), *_LIVING).distinct())
 HOSTS_OF_GROUP = Query(
     select(ports.c.host)

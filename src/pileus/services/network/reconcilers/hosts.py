@@ -6,13 +6,22 @@ something stands upon (a port's network and groups, a router's networks) is told
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from pileus.drivers.network.protocol import Group, Network, NetworkDriver, NetworkError, Port, PortSeen, Router
+from pileus.drivers.network.protocol import (
+    Group,
+    Network,
+    NetworkDriver,
+    NetworkError,
+    NetworkSeen,
+    Port,
+    PortSeen,
+    Router,
+)
 from pileus.kernel.db import Database
 from pileus.kernel.nodes import Nodes
-from pileus.kernel.types import Unavailable
+from pileus.kernel.types import SECOND, Unavailable, clock
 from pileus.services.network.core import specs, statuses
 from pileus.services.network.core.neighbours import Near
 from pileus.services.network.core.specs import Thing
@@ -21,22 +30,52 @@ log = logging.getLogger("pileus.network")
 KINDS = ("network", "group", "port", "router")
 """In the order in which they are made; they are removed in the opposite one."""
 _AT_ONCE = 64
+_MOMENT = SECOND // 2
 REFUSALS = (NetworkError, Unavailable, OSError)
 """What a host may answer that concerns it alone."""
 Spec = Network | Group | Port | Router
 
 
-class Host:
-    """What one host's driver is known to hold."""
-
-    __slots__ = ("locks", "standing")
+class Standing:
+    """Which generation of what stands on which host, as far as is known."""
 
     def __init__(self) -> None:
-        self.standing: dict[str, dict[str, int]] = {kind: {} for kind in KINDS}
-        self.locks: dict[tuple[str, str], asyncio.Lock] = {}
+        self._by_host: dict[str, dict[str, dict[str, int]]] = {}
+        self._holders: dict[tuple[str, str], set[str]] = {}
 
-    def lock(self, kind: str, id: str) -> asyncio.Lock:
-        return self.locks.setdefault((kind, id), asyncio.Lock())
+    def on(self, host: str, kind: str) -> Mapping[str, int]:
+        found = self._by_host.get(host)
+        return found[kind] if found is not None else {}
+
+    def holders(self, kind: str, id: str) -> frozenset[str]:
+        return frozenset(self._holders.get((kind, id), ()))
+
+    def set(self, host: str, kind: str, id: str, generation: int) -> None:
+        self._by_host.setdefault(host, {k: {} for k in KINDS})[kind][id] = generation
+        self._holders.setdefault((kind, id), set()).add(host)
+
+    def drop(self, host: str, kind: str, id: str) -> None:
+        if id not in self.on(host, kind):
+            return
+        del self._by_host[host][kind][id]
+        holders = self._holders[kind, id]
+        holders.discard(host)
+        if not holders:
+            del self._holders[kind, id]
+
+    def replace(self, host: str, seen: NetworkSeen) -> None:
+        """What the host itself says."""
+        told: dict[str, dict[str, int]] = {
+            "network": dict(seen.networks),
+            "group": dict(seen.groups),
+            "port": {p.id: p.generation for p in seen.ports},
+            "router": dict(seen.routers),
+        }
+        for kind in KINDS:
+            for id in [i for i in self.on(host, kind) if i not in told[kind]]:
+                self.drop(host, kind, id)
+            for id, generation in told[kind].items():
+                self.set(host, kind, id, generation)
 
 
 class Carrier:
@@ -44,10 +83,12 @@ class Carrier:
 
     def __init__(self, db: Database, nodes: Nodes, near: Near) -> None:
         self.db, self.nodes, self.near = db, nodes, near
-        self.hosts: dict[str, Host] = {}
+        self.standing = Standing()
+        self._locks: dict[tuple[str, str, str], asyncio.Lock] = {}
+        self._recent: dict[tuple[str, str, bool], tuple[int, Spec | None]] = {}
 
-    def host(self, name: str) -> Host:
-        return self.hosts.setdefault(name, Host())
+    def lock(self, host: str, kind: str, id: str) -> asyncio.Lock:
+        return self._locks.setdefault((host, kind, id), asyncio.Lock())
 
     def driver(self, name: str) -> NetworkDriver:
         return self.nodes.on(name, NetworkDriver)
@@ -63,27 +104,23 @@ class Carrier:
         if spec is None:
             return None
         await self._found(host, spec)
-        async with self.host(host).lock("port", port_id):
+        async with self.lock(host, "port", port_id):
             seen = await self.driver(host).ensure_port(spec)
-            self.host(host).standing["port"][port_id] = spec.generation
+            self.standing.set(host, "port", port_id, spec.generation)
         return seen
 
     async def drop(self, host: str, port_id: str) -> None:
-        async with self.host(host).lock("port", port_id):
+        async with self.lock(host, "port", port_id):
             await self.driver(host).remove_port(port_id)
-            self.host(host).standing["port"].pop(port_id, None)
+            self.standing.drop(host, "port", port_id)
+        self._locks.pop((host, "port", port_id), None)
 
     # --- one thing ------------------------------------------------------------------------------------------------
-
-    async def bring(self, host: str, kind: str, id: str) -> None:
-        """Make one thing stand on one host as the rows say, or be gone if they know it there no more."""
-        thing = await self.db.read(specs.thing_on, self.near, kind, id, host)
-        await self._tell(host, thing, {})
 
     async def spread(self, kind: str, id: str) -> dict[str, BaseException]:
         """The same on every host that it concerns. Returns what went wrong, by host."""
         thing = await self.db.read_aside(specs.thing, self.near, kind, id)
-        names = thing.hosts | {n for n, h in self.hosts.items() if id in h.standing[kind]}
+        names = thing.hosts | self.standing.holders(kind, id)
         told: dict[bool, Spec | None] = {}
         gate = asyncio.Semaphore(_AT_ONCE)
         wrong: dict[str, BaseException] = {}
@@ -99,13 +136,21 @@ class Carrier:
         return wrong
 
     def _behind(self, name: str, thing: Thing) -> bool:
-        there = self.host(name).standing[thing.kind].get(thing.id)
+        there = self.standing.on(name, thing.kind).get(thing.id)
         wanted = thing.generation if name in thing.hosts else None
         return there is not None if wanted is None else there is None or there < wanted
 
     async def _need(self, host: str, kind: str, id: str) -> None:
-        if id not in self.host(host).standing[kind]:
-            await self.bring(host, kind, id)
+        """Whatever stands upon it says that it belongs here; one that was read a moment ago will do."""
+        if id in self.standing.on(host, kind):
+            return
+        variant = host == self.near.gateway_host
+        at, spec = self._recent.get((kind, id, variant), (0, None))
+        if clock() - at > _MOMENT:
+            spec = await self.db.read_aside(specs.spec, self.near, kind, id, variant)
+            self._recent = {k: v for k, v in self._recent.items() if clock() - v[0] <= _MOMENT}
+            self._recent[kind, id, variant] = (clock(), spec)
+        await self._tell(host, Thing(kind, id, 0, frozenset((host,))), {variant: spec})
 
     async def _tell(self, name: str, thing: Thing, told: dict[bool, Spec | None]) -> None:
         spec: Spec | None = None
@@ -113,17 +158,17 @@ class Carrier:
             spec = await self._spec(name, thing, told)
         if spec is not None:
             await self._found(name, spec)
-        host = self.host(name)
-        async with host.lock(thing.kind, thing.id):
-            there = host.standing[thing.kind]
+        async with self.lock(name, thing.kind, thing.id):
+            there = self.standing.on(name, thing.kind).get(thing.id)
             if spec is None:
-                if thing.id in there:
+                if there is not None:
                     await self._remove(name, thing)
-                    del there[thing.id]
-                host.locks.pop((thing.kind, thing.id), None)
-            elif there.get(thing.id, -1) < spec.generation:
+                    self.standing.drop(name, thing.kind, thing.id)
+            elif there is None or there < spec.generation:
                 await self._ensure(name, spec)
-                there[thing.id] = spec.generation
+                self.standing.set(name, thing.kind, thing.id, spec.generation)
+        if spec is None:
+            self._locks.pop((name, thing.kind, thing.id), None)
 
     async def _spec(self, name: str, thing: Thing, told: dict[bool, Spec | None]) -> Spec | None:
         """One reading serves all hosts; the gateway host's network has leases that the others need not know."""
@@ -143,16 +188,16 @@ class Carrier:
                 await self._need(name, "network", network_id)
         elif isinstance(spec, Group):
             for group_id in {r.group_id for r in spec.rules if r.group_id} - {spec.id}:
-                if group_id not in self.host(name).standing["group"]:
+                if group_id not in self.standing.on(name, "group"):
                     await self._remote(name, group_id)
 
     async def _remote(self, name: str, group_id: str) -> None:
         """A group that rules speak of: its members must be known; what its own rules speak of need not."""
         spec = await self.db.read_aside(specs.group, group_id)
         if spec is not None:
-            async with self.host(name).lock("group", group_id):
+            async with self.lock(name, "group", group_id):
                 await self.driver(name).ensure_group(spec)
-                self.host(name).standing["group"][group_id] = spec.generation
+                self.standing.set(name, "group", group_id, spec.generation)
 
     async def _ensure(self, name: str, spec: Spec) -> None:
         """Tell the driver, and write down what stands for it."""
@@ -186,22 +231,17 @@ class Carrier:
     async def settle(self, name: str) -> None:
         """Compare all that stands on a host with all that should, and make good the difference."""
         seen = await self.driver(name).observe()
-        host = self.host(name)
-        host.standing = {
-            "network": dict(seen.networks),
-            "group": dict(seen.groups),
-            "port": {p.id: p.generation for p in seen.ports},
-            "router": dict(seen.routers),
-        }
-        wanted = await self.db.read_aside(specs.on_host, self.near, name)
+        self.standing.replace(name, seen)
+        wanted = await self.db.read(specs.on_host, self.near, name)
         for kind in KINDS:
-            for id, generation in wanted[kind].items():
-                if host.standing[kind].get(id, -1) < generation:
-                    await self._safely(name, kind, id)
+            there = self.standing.on(name, kind)
+            for id in [i for i, generation in wanted[kind].items() if there.get(i, -1) < generation]:
+                await self._safely(name, Thing(kind, id, wanted[kind][id], frozenset((name,))))
         for kind in reversed(KINDS):
-            for id in [i for i in host.standing[kind] if i not in wanted[kind]]:
-                await self._safely(name, kind, id)
-        await self._write_states(name)
+            for id in [i for i in self.standing.on(name, kind) if i not in wanted[kind]]:
+                await self._safely(name, Thing(kind, id, None, frozenset()))
+        if wanted["port"]:
+            await self._write_states(name)
 
     async def _write_states(self, name: str) -> None:
         seen = await self.driver(name).observe()
@@ -209,9 +249,9 @@ class Carrier:
         if states:
             await self.db.write(statuses.ports_seen, states)
 
-    async def _safely(self, name: str, kind: str, id: str) -> None:
+    async def _safely(self, name: str, thing: Thing) -> None:
         """One thing that fails must not keep the others from standing."""
         try:
-            await self.bring(name, kind, id)
+            await self._tell(name, thing, {})
         except NetworkError as error:
-            log.error("%s: %s %s: %s", name, kind, id, error)
+            log.error("%s: %s %s: %s", name, thing.kind, thing.id, error)
