@@ -355,15 +355,15 @@ async def test_cancel_of_what_has_not_begun_undoes_nothing_but_is_told(db: Datab
 async def test_a_decision_may_cancel_and_start_in_one_transaction(db: Database) -> None:
     log = Log()
 
-    def replace(tx: kernel_db.Tx) -> str:
+    def replace(tx: kernel_db.Tx) -> tuple[str, list[str]]:
         sagas.cancel(tx, "k")
-        return sagas.start(tx, Other(name="2"), "k", cloud())
+        return sagas.start(tx, Other(name="2"), "k", cloud()), [row.id for row in sagas.running(tx, "k")]
 
     async with Running(db, log, toy(world("a", gate=True)), toy(within("o"), params=Other)):
         first = await begin(db, Toy(name="1"))
         await until(lambda: log.said == ["a 1"])
-        second = await db.write(replace)
-        assert [row.id for row in await db.read(sagas.running, "k")] == [first, second]
+        second, in_line = await db.write(replace)
+        assert in_line == [first, second]
         assert (await ended(db, second)).state == "done"
     assert log.said == ["a 1", "una 1", "failed 1", "cancelled", "o 2"]
 

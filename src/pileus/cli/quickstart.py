@@ -100,7 +100,7 @@ def _connect(state: State) -> Any:
 
 
 def _summary(walker: Any, seconds: float) -> None:
-    from pileus.cli.walk.servers import ssh_command
+    from pileus.cli.walk.servers import write_login
 
     out, state = walker.out, walker.state
     out.say()
@@ -110,7 +110,7 @@ def _summary(walker: Any, seconds: float) -> None:
     out.say()
     if walker.found["passwords"]:
         out.say("passwords, shown this once: " + ", ".join(f"{u} {w}" for u, w in walker.found["passwords"].items()))
-    login = " ".join(ssh_command(walker)) if walker.real else None
+    login = str(write_login(walker)) if walker.real else None
     if login:
         out.say(f"log in:       {login}")
     out.say(f"use it:       export OS_CLIENT_CONFIG_FILE={state.clouds_file} OS_CLOUD=pileus")

@@ -128,16 +128,6 @@ async def test_names_are_unique_and_one_may_be_removed(collection: Reconcilers) 
     await collection.remove("r")
 
 
-def test_names_that_nobody_listens_to_are_forgotten() -> None:
-    kept = signals.subscribe("shared")
-    for number in range(10):
-        signals.subscribe(f"passing-{number}", "shared")
-    assert [name for name in signals._subscribers if name.startswith("passing")] == []
-    assert "shared" in signals._subscribers
-    del kept
-    assert "shared" not in signals._subscribers
-
-
 async def test_a_cancellation_that_comes_with_a_wake_is_not_swallowed() -> None:
     signal = signals.subscribe("both")
     waiting = asyncio.create_task(signal.wait(HOUR))

@@ -16,7 +16,8 @@ OPEN = (("tcp", 22), ("icmp", None))
 
 def outside(walker: Walker) -> str:
     """The external network, whose gateway is this host."""
-    network, made = _network(walker, OUTSIDE, **{"router:external": True})
+    flat = {"provider_network_type": "flat", "provider_physical_network": OUTSIDE}
+    network, made = _network(walker, OUTSIDE, is_router_external=True, **flat)
     cidr = ipaddress.ip_network(walker.found["outside_cidr"])
     if walker.cloud.network.find_subnet(OUTSIDE, network_id=network.id) is None:
         first, last = cidr[10], cidr[min(250, cidr.num_addresses - 2)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -104,6 +105,15 @@ def console_tail(walker: Walker, lines: int) -> str:
     text = (output or {}).get("output") or ""
     shown = [line.strip() for line in text.replace("\r", "").splitlines() if line.strip()]
     return "\n".join(shown[-lines:])
+
+
+def write_login(walker: Walker) -> Path:
+    """A script that logs in, for people: the ssh command has many words."""
+    path = walker.state.path / "quickstart" / "login"
+    words = " ".join(shlex.quote(word) for word in ssh_command(walker) if word != "BatchMode=yes")
+    write_private(path, f'#!/bin/sh\nexec {words.replace(" -o -o ", " -o ")} "$@"\n')
+    path.chmod(0o700)
+    return path
 
 
 def ssh_command(walker: Walker) -> list[str]:
