@@ -12,7 +12,6 @@ from msgspec import Struct
 from pileus.drivers.hypervisor.fake import Fleet
 from pileus.drivers.hypervisor.protocol import Hypervisor, ImageReader
 from pileus.drivers.network.fake import FakeNetwork
-from pileus.drivers.network.linux.probe import probe as network_probe
 from pileus.drivers.network.protocol import NetworkDriver
 from pileus.kernel.config import Section, doc
 
@@ -71,10 +70,14 @@ class Node:
         # routers and DHCP live on this machine, also when all hypervisors are simulated ones of other names
         return {self.wiring.local: {NetworkDriver: self.network}, **found}
 
-    async def choose(self) -> None:
-        """Decide which drivers this machine can run, and say why."""
+    async def start(self) -> None:
+        """Decide which drivers this machine can run, say why, and start them.
+
+        The network comes first: guests that come back after a reboot of this machine need it.
+        """
         self._choose_network()
-        await self._choose_hypervisor()
+        await self.network.start()
+        await self._start_hypervisor()
 
     def _simulated(self, wanted: str) -> bool:
         return self.settings.simulate > 0 or wanted == "fake"
@@ -84,7 +87,9 @@ class Node:
         if not reason and self._simulated(self.settings.hypervisor):
             reason = "hypervisors are simulated"
         if not reason:
-            reason = network_probe()
+            from pileus.drivers.network.linux import probe  # noqa: PLC0415 - not for simulators
+
+            reason = probe()
         if reason and self.settings.network == "linux":
             raise RuntimeError(f"the linux network driver cannot work here: {reason}")
         if reason:
@@ -95,7 +100,7 @@ class Node:
             "linux: bridges, namespaces, nftables",
         )
 
-    async def _choose_hypervisor(self) -> None:
+    async def _start_hypervisor(self) -> None:
         reason = "asked for" if self._simulated(self.settings.hypervisor) else ""
         if not reason and isinstance(self.network, FakeNetwork):
             reason = "no real network: " + self.told["network"].removeprefix("simulated: ")
@@ -108,8 +113,12 @@ class Node:
             raise RuntimeError(f"the libvirt driver cannot work here: {reason}")
         self.told["hypervisor"] = f"simulated: {reason}"
         if not isinstance(self.network, FakeNetwork):
+            await self.network.purge()
+            await self.network.close()
             self.network, self.told["network"] = FakeNetwork(), "simulated: no real hypervisor"
         self._fleet()
+        for driver in self.hypervisors.values():
+            await driver.start()
 
     def _fleet(self) -> None:
         fleet = Fleet(_fake_settings(self.settings), images=self.wiring.images, state=self.wiring.state / "instances")
@@ -131,17 +140,12 @@ class Node:
         driver = LibvirtHypervisor(own, images=self.wiring.images, join=self.network.join, hostname=self.wiring.local)
         try:
             host = await driver.probe()
+            await driver.start()
         except Exception as problem:
             await driver.close()
             return None, str(problem)
         self.told["hypervisor"] = f"libvirt, {host.accelerator}: {host.reason}"
         return driver, ""
-
-    async def start(self) -> None:
-        """The network first: guests that come back after a reboot of this machine need it."""
-        await self.network.start()
-        for driver in self.hypervisors.values():
-            await driver.start()
 
     async def close(self) -> None:
         """Everything that runs stays as it is."""
@@ -172,14 +176,14 @@ async def purge(settings: NodeSettings, wiring: Wiring) -> list[str]:
     """Take away every guest, device, namespace and process of this cloud on this machine. Returns what went, in words."""
     node = Node(settings, wiring)
     gone: list[str] = []
-    await node.choose()
     await node.start()
     for host, driver in node.hypervisors.items():
         for guest in await driver.observe():
             await driver.remove(guest.id)
             gone.append(f"guest {guest.id} on {host}")
-    if not isinstance(node.network, FakeNetwork):
-        await node.network.purge()
-        gone.append("networks, routers, namespaces and rules")
     await node.close()
+    if (wiring.state / "network").exists():
+        # The linux driver has been here, whatever this machine can do today.
+        await linux_network(settings, wiring).purge()
+        gone.append("networks, routers, namespaces and rules")
     return gone

@@ -154,7 +154,6 @@ class Cloud:
         await self.services["identity"].start()
         await self.db.write(self.services["identity"].internal.bootstrap, self.catalog())
         self.node = agent.Node(node_settings(self.settings), self.wiring())
-        await self.node.choose()
         await self.node.start()
         for host, offers in self.node.offers().items():
             self.nodes.add(host, offers)

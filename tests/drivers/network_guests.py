@@ -94,11 +94,11 @@ class Inside:
 class Guest(Inside):
     """A virtual machine as far as the network sees it."""
 
-    def __init__(self, device: str, mac: str, name: str) -> None:
+    def __init__(self, device: str, mac: str, name: str, home: str = "") -> None:
         super().__init__(Namespace(name))
         self.device = device
         self.mac = mac
-        self._home = Inside(Namespace())
+        self._home = Namespace(home)
         self.tap = -1
         self._card = -1
         self._stop_read = self._stop_write = -1
@@ -110,7 +110,8 @@ class Guest(Inside):
         self._thread = threading.Thread(target=self._carry, daemon=True)
         self.namespace.remove()
         self.namespace.create("guest of a test")
-        self.tap = open_tap(self.device)
+        with self._home.entered():
+            self.tap = open_tap(self.device)
         with self.namespace.entered():
             self._card = open_tap("eth0")
         self.namespace.set({"ipv6/conf/eth0/accept_dad": 0})

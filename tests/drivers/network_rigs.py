@@ -63,8 +63,9 @@ def new_id() -> str:
 class Cloud:
     """Specs with what a control plane would fill in, kept so that `more` can change one and ensure it again."""
 
-    def __init__(self, driver: NetworkDriver) -> None:
+    def __init__(self, driver: NetworkDriver, home: str = "") -> None:
         self.driver = driver
+        self.home = home
         self.host = Inside(Namespace())
         self.guests: list[Guest] = []
         self._numbers = itertools.count(1)
@@ -106,7 +107,7 @@ class Cloud:
     async def guest(self, port: Port, *addresses: str, gateway: str = "") -> Guest:
         """A running guest on that port, its card configured by hand."""
         seen: PortSeen = await self.driver.ensure_port(port)
-        guest = Guest(seen.device, port.mac, f"netdrv-guest-{next(self._numbers)}")
+        guest = Guest(seen.device, port.mac, f"netdrv-guest{self.home}-{next(self._numbers)}", self.home)
         self.guests.append(guest)
         await asyncio.to_thread(guest.start)
         await self.driver.join(seen.device)

@@ -16,6 +16,7 @@ from network_rigs import (
     linux_settings,
     new_id,
     served,
+    until,
 )
 
 from pileus.drivers.network.linux import LinuxNetwork
@@ -105,7 +106,7 @@ async def test_n9_dhcpv6_where_addresses_are_stateful(wired: Cloud) -> None:
     guest = await wired.guest(port)
     assert await aside(lambda: guest.dhcp6(wait=1)) == ""
     await served(wired, network, port)
-    assert await aside(guest.dhcp6) == "2001:db8::77"
+    await until(lambda: guest.dhcp6(wait=1) == "2001:db8::77")
 
 
 async def test_n9_names_of_guests_and_of_the_world(wired: Cloud, tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ class Network(Struct, frozen=True, kw_only=True):
     kind: Literal["tenant", "external"] = "tenant"
     """`external`: joined to the host's external bridge, where routers have their gateways."""
     vni: int = 0
-    """Segment number between hosts; 0 on the flat external network."""
+    """Segment number between hosts; 0 on the flat external network and where there is one host."""
     physical: str = ""
     mtu: int = 1500
     domain: str = ""
@@ -73,6 +73,9 @@ class Network(Struct, frozen=True, kw_only=True):
     leases: tuple[Lease, ...] = ()
     dhcp_port_id: str = ""
     dhcp_mac: str = ""
+    peers: tuple[str, ...] = ()
+    """Underlay addresses (`NetworkInfo.underlay`) of the hosts that carry it too; together with `vni` they are joined to one
+    network. DHCP is then wanted on one of them alone: on the others subnets come without `dhcp_address`."""
 
 
 class Rule(Struct, frozen=True, kw_only=True):
@@ -185,6 +188,8 @@ class NetworkInfo(Struct, frozen=True, kw_only=True):
     physical_networks: tuple[str, ...]
     overlay_overhead: int = 50
     """Bytes that a tenant segment takes from the underlay's MTU."""
+    underlay: str = ""
+    """This host's address towards other hosts; empty: it cannot be joined to them."""
     abilities: frozenset[str] = frozenset()
     """`traffic`: `TrafficCounters` is implemented."""
     reason: str = ""

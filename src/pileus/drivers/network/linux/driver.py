@@ -95,7 +95,8 @@ class LinuxNetwork:
         self._unlock()
 
     async def purge(self) -> None:
-        """Nothing is left, whoever made it. Also without `start`; the driver can be started again afterwards."""
+        """Nothing is left, whoever made it (NetworkError when that one is still alive). Also without `start`; the driver can
+        be started again afterwards."""
         self._started = False
         await self._turns.finished()
         self._watch.clear()
@@ -116,6 +117,7 @@ class LinuxNetwork:
             tenant_types=("vxlan",),
             physical_networks=tuple(sorted(self._settings.physical)),
             overlay_overhead=50,
+            underlay=self._settings.underlay,
             abilities=frozenset(
                 {"security_groups", "stateless_groups", "floating", "metadata", "dhcp", "ipv6", "traffic"}
             ),
@@ -307,6 +309,8 @@ class LinuxNetwork:
 
     def _remove_all(self) -> None:
         ground = self._ground
+        ground.run_directory.mkdir(mode=0o755, exist_ok=True)
+        self._lock()
         ground.memory.load()
         with ground.host.links() as links:
             for port in ground.memory.ports.all():

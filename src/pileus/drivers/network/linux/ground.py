@@ -33,7 +33,7 @@ class Ground:
     def __init__(self, settings: LinuxNetworkSettings) -> None:
         self.settings = settings
         self.cloud_id = names.checked_cloud(settings.cloud)
-        self.host = Namespace()
+        self.host = Namespace(settings.host_namespace)
         self.cloud = Namespace(f"pileus-{self.cloud_id}")
         self.run_directory = Path("/run") / f"pileus-{self.cloud_id}"
         """Lives as long as namespaces do: until reboot. Here, not in the state directory, because dnsmasq reads it

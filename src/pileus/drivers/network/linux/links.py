@@ -17,7 +17,7 @@ from pileus.drivers.network.linux.netlink import Netlink, NetlinkError, attribut
 _NEWLINK, _DELLINK, _GETLINK, _SETLINK = 16, 17, 18, 19
 _NEWADDR, _DELADDR, _GETADDR = 20, 21, 22
 _NEWROUTE, _DELROUTE, _GETROUTE = 24, 25, 26
-_NEWNEIGH = 28
+_NEWNEIGH, _DELNEIGH, _GETNEIGH = 28, 29, 30
 
 _ADDRESS, _IFNAME, _MTU, _MASTER, _LINKINFO, _NS_FD, _AF_SPEC, _EXT_MASK = 1, 3, 4, 10, 18, 28, 26, 29
 _IFALIAS, _STATS = 20, 23
@@ -26,7 +26,8 @@ _BR_FORWARD_DELAY, _BR_STP, _BR_SNOOPING = 1, 5, 23
 _UP, _LOWER_UP, _RUNNING = 0x1, 0x10000, 0x40
 _ADDR_GEN_MODE, _ADDR_GEN_NONE = 8, 1
 _NODAD = 0x02
-_PERMANENT = 0x80
+_AF_BRIDGE, _PERMANENT, _NO_ARP, _SELF = 7, 0x80, 0x40, 0x02
+_VX_ID, _VX_LOCAL, _VX_LEARNING, _VX_PORT, _VX_LOCAL6 = 1, 4, 7, 15, 17
 _STATIC = 4
 """Routing protocol number of the routes that we put in; others (kernel's own) are left alone."""
 _ONLINK = 4
@@ -105,6 +106,37 @@ class Links:
         body += nested(_LINKINFO, attribute(_INFO_KIND, "veth"), nested(_INFO_DATA, attribute(_VETH_PEER, far)))
         self._create(body)
         return self.get(name)
+
+    def add_vxlan(self, name: str, *, vni: int, local: str, port: int, mtu: int) -> Link:
+        """A tunnel without fixed peers; it learns who is behind whom."""
+        address = ipaddress.ip_address(local)
+        data = nested(
+            _INFO_DATA,
+            attribute(_VX_ID, vni),
+            attribute(_VX_LOCAL if address.version == 4 else _VX_LOCAL6, address.packed),
+            attribute(_VX_LEARNING, b"\1"),
+            attribute(_VX_PORT, struct.pack(">H", port)),
+        )
+        info = nested(_LINKINFO, attribute(_INFO_KIND, "vxlan"), data)
+        self._create(attribute(_IFNAME, name) + attribute(_MTU, mtu) + info)
+        return self.get(name)
+
+    def flood_targets(self, link: Link) -> set[str]:
+        """Peers that get a tunnel's frames for nobody in particular."""
+        found: set[str] = set()
+        body = struct.pack("=BxxxiHBB", _AF_BRIDGE, link.index, 0, 0, 0)
+        for data in self._netlink.dump(_GETNEIGH, body):
+            index = struct.unpack_from("=i", data, 4)[0]
+            parts = attributes(data[12:])
+            if index == link.index and parts.get(2) == bytes(6) and 1 in parts:
+                found.add(str(ipaddress.ip_address(parts[1])))
+        return found
+
+    def set_flood_target(self, link: Link, peer: str, *, wanted: bool) -> None:
+        body = struct.pack("=BxxxiHBB", _AF_BRIDGE, link.index, _PERMANENT | _NO_ARP, _SELF, 0)
+        body += attribute(1, ipaddress.ip_address(peer).packed) + attribute(2, bytes(6))
+        flags = netlink.CREATE | netlink.APPEND if wanted else 0
+        self._netlink.request(_NEWNEIGH if wanted else _DELNEIGH, body, flags)
 
     def change(
         self,

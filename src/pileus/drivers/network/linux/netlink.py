@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 
 REQUEST, ACK = 0x1, 0x4
-EXCL, CREATE, REPLACE, DUMP = 0x200, 0x400, 0x100, 0x300
+EXCL, CREATE, APPEND, REPLACE, DUMP = 0x200, 0x400, 0x800, 0x100, 0x300
 ROUTE, NETFILTER = 0, 12
 
 _ERROR, _DONE = 2, 3

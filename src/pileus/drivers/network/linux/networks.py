@@ -9,6 +9,7 @@ from pileus.drivers.network.linux.filters import Filters
 from pileus.drivers.network.linux.ground import EXTERNAL_BRIDGE, Ground, unprivileged
 from pileus.drivers.network.linux.links import no_checksum_offload
 from pileus.drivers.network.linux.namespaces import Namespace
+from pileus.drivers.network.linux.overlay import Overlay
 from pileus.drivers.network.linux.ports import Ports
 from pileus.drivers.network.linux.uplink import Uplink
 from pileus.drivers.network.protocol import Network
@@ -27,6 +28,7 @@ class Networks:
         self._filters = filters
         self._ports = ports
         self._uplink = uplink
+        self._overlay = Overlay(ground)
 
     def ensure(self, network: Network, *, again: bool = False) -> bool:
         """Whether anything changed that routers and ports on it must follow. `again`: at our start, from memory."""
@@ -45,6 +47,7 @@ class Networks:
         link = self._uplink.bridge(bridge, 1500 if shared else network.mtu, mark)
         if network.physical in self._ground.settings.physical:
             self._uplink.physical(network.physical, link)
+        self._overlay.ensure(network, link)
         if dhcp.served(network):
             self._serve(network, before)
         else:
@@ -57,6 +60,7 @@ class Networks:
         ground = self._ground
         network = ground.memory.networks.get(network_id)
         self._stop_serving(network_id)
+        self._overlay.remove(network_id)
         bridge = ground.bridge_of(network) if network else names.bridge(names.checked("network", network_id))
         ground.memory.networks.forget(network_id)
         shared = [one for one in ground.memory.networks.all() if ground.bridge_of(one) == bridge]

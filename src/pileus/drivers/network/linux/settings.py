@@ -19,5 +19,10 @@ class LinuxNetworkSettings(Struct, frozen=True, kw_only=True):
     """Shared with the metadata service: signs the instance id."""
     dns: tuple[str, ...] = ()
     """Where guests' questions are forwarded to; empty: the host's resolvers, as far as they are not on loopback."""
+    underlay: str = ""
+    """This host's address towards the other hosts of the cloud; empty: networks end at this host."""
+    vxlan_port: int = 4789
+    host_namespace: str = ""
+    """Namespace that counts as the host's own, for several hosts on one machine; empty: this process's."""
     lease_seconds: int = 86400
     threads: int = 8

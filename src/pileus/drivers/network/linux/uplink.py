@@ -1,7 +1,6 @@
 """The way out: the external bridge, the one cable to the host, masquerade, and physical networks."""
 
 import ipaddress
-from pathlib import Path
 
 from pileus.drivers.network.linux import names
 from pileus.drivers.network.linux.ground import EXTERNAL_BRIDGE, Ground
@@ -93,7 +92,7 @@ class Uplink:
         if ground.cloud.exists():
             with ground.cloud.links() as links:
                 for link in links.all():
-                    if link.kind in ("veth", "bridge", "tun"):
+                    if link.kind in ("veth", "bridge", "tun", "vxlan"):
                         links.delete(link.name)
         with ground.host.links() as links:
             for link in links.all():
@@ -121,7 +120,7 @@ class Uplink:
                 f"add chain {chain} {{ type nat hook postrouting priority 100; }}",
                 f'add rule {chain} ip saddr {{ {", ".join(four)} }} oifname != "{self._cable}" masquerade',
             ]
-            Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+            self._ground.host.set({"ipv4/ip_forward": 1})
         self._ground.host.run("nft", "-f", "-", given="\n".join(lines) + "\n")
 
 
