@@ -16,9 +16,7 @@ def of_identity(admin: httpx.Client, word: str) -> dict[str, str]:
         found[f"{noun}_id"] = _made(admin.post(f"{v3}/{noun}s", json={noun: body}))[noun]["id"]
     service = {"service": {"type": f"{word}-type", "name": f"{word}-service"}}
     found["service_id"] = _made(admin.post(f"{v3}/services", json=service))["service"]["id"]
-    endpoint = {
-        "endpoint": {"service_id": found["service_id"], "interface": "public", "url": "http://127.0.0.1:9/"}
-    }
+    endpoint = {"endpoint": {"service_id": found["service_id"], "interface": "public", "url": "http://127.0.0.1:9/"}}
     found["endpoint_id"] = _made(admin.post(f"{v3}/endpoints", json=endpoint))["endpoint"]["id"]
     role = {"role": {"name": f"{word}-implied"}}
     found["implied_role_id"] = _made(admin.post(f"{v3}/roles", json=role))["role"]["id"]

@@ -5,7 +5,7 @@ The control plane builds one of these for its own machine (`app.py`); a further 
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Struct
 

@@ -65,12 +65,16 @@ def _operations(near: Near) -> Iterator[Operation]:
 
         return whose
 
-    yield Operation(method="GET", path=_PATH, name="list_quotas", decide=every, summary=every.__doc__ or "")
+    yield Operation(
+        method="GET", path=_PATH, name="list_quotas", asks="get_quota", decide=every, summary=every.__doc__ or ""
+    )
     yield Operation(method="GET", path=f"{_PATH}/tenant", name="own_tenant", decide=own("tenant"))
     yield Operation(method="GET", path=f"{_PATH}/project", name="own_project", decide=own("project"))
-    yield Operation(method="GET", path=_ONE, name="show_quota", decide=show, summary=show.__doc__ or "")
-    yield Operation(method="GET", path=_ONE + "/default", name="default_quota", decide=defaults)
-    yield Operation(method="GET", path=_ONE + "/details", name="quota_details", decide=details)
+    yield Operation(
+        method="GET", path=_ONE, name="show_quota", asks="get_quota", decide=show, summary=show.__doc__ or ""
+    )
+    yield Operation(method="GET", path=_ONE + "/default", name="default_quota", asks="get_quota", decide=defaults)
+    yield Operation(method="GET", path=_ONE + "/details", name="quota_details", asks="get_quota", decide=details)
     yield Operation(method="PUT", path=_ONE, name="update_quota", rule="update_quota", decide=update, body={})
     yield Operation(method="DELETE", path=_ONE, name="delete_quota", rule="delete_quota", decide=reset, answers=204)
 
