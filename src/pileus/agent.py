@@ -12,7 +12,6 @@ from msgspec import Struct
 from pileus.drivers.hypervisor.fake import Fleet
 from pileus.drivers.hypervisor.protocol import Hypervisor, ImageReader
 from pileus.drivers.network.fake import FakeNetwork
-from pileus.drivers.network.linux.probe import probe as network_probe
 from pileus.drivers.network.protocol import NetworkDriver
 from pileus.kernel.config import Section, doc
 
@@ -88,7 +87,9 @@ class Node:
         if not reason and self._simulated(self.settings.hypervisor):
             reason = "hypervisors are simulated"
         if not reason:
-            reason = network_probe()
+            from pileus.drivers.network.linux import probe  # noqa: PLC0415 - not for simulators
+
+            reason = probe()
         if reason and self.settings.network == "linux":
             raise RuntimeError(f"the linux network driver cannot work here: {reason}")
         if reason:
@@ -139,6 +140,7 @@ class Node:
         driver = LibvirtHypervisor(own, images=self.wiring.images, join=self.network.join, hostname=self.wiring.local)
         try:
             host = await driver.probe()
+            await driver.start()
         except Exception as problem:
             await driver.close()
             return None, str(problem)
@@ -179,8 +181,9 @@ async def purge(settings: NodeSettings, wiring: Wiring) -> list[str]:
         for guest in await driver.observe():
             await driver.remove(guest.id)
             gone.append(f"guest {guest.id} on {host}")
-    if not isinstance(node.network, FakeNetwork):
-        await node.network.purge()
-        gone.append("networks, routers, namespaces and rules")
     await node.close()
+    if (wiring.state / "network").exists():
+        # The linux driver has been here, whatever this machine can do today.
+        await linux_network(settings, wiring).purge()
+        gone.append("networks, routers, namespaces and rules")
     return gone
