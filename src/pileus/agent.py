@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import msgspec
 from msgspec import Struct
 
 from pileus.drivers.hypervisor.fake import Fleet
@@ -58,7 +59,8 @@ class Node:
     """The drivers of one machine (of many, when they are simulated)."""
 
     def __init__(self, settings: NodeSettings, wiring: Wiring) -> None:
-        self.settings, self.wiring = settings, wiring
+        self.wiring = wiring
+        self.settings = _as_before(settings, wiring.state)
         self.told: dict[str, str] = {}
         """Family -> which implementation and why, in a line."""
         self.notes: list[str] = []
@@ -106,10 +108,13 @@ class Node:
         if not reason:
             driver, reason = await self._libvirt()
             if driver is not None:
+                _settle(self.wiring.state, "real", "libvirt works here now")
                 self.hypervisors = {self.wiring.local: driver}
                 return
         if self.settings.hypervisor == "libvirt":
             raise RuntimeError(f"the libvirt driver cannot work here: {reason}")
+        # before anything is taken away: a libvirt that is only down for a moment must not cost a real cloud its networks
+        _settle(self.wiring.state, f"simulated {max(self.settings.simulate, 1)}", reason)
         self.told["hypervisor"] = f"simulated: {reason}"
         if not isinstance(self.network, FakeNetwork):
             await self.network.purge()
@@ -152,6 +157,37 @@ class Node:
             await driver.close()
         if self.network is not None:
             await self.network.close()
+
+
+def _as_before(settings: NodeSettings, state: Path) -> NodeSettings:
+    """A cloud that was simulated goes on so, with as many hosts, when nobody asks for anything else."""
+    kind, _, count = _kept(state).partition(" ")
+    if kind != "simulated" or settings.simulate or settings.hypervisor != "auto":
+        return settings
+    return msgspec.structs.replace(settings, simulate=int(count))
+
+
+def _settle(state: Path, machines: str, reason: str) -> None:
+    """Machines are real or simulated for the life of a cloud: elsewhere its servers would not be found.
+
+    Raises `RuntimeError` when they were the other kind before.
+    """
+    kept = _kept(state)
+    before, now = kept.partition(" ")[0], machines.partition(" ")[0]
+    if before not in ("", now):
+        raise RuntimeError(
+            f"the machines of this cloud are {before}, but they would now be {now}: {reason.rstrip('.')}. "
+            "Repair that (pileus doctor), or begin anew: pileus down --purge"
+        )
+    if kept != machines:
+        path = state / "run" / "machines"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(machines, encoding="ascii")
+
+
+def _kept(state: Path) -> str:
+    path = state / "run" / "machines"
+    return path.read_text(encoding="ascii") if path.exists() else ""
 
 
 def linux_network(settings: NodeSettings, wiring: Wiring) -> Any:

@@ -33,7 +33,7 @@ def down(out: Output, state: State, purge: bool) -> None:
 
 
 def _purge(out: Output, state: State) -> list[str]:
-    from pileus.cli.libvirtd import stop_started
+    from pileus.cli.libvirtd import start_missing, stop_started
     from pileus.cli.wiring import app, settings_of
 
     if not state.path.exists():
@@ -43,15 +43,17 @@ def _purge(out: Output, state: State) -> list[str]:
     state.create()
     if state.lock() is None:
         raise Failure(f"somebody started pileus on {state.path} meanwhile", "pileus down --purge once more")
+    machines = state.run / "machines"
+    if machines.exists() and machines.read_text(encoding="ascii") == "real":
+        start_missing(state)  # without libvirt its machines could not be deleted
     with out.working("removing machines and networks"):
         removed = asyncio.run(app().purge(settings_of(state), state.path))
     removed += stop_started(state)
-    for name in OURS:
-        path = state.path / name
+    for path in (found for pattern in OURS for found in sorted(state.path.glob(pattern))):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
             removed.append(str(path))
-        elif path.exists() or path.is_symlink():
+        else:
             path.unlink()
             removed.append(str(path))
     if not any(state.path.iterdir()):
