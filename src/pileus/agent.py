@@ -13,7 +13,6 @@ from msgspec import Struct
 from pileus.drivers.hypervisor.fake import Fleet
 from pileus.drivers.hypervisor.protocol import Hypervisor, ImageReader
 from pileus.drivers.network.fake import FakeNetwork
-from pileus.drivers.network.linux.probe import probe as network_probe
 from pileus.drivers.network.protocol import NetworkDriver
 from pileus.kernel.config import Section, doc
 
@@ -90,7 +89,9 @@ class Node:
         if not reason and self._simulated(self.settings.hypervisor):
             reason = "hypervisors are simulated"
         if not reason:
-            reason = network_probe()
+            from pileus.drivers.network.linux import probe  # noqa: PLC0415 - not for simulators
+
+            reason = probe()
         if reason and self.settings.network == "linux":
             raise RuntimeError(f"the linux network driver cannot work here: {reason}")
         if reason:

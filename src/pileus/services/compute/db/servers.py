@@ -159,6 +159,12 @@ _USAGE = Query(
     ).where(servers.c.project_id == bindparam("project_id")),
     into=Usage,
 )
+_USAGE_OF_USER = Query(
+    select(
+        func.count(), func.coalesce(func.sum(servers.c.vcpus), 0), func.coalesce(func.sum(servers.c.ram_mb), 0)
+    ).where(servers.c.project_id == bindparam("project_id"), servers.c.user_id == bindparam("user_id")),
+    into=Usage,
+)
 _ON_HOST = Query(select(servers).where(servers.c.host == bindparam("host")), into=ServerRow)
 _COUNTS = Query(select(servers.c.host, func.count()).where(servers.c.host.is_not(None)).group_by(servers.c.host))
 _KNOWN = Query(select(servers.c.id).where(servers.c.id.in_(bindparam("ids", expanding=True))))
@@ -194,6 +200,11 @@ def remove(tx: Tx, server_id: str) -> None:
 def usage(tx: Tx, project_id: str) -> Usage:
     """What the project's servers take, from their rows."""
     return tx.rows(_USAGE, project_id=project_id)[0]
+
+
+def usage_of_user(tx: Tx, project_id: str, user_id: str) -> Usage:
+    """What one user's servers in the project take."""
+    return tx.rows(_USAGE_OF_USER, project_id=project_id, user_id=user_id)[0]
 
 
 def on_host(tx: Tx, host: str) -> list[ServerRow]:
