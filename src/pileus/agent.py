@@ -134,15 +134,9 @@ class Node:
     async def _libvirt(self) -> tuple[Any, str]:
         """The driver, or None and why not."""
         try:
-            from pileus.drivers.hypervisor.libvirt import LibvirtHypervisor, LibvirtSettings  # noqa: PLC0415 - optional
+            driver = libvirt_hypervisor(self.settings, self.wiring, self.network.join)
         except ImportError as problem:
             return None, f"no libvirt-python ({problem})"
-        own = LibvirtSettings(
-            state=str(self.wiring.state), cloud=self.settings.cloud, uri=self.settings.libvirt_uri,
-            virt_type=self.settings.virt_type, machine=self.settings.machine, cpu_model=self.settings.cpu_model,
-            qemu_user=self.settings.qemu_user,
-        )  # fmt: skip
-        driver = LibvirtHypervisor(own, images=self.wiring.images, join=self.network.join, hostname=self.wiring.local)
         try:
             host = await driver.probe()
             await driver.start()
@@ -202,6 +196,17 @@ def linux_network(settings: NodeSettings, wiring: Wiring) -> Any:
     )  # fmt: skip
 
 
+def libvirt_hypervisor(settings: NodeSettings, wiring: Wiring, join: Any) -> Any:
+    """Raises `ImportError` where libvirt-python is not installed."""
+    from pileus.drivers.hypervisor.libvirt import LibvirtHypervisor, LibvirtSettings  # noqa: PLC0415 - optional
+
+    own = LibvirtSettings(
+        state=str(wiring.state), cloud=settings.cloud, uri=settings.libvirt_uri, virt_type=settings.virt_type,
+        machine=settings.machine, cpu_model=settings.cpu_model, qemu_user=settings.qemu_user,
+    )  # fmt: skip
+    return LibvirtHypervisor(own, images=wiring.images, join=join, hostname=wiring.local)
+
+
 def _fake_settings(settings: NodeSettings) -> Any:
     from pileus.drivers.hypervisor.fake import FakeSettings  # noqa: PLC0415
 
@@ -209,15 +214,21 @@ def _fake_settings(settings: NodeSettings) -> Any:
 
 
 async def purge(settings: NodeSettings, wiring: Wiring) -> list[str]:
-    """Take away every guest, device, namespace and process of this cloud on this machine. Returns what went, in words."""
-    node = Node(settings, wiring)
+    """Take away every guest, device, namespace and process of this cloud on this machine. Returns what went, in words.
+
+    Asks nothing of the machine but what removing needs: a host that can no longer run guests can still be cleaned.
+    """
     gone: list[str] = []
-    await node.start()
-    for host, driver in node.hypervisors.items():
-        for guest in await driver.observe():
-            await driver.remove(guest.id)
-            gone.append(f"guest {guest.id} on {host}")
-    await node.close()
+    if _kept(wiring.state) == "real":
+        network = linux_network(settings, wiring)
+        driver = libvirt_hypervisor(settings, wiring, network.join)
+        await driver.start()
+        try:
+            for guest in await driver.observe():
+                await driver.remove(guest.id)
+                gone.append(f"guest {guest.id}")
+        finally:
+            await driver.close()
     if (wiring.state / "network").exists():
         # The linux driver has been here, whatever this machine can do today.
         await linux_network(settings, wiring).purge()
