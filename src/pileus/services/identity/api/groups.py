@@ -85,7 +85,7 @@ class Members:
 
     def _list(self, tx: Tx, request: Request) -> Page[UserRow]:
         row = self.groups.row(tx, request, "identity:list_users_in_group")
-        return users.list_members(tx, self.near, row.id, self.users.dialect.listing(request, self.users))
+        return users.list_members(tx, self.near, request.ctx, row.id, self.users.dialect.listing(request, self.users))
 
     def _view(self, request: Request, page: Page[UserRow]) -> Any:
         views = [self.users.view(request, row, "list") for row in page.rows]
