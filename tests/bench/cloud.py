@@ -34,13 +34,15 @@ def say(name: str, figure: str, aim: str, ratio: str = "") -> None:
     print(f"{name:58} {figure:>26} {ratio:>8}   aim {aim}", flush=True)
 
 
-def request(method: str, port: int, path: str, body: Any = None, token: str = "", headers: dict[str, str] | None = None) -> tuple[Any, Any]:
+def request(
+    method: str, port: int, path: str, body: Any = None, token: str = "", headers: dict[str, str] | None = None
+) -> tuple[Any, Any]:
     data = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else None
-    made = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, method=method)  # noqa: S310
+    made = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, method=method)
     made.add_header("Content-Type", "application/octet-stream" if isinstance(body, bytes) else "application/json")
     for name, value in {**({"X-Auth-Token": token} if token else {}), **(headers or {})}.items():
         made.add_header(name, value)
-    with urllib.request.urlopen(made, timeout=60) as answer:  # noqa: S310
+    with urllib.request.urlopen(made, timeout=60) as answer:
         raw = answer.read()
         return answer.headers, json.loads(raw) if raw else None
 
@@ -66,7 +68,10 @@ class Cloud:
         command = [sys.executable, "-m", "pileus", "up", "--state", str(self.state), "--password", PASSWORD]
         self.began = time.perf_counter()
         self.process = subprocess.Popen(
-            [*command, *(["--simulate", str(simulate)] if simulate else [])], env=self.environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            [*command, *(["--simulate", str(simulate)] if simulate else [])],
+            env=self.environ,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
         )
         self.token, self.project = self._first_token()
         self.ready = time.perf_counter() - self.began
@@ -77,20 +82,29 @@ class Cloud:
                 return token_of(5000 + SHIFT)
             except OSError:
                 if self.process.poll() is not None:
-                    raise SystemExit(f"the cloud did not start: {(self.process.stderr.read() if self.process.stderr else b'').decode()}") from None
+                    raise SystemExit(
+                        f"the cloud did not start: {(self.process.stderr.read() if self.process.stderr else b'').decode()}"
+                    ) from None
                 time.sleep(0.005)
 
     def call(self, service: str, method: str, path: str, body: Any = None, **headers: str) -> Any:
         return request(method, PORTS[service] + SHIFT, path, body, self.token, headers)[1]
 
     def image(self) -> str:
-        made = self.call("image", "POST", "/v2/images", {"name": "bench", "disk_format": "raw", "container_format": "bare"})
+        made = self.call(
+            "image", "POST", "/v2/images", {"name": "bench", "disk_format": "raw", "container_format": "bare"}
+        )
         self.call("image", "PUT", f"/v2/images/{made['id']}/file", os.urandom(65536))
         return str(made["id"])
 
     def network(self) -> str:
         net = self.call("network", "POST", "/v2.0/networks", {"network": {"name": "bench"}})["network"]["id"]
-        self.call("network", "POST", "/v2.0/subnets", {"subnet": {"network_id": net, "cidr": "10.0.0.0/8", "ip_version": 4, "enable_dhcp": False}})
+        self.call(
+            "network",
+            "POST",
+            "/v2.0/subnets",
+            {"subnet": {"network_id": net, "cidr": "10.0.0.0/8", "ip_version": 4, "enable_dhcp": False}},
+        )
         return str(net)
 
     def stop(self) -> None:
@@ -102,7 +116,15 @@ class Cloud:
 PORTS = {"compute": 8774, "network": 9696, "image": 9292, "identity": 5000}
 
 
-def wrk(port: int, path: str, token: str = "", clients: int = 8, seconds: int = 4, script: str = "", headers: tuple[str, ...] = ()) -> float:
+def wrk(
+    port: int,
+    path: str,
+    token: str = "",
+    clients: int = 8,
+    seconds: int = 4,
+    script: str = "",
+    headers: tuple[str, ...] = (),
+) -> float:
     """Requests per second; answers other than 2xx are an error of the benchmark."""
     command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", f"http://127.0.0.1:{port}{path}"]
     for header in (f"X-Auth-Token: {token}", *headers):
@@ -223,7 +245,12 @@ def main(wanted: list[str]) -> None:
         image = cloud.image()
         net = cloud.network()
         for _ in range(100):
-            made = cloud.call("compute", "POST", "/v2.1/servers", {"server": {"name": "b", "flavorRef": "42", "imageRef": image, "networks": [{"uuid": net}]}})
+            made = cloud.call(
+                "compute",
+                "POST",
+                "/v2.1/servers",
+                {"server": {"name": "b", "flavorRef": "42", "imageRef": image, "networks": [{"uuid": net}]}},
+            )
         time.sleep(1.5)
         rate = wrk(PORTS["compute"] + SHIFT, f"/v2.1/servers/{made['server']['id']}", cloud.token)
         say("(c) token check + show one server", f"{rate:,.0f}/s", ">= 0.25", f"{rate / base:.2f}")

@@ -391,6 +391,7 @@ async def test_a_broken_connection_is_opened_anew(rig: LibvirtRig) -> None:
     await rig.driver.ensure(bootable(rig))
     rig.driver._connection._open.close()
     assert [one.state for one in await rig.driver.observe()] == ["running"]
+
     async def halted() -> bool:
         (one,) = await rig.driver.observe()
         return one.reason == "guest"
