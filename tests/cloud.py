@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import threading
 from collections.abc import Callable, Mapping
@@ -16,7 +17,8 @@ PASSWORD = "secret"
 
 def free_shift() -> int:
     """A value for `[ports] shift` at which the cloud's ports are free."""
-    for shift in range(20000, 50000, 97):
+    first = 20000 + os.getpid() * 89 % 29000
+    for shift in (*range(first, 50000, 97), *range(20000, first, 97)):
         if all(_free(port + shift) for port in (5000, 8774, 8775, 8778, 8999, 9292, 9696)):
             return shift
     raise RuntimeError("no free ports")

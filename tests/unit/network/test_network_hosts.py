@@ -47,6 +47,7 @@ async def test_a_server_gets_ports_and_gives_them_back(cloud: NetworkCloud, memb
     await cloud.internal.plug(SERVER, attached=True)
     assert (await member.get("port", info.id))["status"] == "ACTIVE"
     assert cloud.drivers["h1"]._ports[info.id].addresses == ("10.0.0.77",)
+    await cloud.reconcile()
     lease = cloud.drivers["h0"]._networks[network["id"]].leases[0]
     assert (lease.mac, lease.device_id, lease.hostname) == (info.mac, SERVER, "host-10-0-0-77")
     assert await cloud.db.read(cloud.internal.device_of, network["id"], "10.0.0.77") == SERVER

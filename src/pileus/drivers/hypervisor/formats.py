@@ -4,10 +4,9 @@ A record that says `raw` over bytes that are qcow2 would let a tenant name any f
 the format is never guessed from the bytes, only compared; layers, outside data files and unknown features are refused.
 """
 
+import functools
 import hashlib
 from typing import IO, Any, cast
-
-from oslo_utils.imageutils import format_inspector
 
 from pileus.drivers.hypervisor.protocol import BadImage, ImageRef
 
@@ -28,6 +27,14 @@ _UNPARSED = {"raw", "gpt", "iso"}
 """Never interpreted by this host, so nothing in them can be unsafe to it."""
 
 
+@functools.cache
+def _inspectors() -> Any:
+    """The library, at the first image: its import takes 75 ms that no start should pay."""
+    from oslo_utils.imageutils import format_inspector  # noqa: PLC0415
+
+    return format_inspector
+
+
 class ImageCheck:
     """Eats an image chunk by chunk, then `finish` raises `BadImage` or answers the virtual size in bytes."""
 
@@ -36,7 +43,7 @@ class ImageCheck:
             raise BadImage(f"image {image.id}: guests cannot be made from the format {image.format!r}")
         self._image = image
         self._chunks = _Chunks()
-        self._inspect: Any = format_inspector.InspectWrapper(cast("IO[bytes]", self._chunks))
+        self._inspect: Any = _inspectors().InspectWrapper(cast("IO[bytes]", self._chunks))
         self._digest = _digest(image)
         self._size = 0
 

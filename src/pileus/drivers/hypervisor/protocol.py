@@ -26,7 +26,7 @@ H13 After a reboot of the host `start` brings back, from the driver's own disk a
     it on (or paused), except those that had powered themselves off.
 H14 Disks and cards that a larger `generation` adds or leaves out are plugged and unplugged while the guest runs;
     `vcpus`, `ram_mb`, kernel, machine and the like take effect when the guest is next started. A disk that is left out
-    loses its data, `path` disks excepted. A larger `size_gb` grows the disk at once.
+    loses its data, `path` disks excepted. A larger size grows the disk at once.
 H15 `Joiner` is awaited for each named device that is made, before the guest's first instruction; when it fails, so does
     `ensure`, and the guest does not run.
 """
@@ -85,6 +85,7 @@ class Disk(Struct, frozen=True, kw_only=True):
     path: str = ""
     files: dict[str, bytes] = {}
     bus: Literal["virtio", "scsi", "sata", "ide", "usb"] = "virtio"
+    """Wished for; a driver takes the nearest that its machine has."""
     cdrom: bool = False
     readonly: bool = False
     format: Literal["raw", "qcow2"] = "raw"
@@ -93,6 +94,11 @@ class Disk(Struct, frozen=True, kw_only=True):
     """Name wanted inside the guest (`vdb`), as far as the bus allows; empty: the first free one."""
     shared: bool = False
     """A `path` disk that several guests may write to at once."""
+
+    @property
+    def size(self) -> int:
+        """Bytes asked for; 0 when nothing is said."""
+        return self.size_mb << 20 if self.size_mb else self.size_gb << 30
 
 
 class Nic(Struct, frozen=True, kw_only=True):

@@ -21,7 +21,7 @@ kernel_quotas = Table(
     "kernel_quotas",
     metadata,
     Column("service", String(32), primary_key=True),
-    Column("project_id", String(64), primary_key=True),
+    Column("project_id", String(160), primary_key=True),
     Column("name", String(64), primary_key=True),
     Column("limit", BigInteger, nullable=False),
 )

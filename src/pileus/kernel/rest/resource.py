@@ -3,15 +3,14 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from pileus.kernel.db import Page, Tx
-from pileus.kernel.rest.dialect import Dialect
 from pileus.kernel.rest.fields import UNSET, Field, Getter, gather_fields, getters
 from pileus.kernel.rest.operations import Operation
 from pileus.kernel.rest.request import Answer, Request, Target
 from pileus.kernel.rest.schemas import ANY, NULL, Schema, Versioned, is_versioned, obj
-from pileus.kernel.types import Fault, Forbidden, Invalid, Sort, Version
+from pileus.kernel.types import Fault, Forbidden, Invalid, Listing, Sort, Version
 
 N = TypeVar("N")
 Want = dict[str, Any]
@@ -96,6 +95,23 @@ def stream(method: str, path: str, fn: Callable[..., Awaitable[Answer]], **more:
     return Declared("stream", fn, method, path, **more)
 
 
+class Manner(Protocol):
+    """What a resource asks of its service's `Dialect`."""
+
+    update_method: ClassVar[str]
+    filter_all: ClassVar[bool]
+
+    def moment(self, at: int) -> str: ...
+    def limit(self, text: str | None) -> int | None: ...
+    def listing(self, request: Request, resource: Any) -> Listing: ...
+    def listed(self, request: Request, resource: Any, views: list[Any], page: Page[Any]) -> Any: ...
+    def member(self, request: Request, resource: Any, view: Any) -> Any: ...
+    def wants(self, request: Request, resource: Any, operation: str, body: Any, bulk: bool) -> Any: ...
+    def body_schema(self, resource: Any, operation: str, bulk: bool) -> Schema | Versioned | None: ...
+    def denied(self, request: Request, resource: Any, fault: Fault, row: Any) -> Fault: ...
+    def invalid_value(self, field: str, value: object, reason: str) -> Fault: ...
+
+
 class Resource(Generic[N]):
     """Base of all declared nouns; see `docs/explanation/kernel.md`."""
 
@@ -117,7 +133,7 @@ class Resource(Generic[N]):
         self.near = near
         self.fields = gather_fields(type(self))
         self.flat = [f for variants in self.fields.values() for f in variants]
-        self.dialect: Dialect = Dialect()
+        self.dialect: Manner
         self._by_wire = {
             w: [f for f in self.flat if w in (f.wire, f.alias)] for f in self.flat for w in (f.wire, f.alias) if w
         }
@@ -222,7 +238,7 @@ class Resource(Generic[N]):
     def item(self) -> str:
         return "{" + (self.id_name or f"{self.member}_id") + "}"
 
-    def operations(self, dialect: Dialect) -> list[Operation]:
+    def operations(self, dialect: Any) -> list[Operation]:
         """All that this class declares, ready for a `Face`."""
         self.dialect = dialect
         found: dict[str, Declared] = {}
@@ -246,6 +262,7 @@ class Resource(Generic[N]):
             "max_body": d.max_body,
             "kept": d.kept,
             "rule": "",
+            "asks": rule,
         }
         build = getattr(self, f"_make_{d.kind}")
         return build(name, d, rule, common)  # type: ignore[no-any-return]

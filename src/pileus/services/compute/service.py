@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pileus.contracts.identity import CatalogService
+from pileus.contracts.identity import CatalogService, Identity
 from pileus.contracts.image import Image
 from pileus.contracts.network import Network
 from pileus.contracts.placement import Placement
@@ -15,8 +15,13 @@ from pileus.kernel.reconcile import Reconciler
 from pileus.kernel.rest import Authenticate, Face, Operation, Resource, Service
 from pileus.kernel.types import MINUTE, SECOND
 from pileus.services.compute.api import flavors as flavors_api
+from pileus.services.compute.api import hypervisors as hypervisors_api
 from pileus.services.compute.api import keypairs as keypairs_api
+from pileus.services.compute.api import quotas as quotas_api
 from pileus.services.compute.api import servers as servers_api
+from pileus.services.compute.api import services as services_api
+from pileus.services.compute.api import zones as zones_api
+from pileus.services.compute.api.absent import ABSENT
 from pileus.services.compute.api.dialect import ComputeDialect
 from pileus.services.compute.api.metadata import Metadata, MetadataDialect
 from pileus.services.compute.api.versions import VERSIONS
@@ -32,7 +37,15 @@ from pileus.services.compute.sagas.delete_server import delete_server
 
 SECTION = ("compute", ComputeSettings)
 PORT = 8774
-RULES = [*flavors_api.RULES, *keypairs_api.RULES, *servers_api.RULES]
+RULES = [
+    *flavors_api.RULES,
+    *keypairs_api.RULES,
+    *servers_api.RULES,
+    *quotas_api.RULES,
+    *services_api.RULES,
+    *hypervisors_api.RULES,
+    *zones_api.RULES,
+]
 CATALOG = [CatalogService(type="compute", name="nova", url="{base}/v2.1", description="Compute")]
 SAGAS = (create_server, delete_server, change_power)
 
@@ -42,6 +55,7 @@ def build(
     db: Database,
     settings: Settings,
     nodes: Nodes,
+    identity: Identity,
     placement: Placement,
     image: Image,
     network: Network,
@@ -51,13 +65,18 @@ def build(
     **_: object,
 ) -> Service:
     section = settings.of(ComputeSettings)
-    near = Neighbours(section, db, nodes, placement, image, network, quotas(section))
+    near = Neighbours(section, db, nodes, identity, placement, image, network, quotas(section))
     policy = Policy(RULES, policy_overrides)
     items: list[Resource[Any] | Operation] = [
         *VERSIONS,
         flavors_api.Flavors(near),
         servers_api.Servers(near),
         *keypairs_api.Keypairs(near).operations(),
+        *quotas_api.Quotas(near).operations(),
+        *services_api.Services(near).operations(),
+        *hypervisors_api.Hypervisors(near).operations(),
+        *zones_api.operations(near),
+        *ABSENT,
     ]
     hosts = Hosts(near)
 

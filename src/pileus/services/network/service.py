@@ -48,7 +48,7 @@ def build(
     policy = Policy(RULES, policy_overrides or {})
     near = Near(mine, policy, limited(mine), mine.gateway_host or nodes.local)
     carrier = Carrier(db, nodes, near)
-    teller, pulse = Teller(db, carrier, near), Pulse(db, nodes, near)
+    teller, pulse = Teller(db, carrier), Pulse(db, nodes, near)
     face = Face(
         "network",
         NeutronDialect(),

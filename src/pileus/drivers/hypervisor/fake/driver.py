@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 from weakref import WeakValueDictionary
 
 from pileus.drivers.hypervisor.fake.console import console_text
@@ -16,17 +16,29 @@ from pileus.drivers.hypervisor.protocol import (
     Host,
     HypervisorError,
     ImageRef,
+    Joiner,
     Nic,
     Usage,
     ids_of,
     require_ids,
 )
 
-if TYPE_CHECKING:
-    from pileus.drivers.hypervisor.fake.fleet import Fleet
-
 _KEPT_BOOTS = 8
 _STATES = {"on": "running", "off": "off", "paused": "paused", "suspended": "suspended"}
+
+
+class Shared(Protocol):
+    """What the hosts of a fleet share: `Fleet`."""
+
+    join: Joiner | None
+
+    async def enter(self, host: str) -> dict[str, Entry]: ...
+    def leave(self) -> None: ...
+    def put(self, host: str, entry: Entry) -> None: ...
+    def drop(self, host: str, guest_id: str) -> None: ...
+    async def wait(self, seconds: float, jitter: float) -> None: ...
+    def fails(self, rate: float) -> bool: ...
+    async def check_image(self, image: ImageRef) -> None: ...
 
 
 class FakeHypervisor:
@@ -47,7 +59,7 @@ class FakeHypervisor:
         "settings",
     )
 
-    def __init__(self, fleet: "Fleet", name: str, settings: FakeSettings) -> None:
+    def __init__(self, fleet: Shared, name: str, settings: FakeSettings) -> None:
         self.name = name
         self.settings = settings
         self._fleet = fleet
@@ -273,7 +285,7 @@ def _images_of(guest: Guest) -> list[ImageRef]:
 
 
 def _disk_gb(guest: Guest) -> int:
-    return sum(disk.size_gb for disk in guest.disks if disk.source != "path")
+    return sum(-(-disk.size // (1 << 30)) for disk in guest.disks if disk.source != "path")
 
 
 def _now() -> int:

@@ -55,10 +55,16 @@ class Connection:
 
     def _alive(self) -> Any:
         with self._opening:
-            if self._open is None or not self._open.isAlive():
+            if not self._answers():
                 self._close()
                 self._open = self._connect()
             return self._open
+
+    def _answers(self) -> bool:
+        try:
+            return self._open is not None and bool(self._open.isAlive())
+        except libvirt.libvirtError:
+            return False
 
     def _connect(self) -> Any:
         _event_thread()

@@ -21,10 +21,12 @@ def nic_alias(nic_id: str) -> str:
 
 
 def bus_of(disk: Disk) -> str:
-    """The bus that this machine has for it: q35 has no IDE, and a CD needs one of the old buses."""
-    if disk.bus == "ide" or (disk.cdrom and disk.bus == "virtio"):
-        return "sata"
-    return disk.bus
+    """The bus that this machine has for it: q35 has no IDE, there are no CDs on virtio-blk and no read-only disks on SATA.
+    (Debian's cloud kernel has no driver for q35's SATA, but one for virtio-scsi; an installer that knows no virtio needs
+    `sata` or `ide`.)"""
+    if disk.bus in {"ide", "sata"}:
+        return "scsi" if _fixed(disk) and not disk.cdrom else "sata"
+    return "scsi" if disk.cdrom and disk.bus == "virtio" else disk.bus
 
 
 def pluggable(disk: Disk) -> bool:
@@ -32,16 +34,19 @@ def pluggable(disk: Disk) -> bool:
     return bus_of(disk) in _PLUGGABLE and not disk.cdrom
 
 
-def name_targets(disks: Iterable[Disk], before: Mapping[str, str]) -> dict[str, str]:
-    """A name inside the guest for each disk: the one it had, the one that is asked for, the first free one."""
+def name_targets(disks: Iterable[Disk], before: Mapping[str, str], *, running: bool) -> dict[str, str]:
+    """A name inside the guest for each disk: the one that is asked for, the one it had, the first free one. What a running
+    guest has keeps its name in any case. libvirt puts disks into the order of these names."""
     disks = list(disks)
     prefixes = {disk.id: _PREFIXES[bus_of(disk)] for disk in disks}
-    named = {d.id: before[d.id] for d in disks if before.get(d.id, "").startswith(prefixes[d.id])}
-    for disk in disks:
-        wanted = disk.device.removeprefix("/dev/")
-        fits = wanted.startswith(prefixes[disk.id]) and wanted[2:].isascii() and wanted[2:].islower()
-        if disk.id not in named and fits and wanted not in named.values():
-            named[disk.id] = wanted
+    asked = {disk.id: disk.device.removeprefix("/dev/") for disk in disks if disk.device}
+    named: dict[str, str] = {}
+    for source in (before, asked) if running else (asked, before):
+        for disk in disks:
+            name = source.get(disk.id, "")
+            fits = name.startswith(prefixes[disk.id]) and name[2:].isascii() and name[2:].islower()
+            if disk.id not in named and fits and name not in named.values():
+                named[disk.id] = name
     for disk in disks:
         if disk.id not in named:
             named[disk.id] = _first_free(prefixes[disk.id], set(named.values()))
@@ -58,7 +63,7 @@ def disk_element(disk: Disk, folder: Path, target: str, cache: str, boot_order: 
         e("source", **{"dev" if block else "file": path}),
         e("target", dev=target, bus=bus_of(disk)),
         e("boot", order=boot_order) if boot_order else None,
-        e("readonly") if disk.readonly or disk.cdrom or disk.source == "files" else None,
+        e("readonly") if _fixed(disk) else None,
         e("shareable") if disk.shared else None,
         e("serial", disk.id),
         e("alias", name=disk_alias(disk.id)),
@@ -81,6 +86,10 @@ def nic_element(nic: Nic) -> Element:
         e("alias", name=nic_alias(nic.id)),
         type_="ethernet",
     )
+
+
+def _fixed(disk: Disk) -> bool:
+    return disk.readonly or disk.cdrom or disk.source == "files"
 
 
 def _first_free(prefix: str, taken: set[str]) -> str:

@@ -62,26 +62,26 @@ def grow_offline(folder: Path, guest: Guest) -> None:
     """Blocking; while the guest is off. Disks only ever grow."""
     for disk in guest.disks:
         path = disk_path(folder, disk)
-        if disk.source in ("image", "blank") and virtual_size_of(path, "qcow2") < disk.size_gb * _GIB:
-            _qemu_img("resize", "-q", "-f", "qcow2", str(path), str(disk.size_gb * _GIB))
+        if disk.source in ("image", "blank") and virtual_size_of(path, "qcow2") < disk.size:
+            _qemu_img("resize", "-q", "-f", "qcow2", str(path), str(disk.size))
 
 
 def _make(path: Path, disk: Disk, bases: dict[str, Base]) -> None:
     part = path.with_suffix(".part")
     part.unlink(missing_ok=True)
     if disk.source == "blank":
-        if disk.size_gb <= 0:
+        if disk.size <= 0:
             raise HypervisorError(f"disk {disk.id}: a blank disk needs a size")
-        _qemu_img("create", "-q", "-f", "qcow2", str(part), str(disk.size_gb * _GIB))
+        _qemu_img("create", "-q", "-f", "qcow2", str(part), str(disk.size))
     else:
         if disk.image is None:
             raise HypervisorError(f"disk {disk.id}: an image disk needs an image")
         base = bases[disk.image.id]
-        size = disk.size_gb * _GIB or base.virtual_size
+        size = disk.size or base.virtual_size
         if base.virtual_size > size:
             needed = -(-base.virtual_size // _GIB)
             raise HypervisorError(
-                f"image {disk.image.id} needs a disk of {needed} GB, disk {disk.id} has {disk.size_gb}"
+                f"image {disk.image.id} needs a disk of {needed} GB, disk {disk.id} has {disk.size / _GIB:g}"
             )
         _qemu_img("create", "-q", "-f", "qcow2", "-F", base.format, "-b", str(base.path), str(part), str(size))
     part.chmod(0o600)

@@ -17,7 +17,6 @@ _FORGET = (
     | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
 )
 _LOGS = Path("/var/log/libvirt/qemu")
-_GIB = 1 << 30
 
 
 class Look(NamedTuple):
@@ -157,16 +156,17 @@ def ask_to_unplug(connection: Any, name: str, alias: str) -> None:
 
 
 def grow(connection: Any, name: str, sizes: dict[str, int]) -> None:
-    """`sizes`: GiB by the disk's name inside the guest. Disks only ever grow."""
+    """`sizes`: bytes by the disk's name inside the guest. Disks only ever grow."""
     domain = connection.lookupByName(name)
-    for target, size_gb in sizes.items():
-        if 0 < domain.blockInfo(target)[0] < size_gb * _GIB:
-            domain.blockResize(target, size_gb * _GIB, libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES)
+    for target, size in sizes.items():
+        if 0 < domain.blockInfo(target)[0] < size:
+            domain.blockResize(target, size, libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES)
 
 
 def console_paths(connection: Any, name: str) -> dict[str, str]:
     """Sockets of a running guest by kind."""
-    devices = parsed(connection.lookupByName(name).XMLDesc(0)).find("devices")
+    domain = find(connection, name)
+    devices = parsed(domain.XMLDesc(0)).find("devices") if domain is not None and domain.isActive() else None
     if devices is None:
         return {}
     vnc = attribute(devices, "graphics/listen[@type='socket']", "socket") or attribute(devices, "graphics", "socket")

@@ -185,10 +185,11 @@ class LibvirtHypervisor:
     # How it works.
 
     async def _next_record(self, before: Record | None, guest: Guest) -> Record:
-        targets = name_targets(guest.disks, before.targets if before else {})
         if before is None:
-            return Record(guest=guest, targets=targets)
+            return Record(guest=guest, targets=name_targets(guest.disks, {}, running=False))
         look = await self._connection.run(domains.look, self._name(guest.id))
+        stays = look.active and guest.power != "off" and not judgement.reboot_is_due(guest, look)
+        targets = name_targets(guest.disks, before.targets, running=stays)
         halted = guest.generation == before.guest.generation and judgement.halted_itself(before, look)
         return replace(before, guest=guest, targets=targets, halted=halted, up=before.up and not halted)
 

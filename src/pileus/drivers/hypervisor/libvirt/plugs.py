@@ -65,5 +65,5 @@ class Plugs:
 
 
 def _sizes(disks: Iterable[Disk], targets: dict[str, str], has: set[str]) -> dict[str, int]:
-    growing = (disk for disk in disks if disk.size_gb and disk.source != "files" and disk_alias(disk.id) in has)
-    return {targets[disk.id]: disk.size_gb for disk in growing}
+    growing = (disk for disk in disks if disk.size and disk.source != "files" and disk_alias(disk.id) in has)
+    return {targets[disk.id]: disk.size for disk in growing}

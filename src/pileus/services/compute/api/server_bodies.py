@@ -13,33 +13,10 @@ LOOSE_NAME = text(255, 1, pattern=r"\S")
 METADATA = obj(patterns={r"^[a-zA-Z0-9-_:. ]{1,255}$": text(255)})
 TAG = text(60, 1, pattern=r"^[^,/]*$")
 TAGS = array(TAG, maximum=50, unique=True)
-_BOOL = {
-    "type": ["boolean", "string"],
-    "enum": [
-        True,
-        "True",
-        "TRUE",
-        "true",
-        "1",
-        "ON",
-        "On",
-        "on",
-        "YES",
-        "Yes",
-        "yes",
-        False,
-        "False",
-        "FALSE",
-        "false",
-        "0",
-        "OFF",
-        "Off",
-        "off",
-        "NO",
-        "No",
-        "no",
-    ],
-}
+_TRUE = (True, "True", "TRUE", "true", "1", "ON", "On", "on", "YES", "Yes", "yes")
+_FALSE = (False, "False", "FALSE", "false", "0", "OFF", "Off", "off", "NO", "No", "no")
+BOOL: Schema = {"type": ["boolean", "string"], "enum": [*_TRUE, *_FALSE]}
+"""What Nova takes for a boolean; `truth` reads it."""
 _COUNT = {"type": ["integer", "string"], "pattern": "^[1-9][0-9]*$", "minimum": 1}
 _REF = {"type": ["string", "integer"], "minLength": 1}
 _IMAGE_REF = {
@@ -71,7 +48,7 @@ _MAPPING: Schema = {
         "source_type": choice("volume", "image", "snapshot", "blank"),
         "destination_type": choice("local", "volume"),
         "volume_size": {"type": ["integer", "string"], "pattern": "^[0-9]+$"},
-        "delete_on_termination": _BOOL,
+        "delete_on_termination": BOOL,
         "device_name": text(255),
         "device_type": text(16),
         "disk_bus": text(16),
@@ -111,11 +88,11 @@ def create_body() -> dict[str, Schema]:
         "availability_zone": text(255, 1),
         "block_device_mapping": array({"type": "object"}),
         "block_device_mapping_v2": array(_MAPPING),
-        "config_drive": _BOOL,
+        "config_drive": BOOL,
         "key_name": text(255, 1),
         "min_count": _COUNT,
         "max_count": _COUNT,
-        "return_reservation_id": _BOOL,
+        "return_reservation_id": BOOL,
         "security_groups": array(obj({"name": text(255)}, ["name"]), unique=True),
         "user_data": text(65535),
     }

@@ -15,7 +15,7 @@ from pileus.contracts.placement import Claim
 from pileus.kernel.db import Tx
 from pileus.kernel.saga import start
 from pileus.kernel.types import Ctx, Fault, Forbidden, Invalid, NotFound, new_id
-from pileus.services.compute.core import flavors, hosts, records, scheduling, states
+from pileus.services.compute.core import flavors, hosts, quota, records, scheduling, states
 from pileus.services.compute.core.neighbours import Neighbours
 from pileus.services.compute.core.scheduling import NoHost, Wish
 from pileus.services.compute.core.work import CreateServer
@@ -103,7 +103,7 @@ def _resolve(tx: Tx, near: Neighbours, ctx: Ctx, want: Wanted) -> _Plan:
     if image is None:
         raise Invalid("Invalid imageRef provided.")
     _fits(flavor, image)
-    _check_items(near, want)
+    _check_items(tx, near, ctx, want)
     zone, host, node = _zone(tx, near, ctx, want)
     required, forbidden = scheduling.traits_of(flavor, image)
     hints = want.hints
@@ -188,16 +188,20 @@ def _kept(tx: Tx, near: Neighbours, ctx: Ctx, image: ImageInfo) -> dict[str, Any
     return kept
 
 
-def _check_items(near: Neighbours, want: Wanted) -> None:
-    settings = near.settings
-    if 0 <= settings.metadata_items < len(want.metadata):
-        raise Forbidden("Maximum number of metadata items exceeds " + str(settings.metadata_items))
-    if 0 <= settings.injected_files < len(want.files):
+def _check_items(tx: Tx, near: Neighbours, ctx: Ctx, want: Wanted) -> None:
+    limits = quota.limits(tx, near, ctx.project_id, ctx.user_id)
+
+    def over(name: str, asked: int) -> bool:
+        return 0 <= limits[name] < asked
+
+    if over("metadata_items", len(want.metadata)):
+        raise Forbidden(f"Maximum number of metadata items exceeds {limits['metadata_items']}")
+    if over("injected_files", len(want.files)):
         raise Forbidden("Quota exceeded, too many injected files")
     for file in want.files:
-        if len(file["path"]) > settings.injected_file_path_bytes:
+        if over("injected_file_path_bytes", len(file["path"].encode())):
             raise Forbidden("Quota exceeded, injected file path too long")
-        if len(_decoded(file["contents"], "personality")) > settings.injected_file_content_bytes:
+        if over("injected_file_content_bytes", len(_decoded(file["contents"], file["path"]))):
             raise Forbidden("Quota exceeded, injected file content too long")
     if want.user_data:
         _decoded(want.user_data, "user_data")
@@ -247,14 +251,15 @@ def _affordable(tx: Tx, near: Neighbours, ctx: Ctx, plan: _Plan) -> int:
         return {"instances": n, "cores": n * flavor.vcpus, "ram": n * flavor.ram}
 
     if want.most > want.least:
-        limits, used = near.quotas.limits(tx, ctx.project_id), near.quotas.usages(tx, ctx.project_id)
         fits = want.most
-        for name, each in cost(1).items():
-            if limits[name] >= 0 and each > 0:
-                fits = min(fits, (limits[name] - used[name]) // each)
+        for whose in ("", ctx.user_id):
+            there = quota.standing(tx, near, ctx.project_id, whose)
+            for name, each in cost(1).items():
+                if there[name].limit >= 0 and each > 0:
+                    fits = min(fits, (there[name].limit - there[name].used) // each)
         if fits >= want.least:
             return fits
-    near.quotas.check(tx, ctx.project_id, cost(want.least))
+    quota.check(tx, near, ctx, cost(want.least))
     return want.least
 
 

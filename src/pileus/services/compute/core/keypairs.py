@@ -63,7 +63,7 @@ def page(tx: Tx, asked: Listing, user_id: str) -> Page[KeypairRow]:
 def create(tx: Tx, near: Neighbours, ctx: Ctx, user_id: str, want: Mapping[str, Any], public_key: str) -> KeypairRow:
     """Raises `Conflict` for a taken name, `Forbidden` past the quota."""
     name, kind = want["name"], want.get("type", "ssh")
-    limit = near.settings.key_pairs
+    limit = near.quotas.limits(tx, ctx.project_id)["key_pairs"]
     if 0 <= limit <= keypairs.count(tx, user_id):
         raise Forbidden("Quota exceeded, too many key pairs.")
     if keypairs.find(tx, user_id, name) is not None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+from pileus.contracts.identity import Identity
 from pileus.contracts.image import Image
 from pileus.contracts.network import Network
 from pileus.contracts.placement import Placement
@@ -46,6 +47,7 @@ class Neighbours:
     settings: ComputeSettings
     db: Database
     nodes: Nodes
+    identity: Identity
     placement: Placement
     image: Image
     network: Network

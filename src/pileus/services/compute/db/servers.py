@@ -139,6 +139,15 @@ class ServerRow(Struct, frozen=True):
     terminated_at: int | None
 
 
+class Resident(Struct, frozen=True):
+    """A server as its host's neighbours are told of it."""
+
+    id: str
+    name: str
+    host: str
+    task_state: str | None
+
+
 class Usage(Struct, frozen=True):
     instances: int
     cores: int
@@ -159,7 +168,19 @@ _USAGE = Query(
     ).where(servers.c.project_id == bindparam("project_id")),
     into=Usage,
 )
+_USAGE_OF_USER = Query(
+    select(
+        func.count(), func.coalesce(func.sum(servers.c.vcpus), 0), func.coalesce(func.sum(servers.c.ram_mb), 0)
+    ).where(servers.c.project_id == bindparam("project_id"), servers.c.user_id == bindparam("user_id")),
+    into=Usage,
+)
 _ON_HOST = Query(select(servers).where(servers.c.host == bindparam("host")), into=ServerRow)
+_RESIDENTS = Query(
+    select(servers.c.id, servers.c.name, servers.c.host, servers.c.task_state)
+    .where(servers.c.host.in_(bindparam("hosts", expanding=True)))
+    .order_by(servers.c.created_at, servers.c.id),
+    into=Resident,
+)
 _COUNTS = Query(select(servers.c.host, func.count()).where(servers.c.host.is_not(None)).group_by(servers.c.host))
 _KNOWN = Query(select(servers.c.id).where(servers.c.id.in_(bindparam("ids", expanding=True))))
 _TAGS = Query(
@@ -196,8 +217,21 @@ def usage(tx: Tx, project_id: str) -> Usage:
     return tx.rows(_USAGE, project_id=project_id)[0]
 
 
+def usage_of_user(tx: Tx, project_id: str, user_id: str) -> Usage:
+    """What one user's servers in the project take."""
+    return tx.rows(_USAGE_OF_USER, project_id=project_id, user_id=user_id)[0]
+
+
 def on_host(tx: Tx, host: str) -> list[ServerRow]:
     return tx.rows(_ON_HOST, host=host)
+
+
+def residents(tx: Tx, hosts: Sequence[str]) -> dict[str, list[Resident]]:
+    """The servers on each of these hosts; one query for any number of hosts."""
+    found: dict[str, list[Resident]] = {}
+    for row in tx.rows(_RESIDENTS, hosts=list(hosts)) if hosts else ():
+        found.setdefault(row.host, []).append(row)
+    return found
 
 
 def counts_by_host(tx: Tx) -> dict[str, int]:

@@ -3,15 +3,26 @@
 An image that lies about its format, or refers to other files, would have a hypervisor read what its owner may not.
 """
 
+from __future__ import annotations
+
+import functools
 from collections.abc import Iterator, Mapping
-from typing import IO, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from msgspec import Struct, to_builtins
-from oslo_utils.imageutils import format_inspector
 
 from pileus.kernel.types import Unsupported
 
-_KNOWN = frozenset(format_inspector.ALL_FORMATS)
+if TYPE_CHECKING:
+    from oslo_utils.imageutils import format_inspector
+
+
+@functools.cache
+def _inspectors() -> Any:
+    """The library, at the first image: its import takes 75 ms that no start should pay."""
+    from oslo_utils.imageutils import format_inspector  # noqa: PLC0415
+
+    return format_inspector
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -31,7 +42,7 @@ class Inspection:
 
     def __init__(self) -> None:
         self._feed = _Feed()
-        self._wrapper = format_inspector.InspectWrapper(cast(IO[bytes], self._feed))
+        self._wrapper = _inspectors().InspectWrapper(cast(IO[bytes], self._feed))
         self._size = 0
 
     def see(self, chunk: bytes) -> None:
@@ -76,7 +87,7 @@ class _Feed(Iterator[bytes]):
 def _failures(inspector: format_inspector.FileInspector) -> set[str]:
     try:
         inspector.safety_check()
-    except format_inspector.SafetyCheckFailed as error:
+    except _inspectors().SafetyCheckFailed as error:
         return set(error.failures)
     except Exception:  # an inspector that stumbles over the data has not found them safe
         return {"inspection"}
@@ -105,7 +116,9 @@ def judge(
     if kind == disk_format:
         _check_safety(finding, disk_format, kind, nonfatal)
         return finding.virtual_size
-    if kind in {"raw", "gpt"} and disk_format not in _KNOWN:  # ami, aki, ari, ploop: nothing to recognise them by
+    if (
+        kind in {"raw", "gpt"} and disk_format not in _inspectors().ALL_FORMATS
+    ):  # ami, aki, ari, ploop: nothing to recognise them by
         _check_safety(finding, disk_format, kind, nonfatal)
         return None
     if must_match:

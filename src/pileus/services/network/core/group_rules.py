@@ -206,7 +206,7 @@ def _whole(value: object) -> int | None:
 def _prefix(asked: str, ethertype: str) -> str:
     """A prefix keeps its host bits as given; an address alone becomes a prefix of its full length."""
     try:
-        interface = ipaddress.ip_interface(asked)
+        interface = ipaddress.ip_interface(asked if isinstance(asked, str) else "")
     except ValueError:
         raise refused("InvalidCIDR", f"Invalid CIDR {asked} given as IP prefix.") from None
     if f"IPv{interface.version}" != ethertype:

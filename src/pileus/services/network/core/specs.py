@@ -1,21 +1,31 @@
 """From rows to what a driver must make true. Every spec is told from one snapshot."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
-from pileus.drivers.network import protocol as spec
+from pileus.drivers.network import protocol as spec_of
 from pileus.kernel.db import Tx
 from pileus.services.network.core.addresses import block_of
 from pileus.services.network.core.group_rules import normalized
 from pileus.services.network.core.neighbours import Near
 from pileus.services.network.core.ports import GATEWAY, INTERFACE
 from pileus.services.network.core.ports import whole as whole_ports
-from pileus.services.network.db import allocations, floating, groups, networks, ports, routers, subnets, wanted
+from pileus.services.network.db import allocations, changes, floating, groups, networks, ports, routers, subnets, wanted
 from pileus.services.network.db.networks import NetworkRow
 from pileus.services.network.db.ports import PortRow
 from pileus.services.network.db.subnets import SubnetRow
 
 Wanted = dict[str, dict[str, int]]
 """kind -> id -> generation."""
+
+
+class Thing(NamedTuple):
+    """One network, group, port or router. `generation` is None where no host must carry it."""
+
+    kind: str
+    id: str
+    generation: int | None
+    hosts: frozenset[str]
 
 
 def on_host(tx: Tx, near: Near, host: str) -> Wanted:
@@ -46,10 +56,23 @@ def hosts_of(tx: Tx, near: Near, kind: str, id: str) -> set[str]:
     return found | {near.gateway_host} if tx.row(wanted.SERVED, id=id) is not None else found
 
 
-def generation(tx: Tx, near: Near, kind: str, id: str, host: str) -> int | None:
-    """The generation that this host must carry; None: it must not."""
-    found = tx.row(wanted.GENERATIONS[kind], id=id)
-    return int(found[0]) if found is not None and host in hosts_of(tx, near, kind, id) else None
+def thing(tx: Tx, near: Near, kind: str, id: str) -> Thing:
+    """What there is to tell of it, and to whom."""
+    found = tx.row(changes.GENERATIONS[kind], id=id)
+    if found is None:
+        return Thing(kind, id, None, frozenset())
+    return Thing(kind, id, int(found[0]), frozenset(hosts_of(tx, near, kind, id)))
+
+
+def spec(
+    tx: Tx, near: Near, kind: str, id: str, serving: bool
+) -> spec_of.Network | spec_of.Group | spec_of.Port | spec_of.Router | None:
+    """What a driver is told; `serving` is the gateway host's variant."""
+    if kind == "network":
+        return network(tx, near, id, serving)
+    if kind == "group":
+        return group(tx, id)
+    return port(tx, id) if kind == "port" else router(tx, id)
 
 
 def lives(port: PortRow) -> bool:
@@ -57,16 +80,15 @@ def lives(port: PortRow) -> bool:
     return port.host != "" and not port.device_owner.startswith("network:")
 
 
-def network(tx: Tx, near: Near, id: str, host: str) -> spec.Network | None:
-    """A network as this host must carry it: DHCP and leases are the gateway host's."""
+def network(tx: Tx, near: Near, id: str, served: bool) -> spec_of.Network | None:
+    """A network as a host must carry it: DHCP and leases are the gateway host's (`served`)."""
     row = tx.row(networks.GET, id=id)
     if row is None:
         return None
     on = tx.rows(subnets.OF_NETWORK, network_id=id)
-    served = host == near.gateway_host
     port = tx.row(ports.GET, id=row.dhcp_port_id) if served and row.dhcp_port_id else None
     at = {a.subnet_id: a.address for a in tx.rows(allocations.OF_PORTS, ids=[port.id])} if port is not None else {}
-    return spec.Network(
+    return spec_of.Network(
         id=id,
         generation=row.generation,
         kind="external" if row.network_type == "flat" else "tenant",
@@ -81,8 +103,8 @@ def network(tx: Tx, near: Near, id: str, host: str) -> spec.Network | None:
     )
 
 
-def _subnet(row: SubnetRow, dhcp_address: str) -> spec.Subnet:
-    return spec.Subnet(
+def _subnet(row: SubnetRow, dhcp_address: str) -> spec_of.Subnet:
+    return spec_of.Subnet(
         id=row.id,
         cidr=row.cidr,
         gateway=row.gateway_ip or "",
@@ -103,13 +125,13 @@ def hostname(near: Near, dns_name: str, address: str) -> str:
     return "host-" + address.replace(".", "-").replace(":", "-")
 
 
-def _leases(tx: Tx, near: Near, network_id: str) -> tuple[spec.Lease, ...]:
-    found: dict[str, spec.Lease] = {}
+def _leases(tx: Tx, near: Near, network_id: str) -> tuple[spec_of.Lease, ...]:
+    found: dict[str, spec_of.Lease] = {}
     for port_id, mac, device, project_id, dns_name, options, subnet_id, address in tx.rows(
         wanted.LEASES, id=network_id
     ):
         there = found.get(port_id)
-        found[port_id] = spec.Lease(
+        found[port_id] = spec_of.Lease(
             port_id=port_id,
             mac=mac,
             addresses=(*(there.addresses if there else ()), (subnet_id, address)),
@@ -121,14 +143,14 @@ def _leases(tx: Tx, near: Near, network_id: str) -> tuple[spec.Lease, ...]:
     return tuple(found.values())
 
 
-def group(tx: Tx, id: str) -> spec.Group | None:
+def group(tx: Tx, id: str) -> spec_of.Group | None:
     """A group with its rules, and the addresses of all its members."""
     row = tx.row(groups.GET, id=id)
     if row is None:
         return None
     members = {a for (a,) in tx.rows(wanted.MEMBERS, id=id)}
     members |= {cidr for (pairs,) in tx.rows(wanted.PAIRED_MEMBERS, id=id) for _, cidr in pairs}
-    return spec.Group(
+    return spec_of.Group(
         id=id,
         generation=row.generation,
         stateful=row.stateful,
@@ -137,8 +159,8 @@ def group(tx: Tx, id: str) -> spec.Group | None:
     )
 
 
-def _rule(row: groups.RuleRow) -> spec.Rule:
-    return spec.Rule(
+def _rule(row: groups.RuleRow) -> spec_of.Rule:
+    return spec_of.Rule(
         direction="ingress" if row.direction == "ingress" else "egress",
         ethertype="IPv4" if row.ethertype == "IPv4" else "IPv6",
         protocol=row.protocol or "",
@@ -149,7 +171,7 @@ def _rule(row: groups.RuleRow) -> spec.Rule:
     )
 
 
-def port(tx: Tx, id: str, attached: bool = True) -> spec.Port | None:
+def port(tx: Tx, id: str, attached: bool = True) -> spec_of.Port | None:
     """A port that lives on a host; None when it does not live anywhere."""
     row = tx.row(ports.GET, id=id)
     if row is None or not lives(row):
@@ -159,9 +181,9 @@ def port(tx: Tx, id: str, attached: bool = True) -> spec.Port | None:
     return described(whole_ports(tx, [row])[0], on, attached)
 
 
-def described(row: PortRow, on: NetworkRow, attached: bool) -> spec.Port:
+def described(row: PortRow, on: NetworkRow, attached: bool) -> spec_of.Port:
     """A whole row as its host's driver must know it."""
-    return spec.Port(
+    return spec_of.Port(
         id=row.id,
         generation=row.generation,
         network_id=row.network_id,
@@ -176,7 +198,7 @@ def described(row: PortRow, on: NetworkRow, attached: bool) -> spec.Port:
     )
 
 
-def router(tx: Tx, id: str) -> spec.Router | None:
+def router(tx: Tx, id: str) -> spec_of.Router | None:
     """A router with its legs, gateway, translations and routes."""
     row = tx.row(routers.GET, id=id)
     if row is None:
@@ -190,7 +212,7 @@ def router(tx: Tx, id: str) -> spec.Router | None:
         for s, _ in (gateway.fixed_ips if gateway else ())
         if s in blocks and blocks[s].gateway_ip
     )
-    return spec.Router(
+    return spec_of.Router(
         id=id,
         generation=row.generation,
         up=row.admin_state_up,
@@ -203,14 +225,14 @@ def router(tx: Tx, id: str) -> spec.Router | None:
     )
 
 
-def networks_of(router: spec.Router) -> list[str]:
+def networks_of(router: spec_of.Router) -> list[str]:
     """Ids of the networks that a router stands on."""
     legs = [*router.legs, *([router.gateway] if router.gateway else [])]
     return list(dict.fromkeys(leg.network_id for leg in legs))
 
 
-def _leg(row: PortRow, blocks: Mapping[str, SubnetRow]) -> spec.RouterLeg:
-    return spec.RouterLeg(
+def _leg(row: PortRow, blocks: Mapping[str, SubnetRow]) -> spec_of.RouterLeg:
+    return spec_of.RouterLeg(
         port_id=row.id,
         network_id=row.network_id,
         mac=row.mac_address,

@@ -10,9 +10,11 @@ from pileus.services.network.db import ports, wanted
 
 def ports_seen(tx: Tx, seen: Mapping[str, str]) -> None:
     """`seen` is port id -> status. A change is an event: `port.bound` when a port becomes ACTIVE."""
-    for port_id, status in seen.items():
-        before = tx.row(ports.GET, id=port_id)
-        if before is None or before.status == status:
+    if not seen:
+        return
+    for before in tx.rows(ports.SOME, ids=list(seen)):
+        port_id, status = before.id, seen[before.id]
+        if before.status in (status, "N/A"):
             continue
         tx.run(wanted.SET_PORT_STATUS, the_id=port_id, new_status=status, now=tx.now)
         record(

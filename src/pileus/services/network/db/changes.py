@@ -4,6 +4,10 @@ from msgspec import Struct
 from sqlalchemy import BigInteger, Column, Integer, Table, Text, bindparam, delete, insert, select
 
 from pileus.kernel.db import Query, metadata
+from pileus.services.network.db.groups import groups
+from pileus.services.network.db.networks import networks
+from pileus.services.network.db.ports import ports
+from pileus.services.network.db.routers import routers
 
 changes = Table(
     "network_changes",
@@ -24,4 +28,8 @@ class Change(Struct, frozen=True):
 
 INSERT = Query(insert(changes))
 NEXT = Query(select(changes).order_by(changes.c.seq).limit(2000), into=Change)
+GENERATIONS = {
+    kind: Query(select(table.c.generation).where(table.c.id == bindparam("id")))
+    for kind, table in (("network", networks), ("group", groups), ("port", ports), ("router", routers))
+}
 DONE = Query(delete(changes).where(changes.c.seq == bindparam("seq")))

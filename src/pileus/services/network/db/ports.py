@@ -56,7 +56,7 @@ ports = Table(
     Column("updated_at", Time, nullable=False),
     Index("ix_network_ports_project", "project_id"),
     Index("ix_network_ports_device", "device_id"),
-    Index("ix_network_ports_host", "host"),
+    Index("ix_network_ports_host", "host", "network_id"),
     Index("uq_network_ports_mac", "network_id", "mac_address", unique=True),
 )
 port_groups = Table(

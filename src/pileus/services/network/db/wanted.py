@@ -50,11 +50,6 @@ REMOTES_ON = Query(
 """Groups that the rules of the host's ports speak of."""
 ROUTERS = Query(select(routers.c.id, routers.c.generation))
 
-GENERATIONS = {
-    kind: Query(select(table.c.generation).where(table.c.id == bindparam("id")))
-    for kind, table in (("network", networks), ("group", groups), ("port", ports), ("router", routers))
-}
-
 HOSTS_OF_NETWORK = Query(select(ports.c.host).where(ports.c.network_id == bindparam("id"), *_LIVING).distinct())
 HOSTS_OF_GROUP = Query(
     select(ports.c.host)
