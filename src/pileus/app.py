@@ -22,7 +22,7 @@ from pileus.kernel.nodes import Nodes
 from pileus.kernel.policy import load_overrides
 from pileus.kernel.reconcile import Reconcilers
 from pileus.kernel.rest import Door, Entry, EntrySettings, Face, Front, Listeners, Service
-from pileus.kernel.saga import Runner
+from pileus.kernel.saga import Runner, SagaSettings
 from pileus.services.compute import service as compute
 from pileus.services.identity import service as identity
 from pileus.services.image import service as image
@@ -64,7 +64,7 @@ MODULES: Mapping[str, ModuleType] = {
 }  # fmt: skip
 """In the order of the street: each may call those before it."""
 SECTIONS: dict[str, type[Section]] = {
-    "cloud": CloudSettings, "ports": PortSettings, "events": EventsSettings, **agent.SECTIONS,
+    "cloud": CloudSettings, "ports": PortSettings, "events": EventsSettings, "sagas": SagaSettings, **agent.SECTIONS,
     **{m.SECTION[0]: m.SECTION[1] for m in MODULES.values() if hasattr(m, "SECTION")},
 }  # fmt: skip
 
@@ -79,7 +79,7 @@ class Cloud:
         self.db = database(settings, state)
         self.nodes = Nodes(socket.gethostname())
         self.services: dict[str, Service] = {}
-        self.runner = Runner(self.db)
+        self.runner = Runner(self.db, settings.of(SagaSettings))
         self.reconcilers = Reconcilers()
         self.blobs = FileBlobs(state / "images")
         self.node: agent.Node | None = None
@@ -204,7 +204,8 @@ class Cloud:
             for k, by in self.reconcilers.counters().items()
             for n, v in by.items()
         }
-        return {**flat, "pileus_up_seconds": time.monotonic() - _STARTED}
+        sagas = {f"pileus_{name}": float(value) for name, value in self.runner.counters().items()}
+        return {**flat, **sagas, "pileus_up_seconds": time.monotonic() - _STARTED}
 
     def facts(self) -> dict[str, object]:
         """What `pileus up` tells."""

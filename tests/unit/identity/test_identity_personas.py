@@ -163,6 +163,25 @@ async def test_what_is_not_there(cloud: Cloud, method: str, path: str, status: i
     assert (await cloud.call(method, path, None, await cloud.token())).status == 404
 
 
+async def test_a_domains_manager_names_the_domain(cloud: Cloud, admin: str) -> None:
+    town = await Town(cloud, admin).build()
+    for noun in ("user", "group", "project"):
+        body = {noun: {"name": "somewhere"}}
+        assert (await cloud.call("POST", f"/v3/{noun}s", body, town.personas["domain manager"])).status == 403
+
+
+async def test_a_domains_reader_sees_no_foreign_members(cloud: Cloud, admin: str) -> None:
+    town = await Town(cloud, admin).build()
+    for user in ("u1", "u2"):
+        for group in ("g1", "g2"):
+            await cloud.ok("PUT", f"/v3/groups/{town.ids[group]}/users/{town.ids[user]}", admin)
+    token = town.personas["domain reader"]
+    members = (await cloud.call("GET", f"/v3/groups/{town.ids['g1']}/users", None, token)).body["users"]
+    groups = (await cloud.call("GET", f"/v3/users/{town.ids['u1']}/groups", None, token)).body["groups"]
+    assert [one["id"] for one in members] == [town.ids["u1"]]
+    assert [one["id"] for one in groups] == [town.ids["g1"]]
+
+
 async def test_a_domains_reader_sees_that_domain_only(cloud: Cloud, admin: str) -> None:
     town = await Town(cloud, admin).build()
     token = town.personas["domain reader"]

@@ -45,6 +45,8 @@ class Operation:
     body: Schema | Versioned | None = None
     query: Schema | Versioned | None = None
     rule: str = ""
+    asks: str = ""
+    """The rule that the moves check themselves, once they know the row; only told: to tables and documents."""
     public: bool = False
     since: str = ""
     until: str = ""

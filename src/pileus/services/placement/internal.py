@@ -90,5 +90,6 @@ class Internal:
         providers.set_aggregates(tx, provider_id, aggregates)
         providers.bump(tx, provider_id)
 
-    def usage(self, tx: Any, provider_id: str) -> Mapping[str, int]:
-        return {c: row.used for c, row in stock.of(tx, [provider_id])[provider_id].items()}
+    def usages(self, tx: Any, provider_ids: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
+        there = stock.of(tx, provider_ids)
+        return {i: {name: row.used for name, row in found.items()} for i, found in there.items()}

@@ -8,7 +8,6 @@ from pileus.kernel.db import Page, Tx
 from pileus.kernel.rest import Operation, Request, Resource
 from pileus.kernel.types import Filter, Invalid, NotFound
 from pileus.services.identity.core.neighbours import Near
-from pileus.services.identity.core.refusals import DEFAULT_DOMAIN
 
 Operations: TypeAlias = list[Operation]
 Filters: TypeAlias = list[Filter]
@@ -54,15 +53,12 @@ class Noun(Resource[Near]):
     def facts(self, subject: Any) -> dict[str, Any]:
         """What rules may ask of a row (or of what a body wants): empty domains are None, as in Keystone."""
         if isinstance(subject, Mapping):
-            return {"domain_id": subject.get("domain_id") or DEFAULT_DOMAIN}
+            return {"domain_id": subject.get("domain_id")}
         domain_id = getattr(subject, "domain_id", "") or None
         return {"id": subject.id, "domain_id": domain_id, "name": getattr(subject, "name", None)}
 
     def policy_target(self, tx: Tx | None, request: Request, subject: Any) -> Mapping[str, object]:
-        facts = self.facts(subject)
-        if isinstance(subject, Mapping) and not subject.get("domain_id") and request.ctx.domain_id:
-            facts["domain_id"] = request.ctx.domain_id
-        return self.target(request, facts)
+        return self.target(request, self.facts(subject))
 
     def target(self, request: Request, facts: Mapping[str, Any]) -> dict[str, object]:
         found: dict[str, object] = {"target": {self.member: facts, "domain_id": request.ctx.domain_id or None}}

@@ -178,7 +178,9 @@ class Users(Noun):
 
     def _list_groups(self, tx: Tx, request: Request) -> Any:
         row = self.row(tx, request, "identity:list_groups_for_user")
-        return groups.list_of_user(tx, self.near, row.id, self.groups.dialect.listing(request, self.groups))
+        return groups.list_of_user(
+            tx, self.near, request.ctx, row.id, self.groups.dialect.listing(request, self.groups)
+        )
 
     def _view_groups(self, request: Request, page: Any) -> Any:
         views = [self.groups.view(request, row, "list") | {"membership_expires_at": None} for row in page.rows]

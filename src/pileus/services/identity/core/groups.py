@@ -25,11 +25,16 @@ def get(tx: Tx, near: Near, ctx: Ctx, id: str) -> GroupRow:
 
 
 def list_page(tx: Tx, near: Near, ctx: Ctx, listing: Listing) -> Page[GroupRow]:
-    return groups.list_page(tx, listing.also("domain_id", "eq", ctx.domain_id) if ctx.domain_id else listing)
+    """A caller whose token is for a domain sees that domain's groups only."""
+    return groups.list_page(tx, _bounded(ctx, listing))
 
 
-def list_of_user(tx: Tx, near: Near, user_id: str, listing: Listing) -> Page[GroupRow]:
-    return groups.list_page(tx, listing, groups.groups_of(tx, user_id))
+def list_of_user(tx: Tx, near: Near, ctx: Ctx, user_id: str, listing: Listing) -> Page[GroupRow]:
+    return groups.list_page(tx, _bounded(ctx, listing), groups.groups_of(tx, user_id))
+
+
+def _bounded(ctx: Ctx, listing: Listing) -> Listing:
+    return listing.also("domain_id", "eq", ctx.domain_id) if ctx.domain_id else listing
 
 
 def create(tx: Tx, near: Near, ctx: Ctx, want: Want) -> GroupRow:

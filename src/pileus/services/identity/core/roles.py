@@ -96,11 +96,9 @@ def check_implied(tx: Tx, near: Near, prior: RoleRow, implied: RoleRow) -> None:
 
 
 def imply(tx: Tx, near: Near, ctx: Ctx, prior: RoleRow, implied: RoleRow) -> None:
-    """Make one role imply another. What would close a circle is refused: nobody can mean it."""
+    """Make one role imply another. A global role implies no domain's own; what would close a circle is refused."""
     graph = near.memory.graph(tx)
     if implied.name in _NEVER_IMPLIED or (implied.domain_id and not prior.domain_id):
-        raise Forbidden(f"{implied.id} cannot be an implied roles.")
-    if implied.domain_id and implied.domain_id != prior.domain_id:
         raise Forbidden(f"{implied.id} cannot be an implied roles.")
     if implied.id in graph.implies.get(prior.id, ()):
         raise refusals.conflict("implied_role", "Duplicate entry")

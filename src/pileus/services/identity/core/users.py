@@ -26,11 +26,15 @@ def get(tx: Tx, near: Near, ctx: Ctx, id: str) -> UserRow:
 
 def list_page(tx: Tx, near: Near, ctx: Ctx, listing: Listing) -> Page[UserRow]:
     """A caller whose token is for a domain sees that domain's users only."""
-    return users.list_page(tx, listing.also("domain_id", "eq", ctx.domain_id) if ctx.domain_id else listing)
+    return users.list_page(tx, _bounded(ctx, listing))
 
 
-def list_members(tx: Tx, near: Near, group_id: str, listing: Listing) -> Page[UserRow]:
-    return users.list_page(tx, listing, groups.members_of(tx, group_id))
+def list_members(tx: Tx, near: Near, ctx: Ctx, group_id: str, listing: Listing) -> Page[UserRow]:
+    return users.list_page(tx, _bounded(ctx, listing), groups.members_of(tx, group_id))
+
+
+def _bounded(ctx: Ctx, listing: Listing) -> Listing:
+    return listing.also("domain_id", "eq", ctx.domain_id) if ctx.domain_id else listing
 
 
 def create(tx: Tx, near: Near, ctx: Ctx, want: Want) -> UserRow:

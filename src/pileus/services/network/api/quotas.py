@@ -1,6 +1,5 @@
 """`/v2.0/quotas`: limits of projects, what they use, and the defaults."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from pileus.kernel.db import Tx
@@ -14,65 +13,67 @@ _ONE = _PATH + "/{project_id}"
 
 
 def operations(near: Near) -> list[Operation]:
-    return list(_operations(near))
+    told = _Told(near)
+    return [
+        Operation(method="GET", path=_PATH, name="list_quotas", asks="get_quota", decide=told.every),
+        Operation(method="GET", path=f"{_PATH}/tenant", name="own_tenant", decide=told.own),
+        Operation(method="GET", path=f"{_PATH}/project", name="own_project", decide=told.own),
+        Operation(method="GET", path=_ONE, name="show_quota", asks="get_quota", decide=told.show),
+        Operation(method="GET", path=_ONE + "/default", name="default_quota", asks="get_quota", decide=told.defaults),
+        Operation(method="GET", path=_ONE + "/details", name="quota_details", asks="get_quota", decide=told.details),
+        Operation(method="PUT", path=_ONE, name="update_quota", rule="update_quota", decide=told.update, body={}),
+        Operation(method="DELETE", path=_ONE, name="delete_quota", rule="delete_quota", decide=told.reset, answers=204),
+    ]
 
 
-def _operations(near: Near) -> Iterator[Operation]:
-    quotas = near.quotas
+class _Told:
+    """The decisions behind the paths."""
 
-    def every(tx: Tx, request: Request) -> Any:
+    def __init__(self, near: Near) -> None:
+        self.quotas = near.quotas
+
+    def every(self, tx: Tx, request: Request) -> Any:
         """Projects with limits of their own."""
         request.enforce("get_quota", {"project_id": ""})
-        found = [(p, quotas.limits(tx, p)) for p in quotas.projects(tx)]
+        found = [(p, self.quotas.limits(tx, p)) for p in self.quotas.projects(tx)]
         return {"quotas": [{**limits, "tenant_id": p, "project_id": p} for p, limits in found]}
 
-    def show(tx: Tx, request: Request) -> Any:
-        """A project's limits."""
-        return {"quota": quotas.limits(tx, _readable(request))}
+    def own(self, tx: Tx, request: Request) -> Any:
+        """The caller's own project."""
+        name = request.path.rsplit("/", 1)[1]
+        return {name: {f"{name}_id": request.ctx.project_id}}
 
-    def defaults(tx: Tx, request: Request) -> Any:
+    def show(self, tx: Tx, request: Request) -> Any:
+        """A project's limits."""
+        return {"quota": self.quotas.limits(tx, _readable(request))}
+
+    def defaults(self, tx: Tx, request: Request) -> Any:
         """The limits of projects that have none of their own."""
         _readable(request)
-        return {"quota": quotas.defaults(tx)}
+        return {"quota": self.quotas.defaults(tx)}
 
-    def details(tx: Tx, request: Request) -> Any:
+    def details(self, tx: Tx, request: Request) -> Any:
         """A project's limits and what it uses of them."""
         project_id = _readable(request)
-        limits, used = quotas.limits(tx, project_id), quotas.usages(tx, project_id)
+        limits, used = self.quotas.limits(tx, project_id), self.quotas.usages(tx, project_id)
         return {"quota": {n: {"limit": limits[n], "used": used[n], "reserved": 0} for n in limits}}
 
-    def update(tx: Tx, request: Request) -> Any:
+    def update(self, tx: Tx, request: Request) -> Any:
         """Set limits of a project."""
         project_id = request.params["project_id"]
-        limits, check = _limits(request.body, set(quotas.quotas))
+        limits, check = _limits(request.body, set(self.quotas.quotas))
         if check:
-            _judge_used(quotas.usages(tx, project_id), limits)
+            _judge_used(self.quotas.usages(tx, project_id), limits)
         for name, limit in limits.items():
-            quotas.set(tx, project_id, name, limit)
-        return {"quota": quotas.limits(tx, project_id)}
+            self.quotas.set(tx, project_id, name, limit)
+        return {"quota": self.quotas.limits(tx, project_id)}
 
-    def reset(tx: Tx, request: Request) -> None:
+    def reset(self, tx: Tx, request: Request) -> None:
         """Give a project the default limits again."""
         project_id = request.params["project_id"]
-        if project_id not in quotas.projects(tx):
+        if project_id not in self.quotas.projects(tx):
             raise NotFound(f"Quota for project {project_id} could not be found.", type="TenantQuotaNotFound")
-        quotas.reset(tx, project_id)
-
-    def own(name: str) -> Any:
-        def whose(tx: Tx, request: Request) -> Any:
-            """The caller's own project."""
-            return {name: {f"{name}_id": request.ctx.project_id}}
-
-        return whose
-
-    yield Operation(method="GET", path=_PATH, name="list_quotas", decide=every, summary=every.__doc__ or "")
-    yield Operation(method="GET", path=f"{_PATH}/tenant", name="own_tenant", decide=own("tenant"))
-    yield Operation(method="GET", path=f"{_PATH}/project", name="own_project", decide=own("project"))
-    yield Operation(method="GET", path=_ONE, name="show_quota", decide=show, summary=show.__doc__ or "")
-    yield Operation(method="GET", path=_ONE + "/default", name="default_quota", decide=defaults)
-    yield Operation(method="GET", path=_ONE + "/details", name="quota_details", decide=details)
-    yield Operation(method="PUT", path=_ONE, name="update_quota", rule="update_quota", decide=update, body={})
-    yield Operation(method="DELETE", path=_ONE, name="delete_quota", rule="delete_quota", decide=reset, answers=204)
+        self.quotas.reset(tx, project_id)
 
 
 def _readable(request: Request) -> str:

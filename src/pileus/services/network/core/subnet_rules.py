@@ -66,7 +66,7 @@ def default_gateway(block: Block) -> str:
     return text(at, block.version)
 
 
-def judge_gateway(block: Block, gateway: str, dhcp: bool) -> str:
+def judge_gateway(block: Block, gateway: str) -> str:
     """The gateway in canonical form. It may lie outside of its block (guests then need a route to it)."""
     ip = ipaddress.ip_address(gateway)
     if ip.version != block.version:

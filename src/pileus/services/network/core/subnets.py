@@ -45,7 +45,7 @@ def create(tx: Tx, near: Near, ctx: Ctx, want: dict[str, Any]) -> SubnetRow:
     project_id = want.get("project_id", network.project_id if network.external else ctx.project_id)
     near.quotas.check(tx, project_id, {"subnet": 1})
     others = tx.rows(subnets.OF_NETWORK, network_id=network.id)
-    row = _made(tx, near, network, project_id, want, others)
+    row = _made(near, network, project_id, want, others, tx.now)
     tx.run(subnets.INSERT, **columns(row, *_NO_COLUMNS))
     bumped(tx, network)
     if is_automatic(row):
@@ -57,21 +57,13 @@ def create(tx: Tx, near: Near, ctx: Ctx, want: dict[str, Any]) -> SubnetRow:
 
 
 def _made(
-    tx: Tx, near: Near, network: NetworkRow, project_id: str, want: dict[str, Any], others: Sequence[SubnetRow]
+    near: Near, network: NetworkRow, project_id: str, want: dict[str, Any], others: Sequence[SubnetRow], now: int
 ) -> SubnetRow:
-    cidr, ip_version, with_dhcp = want.get("cidr"), want["ip_version"], want["enable_dhcp"]
-    if cidr is None:
-        raise bad_request("subnets", "a subnetpool must be specified in the absence of a cidr")
-    if want.get("prefixlen") is not None:
-        raise bad_request("subnets", "cidr and prefixlen must not be supplied together")
-    block = rules.judge_block(cidr, ip_version, with_dhcp)
-    rules.judge_modes(ip_version, with_dhcp, want.get("ipv6_ra_mode"), want.get("ipv6_address_mode"), block)
-    rules.judge_extras(near, ip_version, want["dns_nameservers"], want["host_routes"], "new subnet")
-    rules.judge_overlap(network.id, block, others)
-    judge_mtu(network.id, network.mtu, ip_version)
+    ip_version, with_dhcp = want["ip_version"], want["enable_dhcp"]
+    block = _judged(near, network, want, others)
     gateway: str | None = rules.default_gateway(block)
     if "gateway_ip" in want:
-        gateway = None if want["gateway_ip"] is None else rules.judge_gateway(block, want["gateway_ip"], with_dhcp)
+        gateway = None if want["gateway_ip"] is None else rules.judge_gateway(block, want["gateway_ip"])
     if want.get("pools") is not None:
         pools = rules.judge_pools(block, want["pools"], gateway)
     else:
@@ -93,12 +85,27 @@ def _made(
         ipv6_ra_mode=want.get("ipv6_ra_mode"),
         ipv6_address_mode=want.get("ipv6_address_mode"),
         revision_number=0,
-        created_at=tx.now,
-        updated_at=tx.now,
+        created_at=now,
+        updated_at=now,
         shared=network.shared,
         external=network.external,
         network_project_id=network.project_id,
     )
+
+
+def _judged(near: Near, network: NetworkRow, want: dict[str, Any], others: Sequence[SubnetRow]) -> rules.Block:
+    """The block that is asked for, if this network may have such a subnet."""
+    cidr, ip_version, with_dhcp = want.get("cidr"), want["ip_version"], want["enable_dhcp"]
+    if cidr is None:
+        raise bad_request("subnets", "a subnetpool must be specified in the absence of a cidr")
+    if want.get("prefixlen") is not None:
+        raise bad_request("subnets", "cidr and prefixlen must not be supplied together")
+    block = rules.judge_block(cidr, ip_version, with_dhcp)
+    rules.judge_modes(ip_version, with_dhcp, want.get("ipv6_ra_mode"), want.get("ipv6_address_mode"), block)
+    rules.judge_extras(near, ip_version, want["dns_nameservers"], want["host_routes"], "new subnet")
+    rules.judge_overlap(network.id, block, others)
+    judge_mtu(network.id, network.mtu, ip_version)
+    return block
 
 
 def _give_automatic(tx: Tx, subnet: SubnetRow) -> None:
@@ -124,7 +131,7 @@ def update(tx: Tx, near: Near, ctx: Ctx, row: SubnetRow, want: dict[str, Any]) -
         rules.judge_modes(row.ip_version, want["enable_dhcp"], row.ipv6_ra_mode, row.ipv6_address_mode, block)
     gateway = row.gateway_ip
     if "gateway_ip" in want:
-        gateway = changed["gateway_ip"] = _new_gateway(tx, row, want["gateway_ip"], want)
+        gateway = changed["gateway_ip"] = _new_gateway(tx, row, want["gateway_ip"])
     if want.get("pools") is not None:
         changed["pools"] = rules.judge_pools(block, want["pools"], gateway)
     elif "gateway_ip" in want:
@@ -133,7 +140,7 @@ def update(tx: Tx, near: Near, ctx: Ctx, row: SubnetRow, want: dict[str, Any]) -
     return _changed(tx, ctx, row, changed) if changed else row
 
 
-def _new_gateway(tx: Tx, row: SubnetRow, asked: str | None, want: dict[str, Any]) -> str | None:
+def _new_gateway(tx: Tx, row: SubnetRow, asked: str | None) -> str | None:
     if asked == row.gateway_ip:
         return asked
     if row.gateway_ip is not None:
@@ -146,7 +153,7 @@ def _new_gateway(tx: Tx, row: SubnetRow, asked: str | None, want: dict[str, Any]
             )
     if asked is None:
         return None
-    return rules.judge_gateway(block_of(row.cidr), asked, want.get("enable_dhcp", row.enable_dhcp))
+    return rules.judge_gateway(block_of(row.cidr), asked)
 
 
 def _changed(tx: Tx, ctx: Ctx, row: SubnetRow, changed: dict[str, Any]) -> SubnetRow:

@@ -120,8 +120,11 @@ class Carrier:
     async def spread(self, kind: str, id: str) -> dict[str, BaseException]:
         """The same on every host that it concerns. Returns what went wrong, by host."""
         thing = await self.db.read_aside(specs.thing, self.near, kind, id)
-        names = thing.hosts | self.standing.holders(kind, id)
+        names = [n for n in sorted(thing.hosts | self.standing.holders(kind, id)) if self._behind(n, thing)]
         told: dict[bool, Spec | None] = {}
+        if thing.generation is not None:
+            for variant in {n == self.near.gateway_host for n in names}:
+                told[variant] = await self.db.read_aside(specs.spec, self.near, kind, id, variant)
         gate = asyncio.Semaphore(_AT_ONCE)
         wrong: dict[str, BaseException] = {}
 
@@ -132,7 +135,7 @@ class Carrier:
                 except REFUSALS as error:
                     wrong[name] = error
 
-        await asyncio.gather(*(one(n) for n in sorted(names) if self._behind(n, thing)))
+        await asyncio.gather(*(one(n) for n in names))
         return wrong
 
     def _behind(self, name: str, thing: Thing) -> bool:
@@ -232,7 +235,8 @@ class Carrier:
         """Compare all that stands on a host with all that should, and make good the difference."""
         seen = await self.driver(name).observe()
         self.standing.replace(name, seen)
-        wanted = await self.db.read(specs.on_host, self.near, name)
+        read = self.db.read_aside if name == self.near.gateway_host else self.db.read
+        wanted = await read(specs.on_host, self.near, name)
         for kind in KINDS:
             there = self.standing.on(name, kind)
             for id in [i for i, generation in wanted[kind].items() if there.get(i, -1) < generation]:
