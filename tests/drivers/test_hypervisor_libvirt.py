@@ -460,7 +460,7 @@ async def test_a_disk_too_small_for_its_image_is_refused(rig: LibvirtRig) -> Non
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("after", [0.02, 0.1, 0.2, 0.35, 0.5, 0.8])
+@pytest.mark.parametrize("after", [0.05, 0.3, 0.7])
 @pytest.mark.parametrize("line", ["started", "ensured"])
 async def test_killed_at_any_moment(rig: LibvirtRig, after: float, line: str) -> None:
     """SIGKILL while a guest is made, or removed: the next process makes it right, once, and can take all of it away."""
