@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import msgspec
 from msgspec import Struct
 
 from pileus.drivers.hypervisor.fake import Fleet
@@ -57,7 +58,8 @@ class Node:
     """The drivers of one machine (of many, when they are simulated)."""
 
     def __init__(self, settings: NodeSettings, wiring: Wiring) -> None:
-        self.settings, self.wiring = settings, wiring
+        self.wiring = wiring
+        self.settings = _as_before(settings, wiring.state)
         self.told: dict[str, str] = {}
         """Family -> which implementation and why, in a line."""
         self.notes: list[str] = []
@@ -107,10 +109,13 @@ class Node:
         if not reason:
             driver, reason = await self._libvirt()
             if driver is not None:
+                _settle(self.wiring.state, "real", "libvirt works here now")
                 self.hypervisors = {self.wiring.local: driver}
                 return
         if self.settings.hypervisor == "libvirt":
             raise RuntimeError(f"the libvirt driver cannot work here: {reason}")
+        # before anything is taken away: a libvirt that is only down for a moment must not cost a real cloud its networks
+        _settle(self.wiring.state, f"simulated {max(self.settings.simulate, 1)}", reason)
         self.told["hypervisor"] = f"simulated: {reason}"
         if not isinstance(self.network, FakeNetwork):
             await self.network.purge()
@@ -129,15 +134,9 @@ class Node:
     async def _libvirt(self) -> tuple[Any, str]:
         """The driver, or None and why not."""
         try:
-            from pileus.drivers.hypervisor.libvirt import LibvirtHypervisor, LibvirtSettings  # noqa: PLC0415 - optional
+            driver = libvirt_hypervisor(self.settings, self.wiring, self.network.join)
         except ImportError as problem:
             return None, f"no libvirt-python ({problem})"
-        own = LibvirtSettings(
-            state=str(self.wiring.state), cloud=self.settings.cloud, uri=self.settings.libvirt_uri,
-            virt_type=self.settings.virt_type, machine=self.settings.machine, cpu_model=self.settings.cpu_model,
-            qemu_user=self.settings.qemu_user,
-        )  # fmt: skip
-        driver = LibvirtHypervisor(own, images=self.wiring.images, join=self.network.join, hostname=self.wiring.local)
         try:
             host = await driver.probe()
             await driver.start()
@@ -155,6 +154,37 @@ class Node:
             await self.network.close()
 
 
+def _as_before(settings: NodeSettings, state: Path) -> NodeSettings:
+    """A cloud that was simulated goes on so, with as many hosts, when nobody asks for anything else."""
+    kind, _, count = _kept(state).partition(" ")
+    if kind != "simulated" or settings.simulate or settings.hypervisor != "auto":
+        return settings
+    return msgspec.structs.replace(settings, simulate=int(count))
+
+
+def _settle(state: Path, machines: str, reason: str) -> None:
+    """Machines are real or simulated for the life of a cloud: elsewhere its servers would not be found.
+
+    Raises `RuntimeError` when they were the other kind before.
+    """
+    kept = _kept(state)
+    before, now = kept.partition(" ")[0], machines.partition(" ")[0]
+    if before not in ("", now):
+        raise RuntimeError(
+            f"the machines of this cloud are {before}, but they would now be {now}: {reason.rstrip('.')}. "
+            "Repair that (pileus doctor), or begin anew: pileus down --purge"
+        )
+    if kept != machines:
+        path = state / "run" / "machines"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(machines, encoding="ascii")
+
+
+def _kept(state: Path) -> str:
+    path = state / "run" / "machines"
+    return path.read_text(encoding="ascii") if path.exists() else ""
+
+
 def linux_network(settings: NodeSettings, wiring: Wiring) -> Any:
     from pileus.drivers.network.linux import LinuxNetwork, LinuxNetworkSettings  # noqa: PLC0415 - heavy, not always wanted
 
@@ -166,6 +196,17 @@ def linux_network(settings: NodeSettings, wiring: Wiring) -> Any:
     )  # fmt: skip
 
 
+def libvirt_hypervisor(settings: NodeSettings, wiring: Wiring, join: Any) -> Any:
+    """Raises `ImportError` where libvirt-python is not installed."""
+    from pileus.drivers.hypervisor.libvirt import LibvirtHypervisor, LibvirtSettings  # noqa: PLC0415 - optional
+
+    own = LibvirtSettings(
+        state=str(wiring.state), cloud=settings.cloud, uri=settings.libvirt_uri, virt_type=settings.virt_type,
+        machine=settings.machine, cpu_model=settings.cpu_model, qemu_user=settings.qemu_user,
+    )  # fmt: skip
+    return LibvirtHypervisor(own, images=wiring.images, join=join, hostname=wiring.local)
+
+
 def _fake_settings(settings: NodeSettings) -> Any:
     from pileus.drivers.hypervisor.fake import FakeSettings  # noqa: PLC0415
 
@@ -173,15 +214,21 @@ def _fake_settings(settings: NodeSettings) -> Any:
 
 
 async def purge(settings: NodeSettings, wiring: Wiring) -> list[str]:
-    """Take away every guest, device, namespace and process of this cloud on this machine. Returns what went, in words."""
-    node = Node(settings, wiring)
+    """Take away every guest, device, namespace and process of this cloud on this machine. Returns what went, in words.
+
+    Asks nothing of the machine but what removing needs: a host that can no longer run guests can still be cleaned.
+    """
     gone: list[str] = []
-    await node.start()
-    for host, driver in node.hypervisors.items():
-        for guest in await driver.observe():
-            await driver.remove(guest.id)
-            gone.append(f"guest {guest.id} on {host}")
-    await node.close()
+    if _kept(wiring.state) == "real":
+        network = linux_network(settings, wiring)
+        driver = libvirt_hypervisor(settings, wiring, network.join)
+        await driver.start()
+        try:
+            for guest in await driver.observe():
+                await driver.remove(guest.id)
+                gone.append(f"guest {guest.id}")
+        finally:
+            await driver.close()
     if (wiring.state / "network").exists():
         # The linux driver has been here, whatever this machine can do today.
         await linux_network(settings, wiring).purge()

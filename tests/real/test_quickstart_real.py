@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -21,13 +22,14 @@ pytestmark = [
 
 
 @pytest.fixture
-def run(tmp_path):
-    # QEMU runs as another user and must pass through every folder above its disks
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o711)
-    found = CloudRun(tmp_path / "state", PILEUS_NODE_CLOUD="quicktest", PILEUS_NODE_EXTERNAL="172.29.4.1/24")
-    yield found
-    found("down", "--purge", code=None)
+def run():
+    # not in pytest's folder, which is closed: QEMU runs as another user and must pass through to its disks
+    with tempfile.TemporaryDirectory(prefix="pileus-quickstart-") as folder:
+        Path(folder).chmod(0o711)
+        environ = {"PILEUS_NODE_CLOUD": "quicktest", "PILEUS_NODE_EXTERNAL": "172.29.4.1/24"}
+        found = CloudRun(Path(folder) / "state", **environ)
+        yield found
+        found("down", "--purge", code=None)
 
 
 def standing() -> dict[str, set[str]]:
@@ -74,4 +76,6 @@ def test_from_nothing_to_a_login_and_back(run):
     if started:
         assert not libvirtd.answers(), "those daemons that the quickstart started are gone"
     else:
-        assert standing() == before
+        now = standing()
+        assert {kind: there - before[kind] for kind, there in now.items() if there - before[kind]} == {}
+    assert not Path("/run/pileus-quicktest").exists()

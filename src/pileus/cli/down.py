@@ -33,8 +33,7 @@ def down(out: Output, state: State, purge: bool) -> None:
 
 
 def _purge(out: Output, state: State) -> list[str]:
-    from pileus.cli.libvirtd import stop_started
-    from pileus.cli.wiring import app, settings_of
+    from pileus.cli.libvirtd import start_missing, stop_started
 
     if not state.path.exists():
         return []
@@ -43,15 +42,17 @@ def _purge(out: Output, state: State) -> list[str]:
     state.create()
     if state.lock() is None:
         raise Failure(f"somebody started pileus on {state.path} meanwhile", "pileus down --purge once more")
+    machines = state.run / "machines"
+    if machines.exists() and machines.read_text(encoding="ascii") == "real":
+        start_missing(state)  # without libvirt its machines could not be deleted
     with out.working("removing machines and networks"):
-        removed = asyncio.run(app().purge(settings_of(state), state.path))
+        removed = _machines_gone(state)
     removed += stop_started(state)
-    for name in OURS:
-        path = state.path / name
+    for path in (found for pattern in OURS for found in sorted(state.path.glob(pattern))):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
             removed.append(str(path))
-        elif path.exists() or path.is_symlink():
+        else:
             path.unlink()
             removed.append(str(path))
     if not any(state.path.iterdir()):
@@ -59,3 +60,16 @@ def _purge(out: Output, state: State) -> list[str]:
     for line in removed:
         out.say(f"  removed {line}")
     return removed
+
+
+def _machines_gone(state: State) -> list[str]:
+    """Raises `Failure` when something of the cloud still stands on this machine: then no file is deleted either."""
+    from pileus.cli.wiring import app, settings_of
+
+    settings = settings_of(state)
+    try:
+        return asyncio.run(app().purge(settings, state.path))
+    except Exception as error:
+        raise Failure(
+            f"machines and networks could not be removed: {error}", "pileus doctor; then pileus down --purge again"
+        ) from error

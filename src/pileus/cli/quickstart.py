@@ -74,11 +74,16 @@ def _why_simulated(state: State, simulate: int | None) -> str:
 
 
 def _start(walker: Any, simulate: int | None, password: str | None) -> str:
+    from pileus.cli.checks.findings import Patient
+    from pileus.cli.checks.machine import simulated
     from pileus.cli.up import start_or_find
 
     hosts = simulate or (0 if walker.real else SIMULATED_HOSTS)
     flags = {"PILEUS_CLOUD_SIMULATE": str(hosts)} if hosts else {}
     facts, logins = start_or_find(walker.state, None, flags, password)
+    if walker.real and simulated(Patient(walker.state, None, None, facts)):
+        walker.real = False
+        walker.out.say(f"machines are simulated: {facts['drivers'].get('hypervisor', '')}")
     walker.found["passwords"] = logins.passwords if logins.new else {}
     walker.cloud = _connect(walker.state)
     drivers = ", ".join(f"{family}: {chosen}" for family, chosen in facts.get("drivers", {}).items())

@@ -22,10 +22,10 @@ import click
 from pileus.cli.output import Failure
 
 OURS = (
-    *("pileus.db", "pileus.db-wal", "pileus.db-shm", "clouds.yaml", "openrc", "logs", "run", "ca", "images"),
-    *("instances", "volumes", "objects", "network", "quickstart", "keys", "backups"),
+    *("pileus.db*", "pileus-before-restore-*.db", "clouds.yaml", "openrc", "logs", "run", "ca", "images", "instances"),
+    *("volumes", "objects", "network", "quickstart", "backups"),
 )
-"""What `down --purge` may delete. `pileus.toml` stays: the operator wrote it."""
+"""What `down --purge` may delete, as patterns. `pileus.toml` stays: the operator wrote it."""
 
 
 class State:
