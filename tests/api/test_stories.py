@@ -1,6 +1,6 @@
 """Stories: HTTP conversations in gabbi YAML, read from top to bottom, against a live cloud.
 
-Paths begin with the service (`/compute/v2.1/servers`); `$ENVIRON['DEMO_TOKEN']` and the like come from `conftest.people`.
+Paths begin with the service (`/compute/v2.1/servers`); `$ENVIRON['DEMO_TOKEN']` and the like come from `people.people`.
 """
 
 from __future__ import annotations

@@ -45,6 +45,8 @@ class Operation:
     body: Schema | Versioned | None = None
     query: Schema | Versioned | None = None
     rule: str = ""
+    asks: str = ""
+    """The rule that the moves check themselves, once they know the row; only told: to tables and documents."""
     public: bool = False
     since: str = ""
     until: str = ""
@@ -59,6 +61,8 @@ class Operation:
     summary: str = ""
     partly: str = ""
     resource: str = ""
+    asks: str = ""
+    """The policy rule that a declared resource asks about its row; told to the documentation, checked by `decide`."""
 
     @property
     def reads_only(self) -> bool:

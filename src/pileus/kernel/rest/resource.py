@@ -262,6 +262,7 @@ class Resource(Generic[N]):
             "max_body": d.max_body,
             "kept": d.kept,
             "rule": "",
+            "asks": rule,
         }
         build = getattr(self, f"_make_{d.kind}")
         return build(name, d, rule, common)  # type: ignore[no-any-return]

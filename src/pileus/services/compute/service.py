@@ -15,9 +15,12 @@ from pileus.kernel.reconcile import Reconciler
 from pileus.kernel.rest import Authenticate, Face, Operation, Resource, Service
 from pileus.kernel.types import MINUTE, SECOND
 from pileus.services.compute.api import flavors as flavors_api
+from pileus.services.compute.api import hypervisors as hypervisors_api
 from pileus.services.compute.api import keypairs as keypairs_api
 from pileus.services.compute.api import quotas as quotas_api
 from pileus.services.compute.api import servers as servers_api
+from pileus.services.compute.api import services as services_api
+from pileus.services.compute.api import zones as zones_api
 from pileus.services.compute.api.absent import ABSENT
 from pileus.services.compute.api.dialect import ComputeDialect
 from pileus.services.compute.api.metadata import Metadata, MetadataDialect
@@ -34,7 +37,15 @@ from pileus.services.compute.sagas.delete_server import delete_server
 
 SECTION = ("compute", ComputeSettings)
 PORT = 8774
-RULES = [*flavors_api.RULES, *keypairs_api.RULES, *servers_api.RULES, *quotas_api.RULES]
+RULES = [
+    *flavors_api.RULES,
+    *keypairs_api.RULES,
+    *servers_api.RULES,
+    *quotas_api.RULES,
+    *services_api.RULES,
+    *hypervisors_api.RULES,
+    *zones_api.RULES,
+]
 CATALOG = [CatalogService(type="compute", name="nova", url="{base}/v2.1", description="Compute")]
 SAGAS = (create_server, delete_server, change_power)
 
@@ -62,6 +73,9 @@ def build(
         servers_api.Servers(near),
         *keypairs_api.Keypairs(near).operations(),
         *quotas_api.Quotas(near).operations(),
+        *services_api.Services(near).operations(),
+        *hypervisors_api.Hypervisors(near).operations(),
+        *zones_api.operations(near),
         *ABSENT,
     ]
     hosts = Hosts(near)

@@ -57,8 +57,6 @@ _NOT_YET = """
 /os-aggregates/{aggregate_id}/images POST
 /os-assisted-volume-snapshots POST
 /os-assisted-volume-snapshots/{snapshot_id} DELETE
-/os-availability-zone GET
-/os-availability-zone/detail GET
 /os-baremetal-nodes GET
 /os-baremetal-nodes/{node_id} GET
 /os-console-auth-tokens/{console_token} GET
@@ -70,13 +68,6 @@ _NOT_YET = """
 /os-hosts/{host_name}/reboot GET
 /os-hosts/{host_name}/shutdown GET
 /os-hosts/{host_name}/startup GET
-/os-hypervisors GET
-/os-hypervisors/detail GET
-/os-hypervisors/statistics GET
-/os-hypervisors/{hypervisor_hostname_pattern}/search GET
-/os-hypervisors/{hypervisor_hostname_pattern}/servers GET
-/os-hypervisors/{hypervisor_id} GET
-/os-hypervisors/{hypervisor_id}/uptime GET
 /os-instance_usage_audit_log GET
 /os-instance_usage_audit_log/{before_timestamp} GET
 /os-migrations GET
@@ -89,12 +80,6 @@ _NOT_YET = """
 /os-server-external-events POST
 /os-server-groups GET POST
 /os-server-groups/{server_group_id} DELETE GET
-/os-services GET
-/os-services/disable PUT
-/os-services/disable-log-reason PUT
-/os-services/enable PUT
-/os-services/force-down PUT
-/os-services/{service_id} DELETE PUT
 /os-simple-tenant-usage GET
 /os-simple-tenant-usage/{tenant_id} GET
 /os-snapshots GET POST

@@ -61,12 +61,12 @@ class Keypairs:
         item = self.path + "/{keypair_name}"
         common: dict[str, Any] = {"resource": "keypair"}
         return [
-            Operation(method="GET", path=self.path, name="list", decide=self._list, view=self._listed, query=_queries(), summary="Key pairs of a user", **common),
-            Operation(method="POST", path=self.path, name="create", gather=self._generate, decide=self._create, view=self._created, body=_bodies(), summary="Import or generate a key pair", until="2.1", **common),
-            Operation(method="POST", path=self.path, name="create", gather=self._generate, decide=self._create, view=self._created, body=_bodies(), answers=201, summary="Import or generate a key pair", since="2.2", **common),
-            Operation(method="GET", path=item, name="show", decide=self._show, view=self._shown, query=_queries(), summary="One key pair", **common),
-            Operation(method="DELETE", path=item, name="delete", decide=self._delete, answers=202, until="2.1", summary="Forget a key pair", **common),
-            Operation(method="DELETE", path=item, name="delete", decide=self._delete, answers=204, since="2.2", query=_queries(), summary="Forget a key pair", **common),
+            Operation(method="GET", path=self.path, name="list", asks=f"{_API}:index", decide=self._list, view=self._listed, query=_queries(), summary="Key pairs of a user", **common),
+            Operation(method="POST", path=self.path, name="create", asks=f"{_API}:create", gather=self._generate, decide=self._create, view=self._created, body=_bodies(), summary="Import or generate a key pair", until="2.1", **common),
+            Operation(method="POST", path=self.path, name="create", asks=f"{_API}:create", gather=self._generate, decide=self._create, view=self._created, body=_bodies(), answers=201, summary="Import or generate a key pair", since="2.2", **common),
+            Operation(method="GET", path=item, name="show", asks=f"{_API}:show", decide=self._show, view=self._shown, query=_queries(), summary="One key pair", **common),
+            Operation(method="DELETE", path=item, name="delete", asks=f"{_API}:delete", decide=self._delete, answers=202, until="2.1", summary="Forget a key pair", **common),
+            Operation(method="DELETE", path=item, name="delete", asks=f"{_API}:delete", decide=self._delete, answers=204, since="2.2", query=_queries(), summary="Forget a key pair", **common),
         ]  # fmt: skip
 
     def _owner(self, request: Request, asked: str | None) -> str:

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from pileus.kernel.db import Flag, Json, Page, Query, Time, Tx, metadata, page
-from pileus.kernel.types import Listing
+from pileus.kernel.types import Filter, Listing, Sort
 
 hosts = Table(
     "compute_hosts",
@@ -130,3 +130,9 @@ def remove(tx: Tx, node_id: str) -> None:
 
 def listing(tx: Tx, asked: Listing) -> Page[HostRow]:
     return page(tx, select(hosts), FIELDS, asked, into=HostRow, unique="id")
+
+
+def matching(tx: Tx, pattern: str) -> list[HostRow]:
+    """Hosts whose hypervisor's name has `pattern` in it, in order of enlistment."""
+    named = Filter("hypervisor_hostname", "contains", (pattern,))
+    return listing(tx, Listing(filters=(named,), sort=(Sort("number"),))).rows

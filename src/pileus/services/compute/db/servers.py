@@ -139,6 +139,15 @@ class ServerRow(Struct, frozen=True):
     terminated_at: int | None
 
 
+class Resident(Struct, frozen=True):
+    """A server as its host's neighbours are told of it."""
+
+    id: str
+    name: str
+    host: str
+    task_state: str | None
+
+
 class Usage(Struct, frozen=True):
     instances: int
     cores: int
@@ -166,6 +175,12 @@ _USAGE_OF_USER = Query(
     into=Usage,
 )
 _ON_HOST = Query(select(servers).where(servers.c.host == bindparam("host")), into=ServerRow)
+_RESIDENTS = Query(
+    select(servers.c.id, servers.c.name, servers.c.host, servers.c.task_state)
+    .where(servers.c.host.in_(bindparam("hosts", expanding=True)))
+    .order_by(servers.c.created_at, servers.c.id),
+    into=Resident,
+)
 _COUNTS = Query(select(servers.c.host, func.count()).where(servers.c.host.is_not(None)).group_by(servers.c.host))
 _KNOWN = Query(select(servers.c.id).where(servers.c.id.in_(bindparam("ids", expanding=True))))
 _TAGS = Query(
@@ -209,6 +224,14 @@ def usage_of_user(tx: Tx, project_id: str, user_id: str) -> Usage:
 
 def on_host(tx: Tx, host: str) -> list[ServerRow]:
     return tx.rows(_ON_HOST, host=host)
+
+
+def residents(tx: Tx, hosts: Sequence[str]) -> dict[str, list[Resident]]:
+    """The servers on each of these hosts; one query for any number of hosts."""
+    found: dict[str, list[Resident]] = {}
+    for row in tx.rows(_RESIDENTS, hosts=list(hosts)) if hosts else ():
+        found.setdefault(row.host, []).append(row)
+    return found
 
 
 def counts_by_host(tx: Tx) -> dict[str, int]:

@@ -56,12 +56,12 @@ class AppCredentials(Noun):
 
     def all_operations(self) -> list[Operation]:
         return [
-            _op("GET", _MANY, "list", self._decide_list, "Application credentials of a user.", view=self._view_list),
-            _op("POST", _MANY, "create", self._decide_create, "Make one for the caller's project; the secret is shown once.",
+            _op("GET", _MANY, "list", self._decide_list, asks="identity:list_application_credentials", summary="Application credentials of a user.", view=self._view_list),
+            _op("POST", _MANY, "create", self._decide_create, asks="identity:create_application_credential", summary="Make one for the caller's project; the secret is shown once.",
                 body=_BODY, gather=self._hash, view=self._view_one, answers=201,
                 partly="Without access rules, which are refused."),
-            _op("GET", _ONE, "show", self._decide_show, "One application credential.", view=self._view_one),
-            _op("DELETE", _ONE, "delete", self._decide_delete, "Delete an application credential.", answers=204),
+            _op("GET", _ONE, "show", self._decide_show, asks="identity:get_application_credential", summary="One application credential.", view=self._view_one),
+            _op("DELETE", _ONE, "delete", self._decide_delete, asks="identity:delete_application_credential", summary="Delete an application credential.", answers=204),
         ]  # fmt: skip
 
     def _enforce(self, request: Request, verb: str, user_id: str) -> None:

@@ -47,10 +47,10 @@ class Grants:
         words = f"a role of a {actor} on {'the system' if target == 'system' else f'a {target}'}"
         words += ", inherited by the projects below" if inherited else ""
         return [
-            _op("GET", many, f"List {words}.", form.list, view=self.view_list),
-            _op("GET", one, f"Check {words}.", form.check, answers=204),
-            _op("PUT", one, f"Give {words}.", form.give, answers=204),
-            _op("DELETE", one, f"Take {words}.", form.take, answers=204),
+            _op("GET", many, f"List {words}.", form.list, asks=rules["list"], view=self.view_list),
+            _op("GET", one, f"Check {words}.", form.check, asks=rules["check"], answers=204),
+            _op("PUT", one, f"Give {words}.", form.give, asks=rules["create"], answers=204),
+            _op("DELETE", one, f"Take {words}.", form.take, asks=rules["revoke"], answers=204),
         ]
 
     def view_list(self, request: Request, rows: list[RoleRow]) -> Any:

@@ -45,10 +45,42 @@ class Members:
     def all_operations(self) -> list[Operation]:
         members, member = "/v3/groups/{group_id}/users", "/v3/groups/{group_id}/users/{user_id}"
         return [
-            _op("GET", members, "list_members", self._list, "Users in a group.", view=self._view),
-            _op("GET", member, "check_member", self._check, "Whether a user is in a group.", answers=204),
-            _op("PUT", member, "add_member", self._add, "Put a user into a group.", answers=204),
-            _op("DELETE", member, "remove_member", self._remove, "Take a user out of a group.", answers=204),
+            _op(
+                "GET",
+                members,
+                "list_members",
+                self._list,
+                asks="identity:list_users_in_group",
+                summary="Users in a group.",
+                view=self._view,
+            ),
+            _op(
+                "GET",
+                member,
+                "check_member",
+                self._check,
+                asks="identity:check_user_in_group",
+                summary="Whether a user is in a group.",
+                answers=204,
+            ),
+            _op(
+                "PUT",
+                member,
+                "add_member",
+                self._add,
+                asks="identity:add_user_to_group",
+                summary="Put a user into a group.",
+                answers=204,
+            ),
+            _op(
+                "DELETE",
+                member,
+                "remove_member",
+                self._remove,
+                asks="identity:remove_user_from_group",
+                summary="Take a user out of a group.",
+                answers=204,
+            ),
         ]
 
     def _list(self, tx: Tx, request: Request) -> Page[UserRow]:

@@ -33,6 +33,7 @@ class RoleAssignments:
                 path="/v3/role_assignments",
                 name="list",
                 resource="role_assignment",
+                asks="identity:list_role_assignments",
                 summary="Role assignments, as they were made or as they take effect.",
                 decide=self._decide,
                 view=self._view,

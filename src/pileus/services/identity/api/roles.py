@@ -65,12 +65,57 @@ class Roles(Noun):
         pair = f"{prior}/{{implied_role_id}}"
         return [
             *super().operations(dialect),
-            _op("GET", prior, "list_implied", self._list_implied, "Roles that a role implies."),
-            _op("GET", pair, "show_implied", self._show_implied, "One implication."),
-            _op("HEAD", pair, "check_implied", self._check_implied, "Whether a role implies another.", answers=204),
-            _op("PUT", pair, "imply", self._imply, "Make a role imply another.", answers=201),
-            _op("DELETE", pair, "unimply", self._unimply, "End an implication.", answers=204),
-            _op("GET", "/v3/role_inferences", "list_inferences", self._inferences, "All implications."),
+            _op(
+                "GET",
+                prior,
+                "list_implied",
+                self._list_implied,
+                asks="identity:list_implied_roles",
+                summary="Roles that a role implies.",
+            ),
+            _op(
+                "GET",
+                pair,
+                "show_implied",
+                self._show_implied,
+                asks="identity:get_implied_role",
+                summary="One implication.",
+            ),
+            _op(
+                "HEAD",
+                pair,
+                "check_implied",
+                self._check_implied,
+                asks="identity:check_implied_role",
+                summary="Whether a role implies another.",
+                answers=204,
+            ),
+            _op(
+                "PUT",
+                pair,
+                "imply",
+                self._imply,
+                asks="identity:create_implied_role",
+                summary="Make a role imply another.",
+                answers=201,
+            ),
+            _op(
+                "DELETE",
+                pair,
+                "unimply",
+                self._unimply,
+                asks="identity:delete_implied_role",
+                summary="End an implication.",
+                answers=204,
+            ),
+            _op(
+                "GET",
+                "/v3/role_inferences",
+                "list_inferences",
+                self._inferences,
+                asks="identity:list_role_inference_rules",
+                summary="All implications.",
+            ),
         ]
 
     def _prior(self, tx: Tx, request: Request, rule: str = "") -> RoleRow:

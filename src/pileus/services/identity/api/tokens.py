@@ -92,9 +92,9 @@ class Tokens:
                 view=self._issued,
                 answers=201,
             ),
-            Operation(method="GET", path=path, name="show", resource="token", summary="What a token is worth.", handle=self._show),
-            Operation(method="HEAD", path=path, name="check", resource="token", summary="Whether a token is good.", handle=self._check),
-            Operation(method="DELETE", path=path, name="revoke", resource="token", summary="Revoke a token.", gather=self._find, decide=self._revoke, answers=204),
+            Operation(method="GET", path=path, name="show", asks="identity:validate_token", resource="token", summary="What a token is worth.", handle=self._show),
+            Operation(method="HEAD", path=path, name="check", asks="identity:check_token", resource="token", summary="Whether a token is good.", handle=self._check),
+            Operation(method="DELETE", path=path, name="revoke", asks="identity:revoke_token", resource="token", summary="Revoke a token.", gather=self._find, decide=self._revoke, answers=204),
             Operation(method="GET", path=f"{path}/OS-PKI/revoked", name="revoked", resource="token", summary="Gone with PKI tokens.", handle=_revoked),
         ]  # fmt: skip
 

@@ -15,12 +15,12 @@ _ONE = _PATH + "/{project_id}"
 def operations(near: Near) -> list[Operation]:
     told = _Told(near)
     return [
-        Operation(method="GET", path=_PATH, name="list_quotas", decide=told.every),
+        Operation(method="GET", path=_PATH, name="list_quotas", asks="get_quota", decide=told.every),
         Operation(method="GET", path=f"{_PATH}/tenant", name="own_tenant", decide=told.own),
         Operation(method="GET", path=f"{_PATH}/project", name="own_project", decide=told.own),
-        Operation(method="GET", path=_ONE, name="show_quota", decide=told.show),
-        Operation(method="GET", path=_ONE + "/default", name="default_quota", decide=told.defaults),
-        Operation(method="GET", path=_ONE + "/details", name="quota_details", decide=told.details),
+        Operation(method="GET", path=_ONE, name="show_quota", asks="get_quota", decide=told.show),
+        Operation(method="GET", path=_ONE + "/default", name="default_quota", asks="get_quota", decide=told.defaults),
+        Operation(method="GET", path=_ONE + "/details", name="quota_details", asks="get_quota", decide=told.details),
         Operation(method="PUT", path=_ONE, name="update_quota", rule="update_quota", decide=told.update, body={}),
         Operation(method="DELETE", path=_ONE, name="delete_quota", rule="delete_quota", decide=told.reset, answers=204),
     ]

@@ -38,6 +38,7 @@ def _operation(noun: Standard, method: str, path: str, verb: str, act: Decide, *
         method=method,
         path=path,
         name=f"{verb}_tags",
+        asks=f"{verb}_{noun.member}:tags",
         resource=noun.member,
         decide=decide,
         view=lambda _, made: made if made is None or isinstance(made, Answer) else {"tags": list(made)},
