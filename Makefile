@@ -41,6 +41,8 @@ bench: setup ## Measurements, as ratios to a hello app on the same server in the
 
 docs: setup ## The generated pages of docs/reference
 	$(VENV)/bin/python -m pileus.cli.reference docs/reference/cli.md
+	$(VENV)/bin/python tests/compatibility.py
+	$(VENV)/bin/python tests/reference.py
 
 lock: ## requirements.lock anew, from pyproject.toml
 	$(PYTHON) -m venv --clear build/lock && build/lock/bin/pip install -q pip-tools
