@@ -151,6 +151,8 @@ class LibvirtRig:
         await asyncio.to_thread(subprocess.run, ["virsh", "-q", *words], check=False, capture_output=True)
 
     async def close(self) -> None:
+        if self.driver._closed:
+            await self.reopen()
         for one in await self.driver.observe():
             try:
                 await self.driver.remove(one.id)

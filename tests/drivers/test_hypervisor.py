@@ -350,7 +350,7 @@ async def test_h9_liars(rig: Rig, data: bytes, changes: dict[str, Any]) -> None:
 
 async def test_h10_the_loop_is_not_blocked(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     longest = await _longest_turn(rig, monkeypatch, "warm")
-    for _ in range(3):
+    for _ in range(6):  # other processes steal time too
         longest = min(longest, await _longest_turn(rig, monkeypatch, "g"))
         if longest < 0.005:
             return

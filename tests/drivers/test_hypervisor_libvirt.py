@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from msgspec.structs import replace
 
 from drivers.hypervisor_rigs import Images, boot_disk, simple_guest, until
+from drivers.libvirt_child import wanted
 from drivers.libvirt_rig import LibvirtRig, missing
 
 libvirt = pytest.importorskip("libvirt")
@@ -454,4 +456,36 @@ async def test_a_disk_too_small_for_its_image_is_refused(rig: LibvirtRig) -> Non
     image = rig.images.add("big", bytes(3 << 20))
     with pytest.raises(HypervisorError, match=r"image big needs a disk of 1 GB, disk root has 0.00195312"):
         await rig.driver.ensure(simple_guest(disks=(Disk(id="root", source="image", image=image, size_mb=2),)))
+    assert rig.leftovers("g-1") == []
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("after", [0.05, 0.3, 0.7])
+@pytest.mark.parametrize("line", ["started", "ensured"])
+async def test_killed_at_any_moment(rig: LibvirtRig, after: float, line: str) -> None:
+    """SIGKILL while a guest is made, or removed: the next process makes it right, once, and can take all of it away."""
+    await rig.driver.ensure(wanted(rig.images, 0))
+    await rig.driver.close()
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "drivers.libvirt_child", str(rig.state), "1"),
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[1],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert child.stdout is not None
+    while (await child.stdout.readline()).decode().strip() != line:
+        pass
+    await asyncio.sleep(after)
+    if child.returncode is None:
+        child.kill()
+    await child.wait()
+    await rig.reopen()
+    guest = wanted(rig.images, 1)
+    answer = await rig.driver.ensure(guest)
+    assert (answer.state, answer.boots, answer.generation) == ("running", 1, 2)
+    process = rig.process("g-1")
+    assert await rig.driver.ensure(guest) == answer
+    assert rig.process("g-1") == process
+    assert "hyp-tk" in rig.joined
+    await rig.driver.remove("g-1")
     assert rig.leftovers("g-1") == []

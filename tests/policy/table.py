@@ -78,8 +78,7 @@ def faces() -> Iterator[tuple[str, Face]]:
         cloud = app.Cloud(load(app.SECTIONS, None, {}), Path(state))
         cloud.build()
         for name, service in cloud.services.items():
-            for face_name, face in {name: service.face, **service.faces}.items():
-                yield face_name, face
+            yield from {name: service.face, **service.faces}.items()
 
 
 def asked(op: Operation, by_route: Mapping[tuple[str, str], list[str]]) -> str:

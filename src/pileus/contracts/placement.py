@@ -48,6 +48,17 @@ class Claim(Struct, frozen=True, kw_only=True):
     consumer_type: str = "INSTANCE"
 
 
+class Provider(Struct, frozen=True, kw_only=True):
+    """A root provider as its owner sees it."""
+
+    provider_id: str
+    name: str
+    inventories: dict[str, Inventory]
+    traits: frozenset[str] = frozenset()
+    owned_traits: frozenset[str] = frozenset()
+    """Traits that the owner alone decides on: those that are not in `traits` go. Others, which an operator added, stay."""
+
+
 class Placement(Protocol):
     def candidates(self, tx: Any, asked: Candidates) -> Sequence[Candidate]:
         """Providers with room; a random choice of at most `limit` when there are more. Reads few rows at 10,000 providers."""
@@ -61,16 +72,8 @@ class Placement(Protocol):
 
     def claimed(self, tx: Any, consumer_id: str) -> Mapping[str, Mapping[str, int]]: ...
 
-    def ensure_provider(
-        self,
-        tx: Any,
-        provider_id: str,
-        name: str,
-        inventories: Mapping[str, Inventory],
-        traits: frozenset[str],
-        owned_traits: frozenset[str] = frozenset(),
-    ) -> None:
-        """Create or update a root provider. Traits that an operator added stay unless they are in `owned_traits`."""
+    def ensure_providers(self, tx: Any, wanted: Sequence[Provider]) -> None:
+        """Create or update root providers, in a few queries for all; what is right already is not written."""
         ...
 
     def remove_provider(self, tx: Any, provider_id: str) -> None: ...

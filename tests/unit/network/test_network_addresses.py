@@ -24,7 +24,7 @@ def subnet(cidr: str, *pools: tuple[str, str]) -> SubnetRow:
     return SubnetRow(
         id=new_id(), project_id="p", network_id="n", name="", description="", ip_version=6 if ":" in cidr else 4, cidr=cidr,
         gateway_ip=None, pools=pools, dns_nameservers=(), host_routes=(), service_types=(), enable_dhcp=False,
-        ipv6_ra_mode=None, ipv6_address_mode=None, revision_number=0, created_at=0, updated_at=0,
+        ipv6_ra_mode=None, ipv6_address_mode=None, subnetpool_id=None, revision_number=0, created_at=0, updated_at=0,
     )  # fmt: skip
 
 

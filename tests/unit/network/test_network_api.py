@@ -190,10 +190,10 @@ async def test_quotas_stop_growth(member: Caller, admin: Caller) -> None:
 async def test_what_is_declared_is_served(cloud: NetworkCloud, admin: Caller) -> None:
     aliases = {e["alias"] for e in (await admin("GET", "extensions"))["extensions"]}
     assert {"router", "security-group", "external-net", "port-security", "agent", "standard-attr-tag"} <= aliases
-    assert not {"trunk", "qos", "dvr", "l3-ha", "address-group", "subnet_allocation"} & aliases
+    assert not {"trunk", "qos", "dvr", "l3-ha", "address-group", "rbac-policies"} & aliases
     assert (await admin("GET", "extensions/router"))["extension"]["alias"] == "router"
     assert (await admin("GET", "extensions/nope")).status == 404
-    for absent in ("trunks", "qos/policies", "subnetpools", "rbac-policies"):
+    for absent in ("trunks", "qos/policies", "address-scopes", "rbac-policies"):
         assert (await admin("GET", absent)).status == 404
     assert (await admin("PATCH", "networks")).status == 405
 

@@ -43,6 +43,7 @@ async def world(database: Database) -> tuple[NetworkCloud, Caller, dict[str, str
     await admin("PUT", "quotas/pa", {"quota": dict.fromkeys(cloud.internal.near.quotas.quotas, -1)})
     network, (subnet,) = await admin.network("10.0.0.0/24", router__external=True)
     port = await admin.make("port", network_id=network["id"])
+    pool = await admin.make("subnetpool", name="pool", prefixes=["10.99.0.0/16"])
     router = await admin.make("router")
     floating = await admin.make("floatingip", floating_network_id=network["id"])
     group = await admin.make("security_group", name="g")
@@ -51,6 +52,7 @@ async def world(database: Database) -> tuple[NetworkCloud, Caller, dict[str, str
         "network": network["id"],
         "subnet": subnet["id"],
         "port": port["id"],
+        "subnetpool": pool["id"],
         "router": router["id"],
         "floatingip": floating["id"],
         "security_group": group["id"],
@@ -60,6 +62,7 @@ async def world(database: Database) -> tuple[NetworkCloud, Caller, dict[str, str
     good: dict[str, dict[str, Any]] = {
         "network": {},
         "subnet": {"network_id": network["id"], "ip_version": 4, "cidr": "10.9.0.0/30"},
+        "subnetpool": {"name": "p", "prefixes": ["10.98.0.0/16"]},
         "port": {"network_id": network["id"], "fixed_ips": []},
         "router": {},
         "floatingip": {"floating_network_id": network["id"]},
@@ -111,6 +114,9 @@ async def test_actions(world: Any) -> None:
         for act in ("add_extraroutes", "remove_extraroutes"):
             for body in (odd, {"router": odd}, {"router": {"routes": odd}}):
                 judge(await admin("PUT", f"routers/{ids['router']}/{act}", body), (act, body))
+        for act in ("add_prefixes", "remove_prefixes"):
+            for body in (odd, {"prefixes": odd}):
+                judge(await admin("PUT", f"subnetpools/{ids['subnetpool']}/{act}", body), (act, body))
         judge(await admin("PUT", f"networks/{ids['network']}/tags", odd), odd)
         judge(await admin("PUT", f"networks/{ids['network']}/tags", {"tags": odd}), odd)
         judge(await admin("POST", f"networks/{ids['network']}/tags", {"tags": [odd]}), odd)

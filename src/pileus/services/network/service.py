@@ -19,6 +19,7 @@ from pileus.services.network.api.networks import Networks
 from pileus.services.network.api.ports import Ports
 from pileus.services.network.api.routers import Routers
 from pileus.services.network.api.security_groups import SecurityGroupRules, SecurityGroups
+from pileus.services.network.api.subnetpools import SubnetPools
 from pileus.services.network.api.subnets import Subnets
 from pileus.services.network.core.changes import SIGNAL
 from pileus.services.network.core.neighbours import Near
@@ -73,7 +74,7 @@ def build(
 def _items(near: Near, db: Database) -> list[Resource[Near] | Operation]:
     networks, subnets, ports, routers = Networks(near), Subnets(near), Ports(near), Routers(near)
     floating, groups, everyone = FloatingIPs(near), SecurityGroups(near, db), agents.Agents(near)
-    nouns = [networks, subnets, ports, routers, floating, groups]
+    nouns = [networks, subnets, SubnetPools(near), ports, routers, floating, groups]
     return [
         *discovery.operations(),
         *nouns,

@@ -4,10 +4,8 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from msgspec import structs
-
-from pileus.contracts.placement import Candidate, Candidates, Claim, Inventory
-from pileus.services.placement.core import booking
+from pileus.contracts.placement import Candidate, Candidates, Claim, Provider
+from pileus.services.placement.core import booking, enrolment
 from pileus.services.placement.db import allocations, providers
 from pileus.services.placement.db import inventories as stock
 
@@ -42,7 +40,11 @@ class Internal:
         return found
 
     def claim(self, tx: Any, claim: Claim) -> None:
-        booking.book(tx, claim.consumer_id, claim.project_id, claim.user_id, claim.consumer_type, claim.resources)
+        holding = booking.Holding(
+            consumer_id=claim.consumer_id, project_id=claim.project_id, user_id=claim.user_id,
+            consumer_type=claim.consumer_type, resources=claim.resources,
+        )  # fmt: skip
+        booking.book(tx, [holding])
 
     def release(self, tx: Any, consumer_id: str) -> None:
         booking.release(tx, consumer_id)
@@ -53,37 +55,11 @@ class Internal:
             found.setdefault(row.provider_id, {})[row.resource_class] = row.used
         return found
 
-    def ensure_provider(
-        self,
-        tx: Any,
-        provider_id: str,
-        name: str,
-        inventories: Mapping[str, Inventory],
-        traits: frozenset[str],
-        owned_traits: frozenset[str] = frozenset(),
-    ) -> None:
-        row = providers.find(tx, provider_id)
-        if row is None:
-            providers.insert_provider(
-                tx,
-                {
-                    "id": provider_id, "name": name, "generation": 0, "parent_id": None, "root_id": provider_id,
-                    "rank": random.randrange(_RANKS),  # noqa: S311
-                    "created_at": tx.now, "updated_at": tx.now,
-                },
-            )  # fmt: skip
-        elif row.name != name:
-            providers.change(tx, provider_id, name=name)
-        there = stock.of(tx, [provider_id])[provider_id]
-        for resource_class, wanted in inventories.items():
-            stock.put(tx, provider_id, resource_class, structs.asdict(wanted), resource_class in there)
-        has = providers.traits_of(tx, [provider_id])[provider_id]
-        providers.set_traits(tx, provider_id, (has - owned_traits) | traits)
-        providers.bump(tx, provider_id)
+    def ensure_providers(self, tx: Any, wanted: Sequence[Provider]) -> None:
+        enrolment.ensure(tx, wanted)
 
     def remove_provider(self, tx: Any, provider_id: str) -> None:
-        for resource_class in stock.of(tx, [provider_id])[provider_id]:
-            stock.drop(tx, provider_id, resource_class)
+        stock.drop_all(tx, provider_id)
         providers.remove(tx, provider_id)
 
     def set_aggregates(self, tx: Any, provider_id: str, aggregates: frozenset[str]) -> None:

@@ -54,23 +54,25 @@ def find(connection: Any, name: str) -> Any | None:
 
 def look(connection: Any, name: str) -> Look:
     domain = find(connection, name)
-    if domain is None:
-        return Look()
-    state, reason = domain.state()
-    saved = state == libvirt.VIR_DOMAIN_SHUTOFF and bool(domain.hasManagedSaveImage())
-    return Look(state, reason, _mark(domain), saved)
+    if domain is not None:
+        with _unless_missing():
+            return _look(domain, *domain.state())
+    return Look()
 
 
 def look_at_all(connection: Any) -> dict[str, Look]:
     """Every domain that has a name of ours, by name. 0.3 ms each."""
     looks = {}
     for domain, stats in connection.getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE):
-        name, state = domain.name(), stats["state.state"]
-        if name.startswith(PREFIX):
-            off = state == libvirt.VIR_DOMAIN_SHUTOFF
-            saved = off and bool(domain.hasManagedSaveImage())
-            looks[name] = Look(state, stats["state.reason"], _mark(domain), saved)
+        if domain.name().startswith(PREFIX):
+            with _unless_missing():
+                looks[domain.name()] = _look(domain, stats["state.state"], stats["state.reason"])
     return looks
+
+
+def _look(domain: Any, state: int, reason: int) -> Look:
+    saved = state == libvirt.VIR_DOMAIN_SHUTOFF and bool(domain.hasManagedSaveImage())
+    return Look(state, reason, _mark(domain), saved)
 
 
 def mark_by_name(connection: Any, name: str) -> Mark | None:
@@ -191,6 +193,7 @@ def _unless_off() -> Any:
 
 @contextlib.contextmanager
 def _unless_missing(code: int = libvirt.VIR_ERR_NO_DOMAIN) -> Any:
+    """Domains, of other clouds too, may go while they are looked at."""
     try:
         yield
     except libvirt.libvirtError as error:

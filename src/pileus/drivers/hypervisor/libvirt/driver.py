@@ -72,6 +72,7 @@ class LibvirtHypervisor:
         self._tasks: set[asyncio.Task[None]] = set()
         self._accelerator = kvm.Accelerator("tcg", "not started")
         self._cloud = ""
+        self._closed = False
 
     # The protocol.
 
@@ -91,6 +92,10 @@ class LibvirtHypervisor:
         return await self.info()
 
     async def close(self) -> None:
+        """Guests run on. May be called again."""
+        if self._closed:
+            return
+        self._closed = True
         for task in list(self._tasks):
             task.cancel()
         await self._images.close()

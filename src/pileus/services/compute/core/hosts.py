@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pileus.contracts.placement import Inventory
+from pileus.contracts.placement import Inventory, Provider
 from pileus.drivers.hypervisor.protocol import Host, Hypervisor
 from pileus.kernel.db import Tx
 from pileus.kernel.types import new_id
@@ -30,6 +30,7 @@ def enlist(tx: Tx, near: Neighbours, seen: Mapping[str, Host]) -> None:
     known = hosts.by_ids(tx, [node_id(name) for name in seen])
     number = hosts.last_number(tx)
     fresh: list[dict[str, Any]] = []
+    news: list[Provider] = []
     for name, host in seen.items():
         row = known.get(node_id(name))
         facts = _facts(host)
@@ -38,14 +39,23 @@ def enlist(tx: Tx, near: Neighbours, seen: Mapping[str, Host]) -> None:
             fresh.append(_record(tx, near, name, number, facts))
         else:
             changed = {k: v for k, v in facts.items() if getattr(row, k) != v}
-            hosts.change(tx, row.id, seen_at=tx.now, **changed)
             if not changed:
                 continue
-        near.placement.ensure_provider(
-            tx, node_id(name), host.hostname, _inventories(near, host), frozenset(host.traits), frozenset(host.traits)
-        )
-    if fresh:
-        hosts.insert_hosts(tx, fresh)
+            hosts.change(tx, row.id, seen_at=tx.now, **changed)
+        news.append(_provider(near, name, host))
+    hosts.insert_hosts(tx, fresh)
+    near.placement.ensure_providers(tx, news)
+
+
+def _provider(near: Neighbours, name: str, host: Host) -> Provider:
+    traits = frozenset(host.traits)
+    return Provider(
+        provider_id=node_id(name),
+        name=host.hostname,
+        inventories=_inventories(near, host),
+        traits=traits,
+        owned_traits=traits,
+    )
 
 
 def _facts(host: Host) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Users."""
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from pileus.kernel.db import Tx
@@ -100,6 +101,19 @@ class Users(Noun):
             view["default_project_id"] = row.default_project_id
         if request.method == "PATCH":
             view["extra"] = row.extra
+
+    def _make_update(self, name: str, d: Any, rule: str, common: dict[str, Any]) -> Operation:
+        """The rule is asked before a password is hashed too: nobody makes the cloud work for nothing."""
+        made = super()._make_update(name, d, rule, common)
+
+        async def gather(request: Request) -> None:
+            row = await self.near.db.read(access.user_or_none, request.params["user_id"])
+            if row is not None:
+                request.enforce(rule, self.policy_target(None, request, row))
+            assert made.gather is not None
+            await made.gather(request)
+
+        return replace(made, gather=gather)
 
     def more_filters(self, request: Request) -> Filters:
         """`password_expires_at=lt:2026-01-31T12:00:00Z`."""

@@ -8,7 +8,7 @@ from pileus.kernel.db import Page, Tx
 from pileus.kernel.types import Ctx, Forbidden, Invalid, Listing, is_uuid, new_hex
 from pileus.services.identity.core import refusals
 from pileus.services.identity.core.changes import changed
-from pileus.services.identity.core.extras import merged, options_after
+from pileus.services.identity.core.extras import merged, options_after, unlocks
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.db import app_credentials, assignments, groups, projects, roles, users
 from pileus.services.identity.db.projects import ProjectRow
@@ -107,12 +107,6 @@ def delete(tx: Tx, near: Near, ctx: Ctx, row: ProjectRow) -> None:
         users.forget_default_project(tx, id)
     projects.remove(tx, gone)
     changed(tx, near, ctx, "domain.delete", row.id, before=row, data={"projects": gone[:-1]})
-
-
-def unlocks(want: Want) -> bool:
-    """Whether an update takes the immutable option away; it may do nothing else."""
-    given = {key for key in want if want[key] or key != "extra"}
-    return given == {"options"} and not want["options"].get("immutable", True)
 
 
 def _check_name(tx: Tx, name: str, own_id: str) -> None:

@@ -16,3 +16,9 @@ def merged(old: Mapping[str, Any], want: Mapping[str, Any]) -> dict[str, Any]:
 def options_after(old: Mapping[str, Any], new: Mapping[str, Any] | None) -> dict[str, Any]:
     """The old options under the new ones; null takes one away."""
     return {key: value for key, value in {**old, **(new or {})}.items() if value is not None}
+
+
+def unlocks(want: Mapping[str, Any]) -> bool:
+    """Whether an update of something immutable takes that option away; it may do nothing else."""
+    given = {key for key in want if want[key] or key != "extra"}
+    return given == {"options"} and not want["options"].get("immutable", True)

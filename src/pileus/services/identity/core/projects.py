@@ -8,7 +8,7 @@ from pileus.kernel.db import Page, Tx
 from pileus.kernel.types import Ctx, Forbidden, Invalid, Listing, NotFound, new_hex
 from pileus.services.identity.core import domains, refusals
 from pileus.services.identity.core.changes import changed
-from pileus.services.identity.core.extras import merged, options_after
+from pileus.services.identity.core.extras import merged, options_after, unlocks
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.db import app_credentials, assignments, projects, users
 from pileus.services.identity.db.projects import ProjectRow
@@ -99,7 +99,7 @@ def _parent(tx: Tx, near: Near, ctx: Ctx, want: Want) -> ProjectRow:
 def update(tx: Tx, near: Near, ctx: Ctx, row: ProjectRow, want: Want) -> ProjectRow:
     if want.get("domain_id", row.domain_id or None) != (row.domain_id or None):
         raise Invalid("Cannot change Domain ID")
-    if row.immutable and not domains.unlocks(want):
+    if row.immutable and not unlocks(want):
         raise refusals.immutable("update", "domain" if row.is_domain else "project", row.id)
     if want.get("parent_id", row.parent_id or None) != (row.parent_id or None):
         raise Forbidden("Update of `parent_id` is not allowed.")

@@ -8,7 +8,7 @@ from pileus.kernel.db import Page, Tx
 from pileus.kernel.types import Ctx, Forbidden, Invalid, Listing, NotFound, new_hex
 from pileus.services.identity.core import refusals
 from pileus.services.identity.core.changes import changed
-from pileus.services.identity.core.extras import merged, options_after
+from pileus.services.identity.core.extras import merged, options_after, unlocks
 from pileus.services.identity.core.inference import RoleGraph
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.db import app_credentials, assignments, projects, roles
@@ -56,8 +56,7 @@ def create(tx: Tx, near: Near, ctx: Ctx, want: Want) -> RoleRow:
 def update(tx: Tx, near: Near, ctx: Ctx, row: RoleRow, want: Want) -> RoleRow:
     if (want.get("domain_id", row.domain_id) or "") != row.domain_id:
         raise Invalid("Update of `domain_id` is not allowed.")
-    given = {key for key in want if want[key] or key != "extra"}
-    if row.immutable and not (given == {"options"} and not want["options"].get("immutable", True)):
+    if row.immutable and not unlocks(want):
         raise refusals.immutable("update", "role", row.id)
     new: dict[str, Any] = {"description": want["description"]} if "description" in want else {}
     if "name" in want:

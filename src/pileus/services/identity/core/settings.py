@@ -24,7 +24,7 @@ class IdentitySettings(Section, frozen=True):
             "With several control-plane processes: seconds after which a token is looked at again even if no change was heard of."
         ),
     ] = 5
-    cache_tokens: Annotated[int, doc("Tokens kept in memory.")] = 20_000
+    cache_tokens: Annotated[int, doc("Tokens kept in memory.")] = 10_000
     max_project_depth: Annotated[int, doc("Levels of projects below a domain.")] = 5
     list_limit: Annotated[int, doc("Most rows of one page; 0: no bound.")] = 0
     region: Annotated[str, doc("Region of the catalog made at first start.")] = "RegionOne"

@@ -115,11 +115,7 @@ _PATHS = """
 /v2.0/service-providers GET
 /v2.0/service_profiles GET POST
 /v2.0/service_profiles/{profile_id} DELETE GET PUT
-/v2.0/subnetpools GET POST
-/v2.0/subnetpools/{subnetpool_id} DELETE GET PUT
-/v2.0/subnetpools/{subnetpool_id}/add_prefixes PUT
 /v2.0/subnetpools/{subnetpool_id}/onboard_network_subnets PUT
-/v2.0/subnetpools/{subnetpool_id}/remove_prefixes PUT
 /v2.0/taas/tap_flows GET POST
 /v2.0/taas/tap_flows/{taf_service_id} DELETE GET PUT
 /v2.0/taas/tap_mirrors GET POST

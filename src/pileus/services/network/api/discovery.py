@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from pileus.kernel.rest import Answer, Operation, Request
 from pileus.kernel.types import NotFound
 
-_RESOURCES = ("network", "subnet", "port")
+_RESOURCES = ("network", "subnet", "subnetpool", "port")
 
 
 class Extension(NamedTuple):
@@ -24,6 +24,7 @@ EXTENSIONS = (
     Extension("availability_zone", "Availability Zone", "Zones of networks and routers", "2015-01-01"),
     Extension("availability_zone_filter", "Availability Zone Filter", "Zones by their attributes", "2018-06-22"),
     Extension("binding", "Port Binding", "On which host a port lives", "2014-02-03"),
+    Extension("default-subnetpools", "Default Subnetpools", "Subnets from a pool that is the default", "2016-02-18"),
     Extension("dns-domain-ports", "dns_domain for ports", "DNS domains of ports", "2017-04-24"),
     Extension("dns-integration", "DNS Integration", "Host names of ports and networks' domains", "2015-08-15"),
     Extension("empty-string-filtering", "Empty String Filtering", "Filters for empty values", "2018-05-01"),
@@ -62,6 +63,8 @@ EXTENSIONS = (
     Extension("standard-attr-tag", "Tag support for resources with standard attribute", "Tags", "2017-01-01"),
     Extension("standard-attr-timestamp", "Resource timestamps", "When things were made and changed", "2016-09-12"),
     Extension("stateful-security-group", "Stateful security group", "Groups that do not follow connections", "2019-11-26"),
+    Extension("subnet_allocation", "Subnet Allocation", "Subnets cut from pools", "2015-03-30"),
+    Extension("subnetpool-prefix-ops", "Subnet Pool Prefix Operations", "Adding and removing prefixes", "2019-02-08"),
     Extension("subnet-external-network", "Subnet belongs to an external network", "Subnets tell of it", "2024-02-05"),
     Extension("subnet-service-types", "Subnet service types", "Subnets for some kinds of ports", "2016-03-15"),
     Extension("tag-creation", "Tags in one request", "Adding many tags at once", "2024-01-01"),

@@ -38,6 +38,7 @@ _WORDS = {
     "admin_or_sg_owner": "rule:context_is_admin or rule:sg_owner",
     "admin_owner_or_sg_owner": "rule:owner or rule:admin_or_sg_owner",
     "shared": "True:%(shared)s",
+    "shared_subnetpools": "True:%(shared)s",
     "external": "True:%(external)s",
     "external_network": "True:%(external)s",
     "network_device": "'network':%(device_kind)s",
@@ -131,6 +132,18 @@ _PORTS = {
     "update_port:allowed_address_pairs:ip_address": _PORT_WRITE,
     "delete_port": _DELETE_PORT,
 }
+_POOL_READ = either(_ADMIN, _READER, "rule:shared_subnetpools")
+_POOLS = {
+    "create_subnetpool": _OWN,
+    "create_subnetpool:shared": _ADMIN,
+    "create_subnetpool:is_default": _ADMIN,
+    "get_subnetpool": _POOL_READ,
+    "update_subnetpool": _OWN,
+    "update_subnetpool:is_default": _ADMIN,
+    "delete_subnetpool": _OWN,
+    "add_prefixes": _OWN,
+    "remove_prefixes": _OWN,
+}
 _ROUTERS = {
     "create_router": _OWN,
     "create_router:external_gateway_info": _OWN,
@@ -182,6 +195,7 @@ _REST = {
 _TAGGED = {
     "network": (_OWN, _NETWORK_READ),
     "subnet": (_SUBNET_WRITE, _SUBNET_READ),
+    "subnetpool": (_OWN, _POOL_READ),
     "port": (either(_ADMIN, _MEMBER, "rule:context_is_advsvc"), _PORT_READ),
     "router": (_OWN, _OWN_READ),
     "floatingip": (_OWN, _OWN_READ),
@@ -201,7 +215,7 @@ RULES: tuple[Rule, ...] = (
     *(Rule(name, check, "A word for other rules", scopes=()) for name, check in _WORDS.items()),
     *(
         Rule(name, check, name.replace("_", " ", 1))
-        for family in (_NETWORKS, _SUBNETS, _PORTS, _ROUTERS, _FLOATING, _GROUPS, _REST)
+        for family in (_NETWORKS, _SUBNETS, _POOLS, _PORTS, _ROUTERS, _FLOATING, _GROUPS, _REST)
         for name, check in family.items()
     ),
     *_tags(),

@@ -25,7 +25,6 @@ from pileus.services.network.api.attributes import (
 from pileus.services.network.api.noun import Standard
 from pileus.services.network.core import networks as network_core
 from pileus.services.network.core import subnets as core
-from pileus.services.network.core.refusals import missing
 
 _MODES = one_of("dhcpv6-stateful", "dhcpv6-stateless", "slaac", None)
 
@@ -47,7 +46,8 @@ class Subnets(Standard):
     ip_version = Attr(IP_VERSION, "show list create", required=True, sort=True, match=True)
     cidr = Attr(or_null(CIDR), "show list create", sort=True, match=True)
     prefixlen = Attr(MTU, "create")
-    subnetpool_id = Attr(or_null(ID), "show list create", view=lambda _r, _row: None)
+    subnetpool_id = Attr(or_null(ID), "show list create", sort=True, match=True)
+    use_default_subnetpool = Attr(BOOL, "create", default=False)
     gateway_ip = Attr(or_null(IP), sort=True, match=True)
     pools = Attr(
         or_null(POOLS),
@@ -77,13 +77,6 @@ class Subnets(Standard):
     create = creates(core.create, bulk=True)
     update = updates(core.update)
     delete = deletes(core.delete)
-
-    def want(self, request: Request, operation: str, raw: Any) -> dict[str, Any]:
-        want = super().want(request, operation, raw)
-        pool = want.pop("subnetpool_id", None)
-        if pool is not None:
-            raise missing("SubnetPool", pool)
-        return want
 
     def facts(self, tx: Tx | None, request: Request, subject: Any) -> Mapping[str, object]:
         if isinstance(subject, dict):

@@ -15,6 +15,9 @@ def missing(noun: str, id: str) -> Fault:
         return NotFound(f"Security group rule {id} does not exist", type="SecurityGroupRuleNotFound")
     if noun == "FloatingIP":
         return NotFound(f"Floating IP {id} could not be found", type="FloatingIPNotFound")
+    if noun in ("SubnetPool", "AddressScope"):
+        shown = "Subnet pool" if noun == "SubnetPool" else "Address scope"
+        return NotFound(f"{shown} {id} could not be found.", type=f"{noun}NotFound")
     return NotFound(f"{noun} {id} could not be found.", type=f"{noun}NotFound")
 
 

@@ -29,6 +29,7 @@ class NetworkSettings(Section, frozen=True):
     agent_down_seconds: Annotated[int, doc("An agent not heard of for so long counts as dead.", ge=1)] = 75
     quota_network: Annotated[int, doc("Networks of a project; -1: no limit.", ge=-1)] = 100
     quota_subnet: Annotated[int, doc("Subnets of a project.", ge=-1)] = 100
+    quota_subnetpool: Annotated[int, doc("Subnet pools of a project.", ge=-1)] = -1
     quota_port: Annotated[int, doc("Ports of a project.", ge=-1)] = 500
     quota_router: Annotated[int, doc("Routers of a project.", ge=-1)] = 10
     quota_floatingip: Annotated[int, doc("Floating IPs of a project.", ge=-1)] = 50

@@ -8,14 +8,14 @@ from msgspec import structs
 from pileus.kernel.db import Page, Tx
 from pileus.kernel.events import record
 from pileus.kernel.types import Ctx, Listing, new_id
-from pileus.services.network.core import dhcp, tags
+from pileus.services.network.core import dhcp, subnetpools, tags
 from pileus.services.network.core import subnet_rules as rules
 from pileus.services.network.core.access import scope, sees
 from pileus.services.network.core.addresses import block_of, eui64, holder, is_automatic, take
 from pileus.services.network.core.changes import touched
 from pileus.services.network.core.neighbours import Near
 from pileus.services.network.core.networks import bumped, columns, find, judge_mtu
-from pileus.services.network.core.refusals import bad_request, conflict, missing
+from pileus.services.network.core.refusals import bad_request, conflict, missing, refused
 from pileus.services.network.db import allocations, networks, ports, subnets
 from pileus.services.network.db.networks import NetworkRow
 from pileus.services.network.db.subnets import SubnetRow
@@ -45,7 +45,7 @@ def create(tx: Tx, near: Near, ctx: Ctx, want: dict[str, Any]) -> SubnetRow:
     project_id = want.get("project_id", network.project_id if network.external else ctx.project_id)
     near.quotas.check(tx, project_id, {"subnet": 1})
     others = tx.rows(subnets.OF_NETWORK, network_id=network.id)
-    row = _made(near, network, project_id, want, others, tx.now)
+    row = _made(near, network, project_id, _with_block(tx, near, ctx, project_id, want, others), others, tx.now)
     tx.run(subnets.INSERT, **columns(row, *_NO_COLUMNS))
     bumped(tx, network)
     if is_automatic(row):
@@ -54,6 +54,27 @@ def create(tx: Tx, near: Near, ctx: Ctx, want: dict[str, Any]) -> SubnetRow:
     touched(tx, "network", network.id)
     record(tx, ctx, "subnet.create.end", "subnet", row.id, project_id=project_id, after=row)
     return row
+
+
+def _with_block(
+    tx: Tx, near: Near, ctx: Ctx, project_id: str, want: dict[str, Any], others: Sequence[SubnetRow]
+) -> dict[str, Any]:
+    """The want with a block: its own, or one cut from a pool."""
+    pool = subnetpools.pool_of(tx, near, ctx, want)
+    cidr, prefixlen = want.get("cidr"), want.get("prefixlen")
+    if cidr is not None and prefixlen is not None:
+        raise bad_request("subnets", "cidr and prefixlen must not be supplied together")
+    if pool is None and cidr is None:
+        raise bad_request("subnets", "a subnetpool must be specified in the absence of a cidr")
+    pool_id = None if pool is None else pool.id
+    if any(o.ip_version == want["ip_version"] and o.subnetpool_id != pool_id for o in others):
+        raise refused(
+            "NetworkSubnetPoolAffinityError",
+            "Subnets hosted on the same network must be allocated from the same subnet pool.",
+        )
+    if pool is None:
+        return {**want, "subnetpool_id": None}
+    return {**want, "subnetpool_id": pool_id, "cidr": subnetpools.cut(tx, pool, project_id, cidr, prefixlen)}
 
 
 def _made(
@@ -84,6 +105,7 @@ def _made(
         enable_dhcp=with_dhcp,
         ipv6_ra_mode=want.get("ipv6_ra_mode"),
         ipv6_address_mode=want.get("ipv6_address_mode"),
+        subnetpool_id=want["subnetpool_id"],
         revision_number=0,
         created_at=now,
         updated_at=now,
@@ -95,11 +117,7 @@ def _made(
 
 def _judged(near: Near, network: NetworkRow, want: dict[str, Any], others: Sequence[SubnetRow]) -> rules.Block:
     """The block that is asked for, if this network may have such a subnet."""
-    cidr, ip_version, with_dhcp = want.get("cidr"), want["ip_version"], want["enable_dhcp"]
-    if cidr is None:
-        raise bad_request("subnets", "a subnetpool must be specified in the absence of a cidr")
-    if want.get("prefixlen") is not None:
-        raise bad_request("subnets", "cidr and prefixlen must not be supplied together")
+    cidr, ip_version, with_dhcp = want["cidr"], want["ip_version"], want["enable_dhcp"]
     block = rules.judge_block(cidr, ip_version, with_dhcp)
     rules.judge_modes(ip_version, with_dhcp, want.get("ipv6_ra_mode"), want.get("ipv6_address_mode"), block)
     rules.judge_extras(near, ip_version, want["dns_nameservers"], want["host_routes"], "new subnet")

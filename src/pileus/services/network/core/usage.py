@@ -10,7 +10,7 @@ from pileus.services.network.core.access import scope
 from pileus.services.network.core.addresses import block_of, number
 from pileus.services.network.core.neighbours import Near
 from pileus.services.network.core.settings import NetworkSettings
-from pileus.services.network.db import allocations, floating, groups, networks, ports, routers, subnets
+from pileus.services.network.db import allocations, floating, groups, networks, ports, routers, subnetpools, subnets
 from pileus.services.network.db.networks import NetworkRow
 from pileus.services.network.db.subnets import SubnetRow
 
@@ -30,6 +30,7 @@ def quotas(settings: NetworkSettings) -> Quotas:
         [
             Quota("network", settings.quota_network, _count(networks.COUNT)),
             Quota("subnet", settings.quota_subnet, _count(subnets.COUNT)),
+            Quota("subnetpool", settings.quota_subnetpool, _count(subnetpools.COUNT)),
             Quota("port", settings.quota_port, _count(ports.COUNT)),
             Quota("router", settings.quota_router, _count(routers.COUNT)),
             Quota("floatingip", settings.quota_floatingip, _count(floating.COUNT)),

@@ -42,11 +42,13 @@ subnets = Table(
     Column("enable_dhcp", Flag, nullable=False),
     Column("ipv6_ra_mode", Text),
     Column("ipv6_address_mode", Text),
+    Column("subnetpool_id", Text),
     Column("revision_number", Integer, nullable=False),
     Column("created_at", Time, nullable=False),
     Column("updated_at", Time, nullable=False),
     Index("ix_network_subnets_project", "project_id"),
     Index("ix_network_subnets_network", "network_id"),
+    Index("ix_network_subnets_pool", "subnetpool_id"),
 )
 
 
@@ -68,6 +70,7 @@ class SubnetRow(Struct, frozen=True):
     enable_dhcp: bool
     ipv6_ra_mode: str | None
     ipv6_address_mode: str | None
+    subnetpool_id: str | None
     revision_number: int
     created_at: int
     updated_at: int

@@ -70,13 +70,19 @@ _OF_PROVIDER = Query(
     select(allocations).where(allocations.c.provider_id == bindparam("id")).order_by(allocations.c.consumer_id),
     into=AllocationRow,
 )
+_OF_CONSUMERS = Query(
+    select(allocations)
+    .where(allocations.c.consumer_id.in_(bindparam("ids", expanding=True)))
+    .order_by(allocations.c.provider_id),
+    into=AllocationRow,
+)
 _INSERT = Query(insert(allocations))
-_DELETE = Query(delete(allocations).where(allocations.c.consumer_id == bindparam("id")))
+_DELETE = Query(delete(allocations).where(allocations.c.consumer_id.in_(bindparam("ids", expanding=True))))
 _CONSUMER = Query(select(consumers).where(consumers.c.id == bindparam("id")), into=ConsumerRow)
 _CONSUMERS = Query(select(consumers).where(consumers.c.id.in_(bindparam("ids", expanding=True))), into=ConsumerRow)
 _CONSUMER_IN = Query(insert(consumers))
 _CONSUMER_SET = Query(update(consumers).where(consumers.c.id == bindparam("consumer_id")))
-_CONSUMER_OUT = Query(delete(consumers).where(consumers.c.id == bindparam("id")))
+_CONSUMERS_OUT = Query(delete(consumers).where(consumers.c.id.in_(bindparam("ids", expanding=True))))
 _HELD = Query(select(allocations.c.resource_class).where(allocations.c.provider_id == bindparam("id")).distinct())
 
 
@@ -97,8 +103,13 @@ def insert_many(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
     tx.run_many(_INSERT, list(rows))
 
 
-def remove(tx: Tx, consumer_id: str) -> None:
-    tx.run(_DELETE, id=consumer_id)
+def remove(tx: Tx, consumer_ids: Sequence[str]) -> None:
+    """All that these consumers hold."""
+    tx.run(_DELETE, ids=list(consumer_ids))
+
+
+def of_consumers(tx: Tx, consumer_ids: Sequence[str]) -> list[AllocationRow]:
+    return tx.rows(_OF_CONSUMERS, ids=list(consumer_ids))
 
 
 def consumer(tx: Tx, consumer_id: str) -> ConsumerRow | None:
@@ -117,31 +128,24 @@ def change_consumer(tx: Tx, consumer_id: str, **values: Any) -> None:
     tx.run(_CONSUMER_SET, consumer_id=consumer_id, **values)
 
 
-def remove_consumer(tx: Tx, consumer_id: str) -> None:
-    tx.run(_CONSUMER_OUT, id=consumer_id)
+def remove_consumers(tx: Tx, consumer_ids: Sequence[str]) -> None:
+    tx.run(_CONSUMERS_OUT, ids=list(consumer_ids))
 
 
-def usages(
-    tx: Tx, project_id: str, user_id: str | None, by_type: bool, consumer_type: str | None
-) -> list[tuple[Any, ...]]:
-    """(consumer type or "", class, sum, number of consumers) of a project's allocations."""
+def usages(tx: Tx, project_id: str, user_id: str | None) -> list[tuple[str, str, int]]:
+    """(consumer type, class, sum) of a project's allocations."""
     kind = func.coalesce(consumers.c.consumer_type, "unknown")
     statement = (
-        select(
-            kind if by_type else func.min(""),
-            allocations.c.resource_class,
-            func.sum(allocations.c.used),
-            func.count(consumers.c.id.distinct()),
-        )
+        select(kind, allocations.c.resource_class, func.sum(allocations.c.used))
         .join(consumers, consumers.c.id == allocations.c.consumer_id)
         .where(consumers.c.project_id == project_id)
+        .group_by(kind, allocations.c.resource_class)
+        .order_by(kind, allocations.c.resource_class)
     )
     if user_id is not None:
         statement = statement.where(consumers.c.user_id == user_id)
-    if consumer_type is not None:
-        statement = statement.where(kind == consumer_type)
-    statement = statement.group_by(allocations.c.resource_class, *([kind] if by_type else []))
-    return [tuple(row) for row in tx.execute(statement)]
+    found: list[Any] = list(tx.execute(statement))
+    return [(str(kind), str(name), int(total)) for kind, name, total in found]
 
 
 def consumer_counts(tx: Tx, project_id: str, user_id: str | None) -> dict[str, int]:
@@ -150,5 +154,5 @@ def consumer_counts(tx: Tx, project_id: str, user_id: str | None) -> dict[str, i
     statement = select(kind, func.count()).where(consumers.c.project_id == project_id).group_by(kind)
     if user_id is not None:
         statement = statement.where(consumers.c.user_id == user_id)
-    counted: list[Any] = list(tx.execute(statement))
-    return {str(row[0]): int(row[1]) for row in counted}
+    found: list[Any] = list(tx.execute(statement))
+    return {str(name): int(count) for name, count in found}

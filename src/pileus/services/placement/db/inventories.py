@@ -73,12 +73,12 @@ _DELETE = Query(
         inventories.c.provider_id == bindparam("of"), inventories.c.resource_class == bindparam("what")
     )
 )
+_DELETE_ALL = Query(delete(inventories).where(inventories.c.provider_id == bindparam("of")))
 _USE = Query(
     update(inventories)
     .where(inventories.c.provider_id == bindparam("of"), inventories.c.resource_class == bindparam("what"))
     .values(used=inventories.c.used + bindparam("more"))
 )
-_CLASS_USED = Query(select(inventories.c.provider_id).where(inventories.c.resource_class == bindparam("what")).limit(1))
 
 
 def of(tx: Tx, ids: Sequence[str]) -> dict[str, dict[str, InventoryRow]]:
@@ -89,26 +89,38 @@ def of(tx: Tx, ids: Sequence[str]) -> dict[str, dict[str, InventoryRow]]:
     return found
 
 
-def put(tx: Tx, provider_id: str, resource_class: str, values: Mapping[str, Any], there: bool) -> None:
+def values(provider_id: str, resource_class: str, stock: Mapping[str, Any]) -> dict[str, Any]:
+    """A new inventory's row."""
+    return {"provider_id": provider_id, "resource_class": resource_class, "used": 0, **stock, **_capacity(stock)}
+
+
+def insert_many(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
+    tx.run_many(_INSERT, rows)
+
+
+def put(tx: Tx, provider_id: str, resource_class: str, stock: Mapping[str, Any], there: bool) -> None:
     """Write one inventory; `used` stays what it is."""
-    full = {**values, "capacity": int((values["total"] - values["reserved"]) * values["allocation_ratio"])}
     if there:
-        tx.run(_UPDATE, of=provider_id, what=resource_class, **full)
+        tx.run(_UPDATE, of=provider_id, what=resource_class, **stock, **_capacity(stock))
     else:
-        tx.run(_INSERT, provider_id=provider_id, resource_class=resource_class, used=0, **full)
+        tx.run(_INSERT, **values(provider_id, resource_class, stock))
+
+
+def _capacity(stock: Mapping[str, Any]) -> dict[str, int]:
+    return {"capacity": min(int((stock["total"] - stock["reserved"]) * stock["allocation_ratio"]), 2**63 - 1)}
 
 
 def drop(tx: Tx, provider_id: str, resource_class: str) -> None:
     tx.run(_DELETE, of=provider_id, what=resource_class)
 
 
-def use(tx: Tx, provider_id: str, resource_class: str, more: int) -> None:
-    """Book `more` units (fewer when negative)."""
-    tx.run(_USE, of=provider_id, what=resource_class, more=more)
+def drop_all(tx: Tx, provider_id: str) -> None:
+    tx.run(_DELETE_ALL, of=provider_id)
 
 
-def class_in_use(tx: Tx, resource_class: str) -> bool:
-    return tx.row(_CLASS_USED, what=resource_class) is not None
+def use(tx: Tx, changes: Mapping[tuple[str, str], int]) -> None:
+    """Book so many units more (fewer when negative) of each (provider, class)."""
+    tx.run_many(_USE, [{"of": of, "what": what, "more": more} for (of, what), more in changes.items() if more])
 
 
 def roomy(

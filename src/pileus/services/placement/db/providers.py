@@ -81,6 +81,14 @@ _TRAIT_OUT = Query(
 )
 _TRAITS_OUT = Query(delete(provider_traits).where(provider_traits.c.provider_id == bindparam("provider_id")))
 _WITH_TRAIT = Query(select(provider_traits.c.provider_id).where(provider_traits.c.trait == bindparam("trait")))
+_HAS_TRAIT = Query(select(provider_traits.c.provider_id).where(provider_traits.c.trait == bindparam("trait")).limit(1))
+_CHILD = Query(select(providers.c.id).where(providers.c.parent_id == bindparam("id")).limit(1))
+_NESTED = Query(select(providers.c.id).where(providers.c.parent_id.is_not(None)).limit(1))
+_REROOT = Query(
+    update(providers)
+    .where(providers.c.id.in_(bindparam("ids", expanding=True)))
+    .values(root_id=bindparam("root", type_=String()))
+)
 _AGGREGATES = Query(
     select(provider_aggregates.c.provider_id, provider_aggregates.c.aggregate_id)
     .where(provider_aggregates.c.provider_id.in_(bindparam("ids", expanding=True)))
@@ -117,6 +125,10 @@ def insert_provider(tx: Tx, values: Mapping[str, Any]) -> None:
     tx.run(_INSERT, **values)
 
 
+def insert_many(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
+    tx.run_many(_INSERT, rows)
+
+
 def change(tx: Tx, provider_id: str, **values: Any) -> None:
     tx.run(_UPDATE, provider_id=provider_id, **{"updated_at": tx.now, **values})
 
@@ -124,6 +136,10 @@ def change(tx: Tx, provider_id: str, **values: Any) -> None:
 def bump(tx: Tx, provider_id: str) -> None:
     """One generation on: somebody changed what the provider has or gives."""
     tx.run(_BUMP, provider_id=provider_id, at=tx.now)
+
+
+def bump_all(tx: Tx, ids: Collection[str]) -> None:
+    tx.run_many(_BUMP, [{"provider_id": i, "at": tx.now} for i in ids])
 
 
 def remove(tx: Tx, provider_id: str) -> None:
@@ -147,6 +163,31 @@ def set_traits(tx: Tx, provider_id: str, wanted: Collection[str]) -> None:
     fresh = sorted(set(wanted) - there)
     if fresh:
         tx.run_many(_TRAIT_IN, [{"provider_id": provider_id, "trait": t} for t in fresh])
+
+
+def swap_traits(tx: Tx, more: Sequence[tuple[str, str]], less: Sequence[tuple[str, str]]) -> None:
+    """(provider, trait) pairs to add and to take away."""
+    tx.run_many(_TRAIT_IN, [{"provider_id": p, "trait": t} for p, t in more])
+    tx.run_many(_TRAIT_OUT, [{"provider_id": p, "trait": t} for p, t in less])
+
+
+def has_trait(tx: Tx, trait: str) -> bool:
+    """Whether any provider has it."""
+    return tx.row(_HAS_TRAIT, trait=trait) is not None
+
+
+def has_children(tx: Tx, provider_id: str) -> bool:
+    return tx.row(_CHILD, id=provider_id) is not None
+
+
+def any_nested(tx: Tx) -> bool:
+    """Whether any provider stands below another."""
+    return tx.row(_NESTED) is not None
+
+
+def reroot(tx: Tx, ids: Sequence[str], root_id: str) -> None:
+    """These providers belong to that tree now."""
+    tx.run(_REROOT, ids=list(ids), root=root_id)
 
 
 def with_trait(tx: Tx, trait: str) -> set[str]:
