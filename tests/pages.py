@@ -26,8 +26,11 @@ def script_of(page: Path) -> str:
 def code_of(text: str) -> Iterator[str]:
     """Lines of code: of fenced blocks for shells, of indented blocks, and code within sentences."""
     for language, block in _FENCE.findall(text):
-        if language in ("", "bash", "console", "sh"):
-            yield from block.replace("\\\n", " ").splitlines()
+        lines = block.replace("\\\n", " ").splitlines()
+        if language == "console":
+            yield from (line for line in lines if line.startswith("$ "))
+        elif language in ("", "bash", "sh"):
+            yield from lines
     prose = _FENCE.sub("", text)
     for line in prose.splitlines():
         if line.startswith("    "):
