@@ -111,7 +111,7 @@ class Busy:
         self.networks: set[str] = set()
         self.strange: list[str] = []
         self.threads = [threading.Thread(target=self._until_dead, args=(work,)) for work in (
-            self._server, self._server, self._image, self._network
+            self._server, self._server, self._image, self._network, self._power
         )]  # fmt: skip
 
     def start(self) -> None:
@@ -140,7 +140,8 @@ class Busy:
         }  # fmt: skip
         answer = client.post("/compute/v2.1/servers", json={"server": want})
         if answer.status_code == 403:  # quota: make room
-            for server in self.random.sample(sorted(self.servers), min(5, len(self.servers))):
+            there = [s["id"] for s in client.get("/compute/v2.1/servers").json()["servers"]]
+            for server in self.random.sample(there, min(5, len(there))):
                 self._delete(client, server)
             return
         assert answer.status_code == 202, answer.text
@@ -148,6 +149,14 @@ class Busy:
         if self.random.random() < 0.5:
             time.sleep(self.random.random() * 0.1)
             self._delete(client, made)
+
+    def _power(self, client: httpx.Client) -> None:
+        there = [s["id"] for s in client.get("/compute/v2.1/servers").json()["servers"]]
+        act = self.random.choice([{"os-stop": None}, {"os-start": None}, {"reboot": {"type": "HARD"}}])
+        if there:
+            answer = client.post(f"/compute/v2.1/servers/{self.random.choice(there)}/action", json=act)
+            assert answer.status_code in (202, 404, 409), answer.text
+        time.sleep(0.02)
 
     def _delete(self, client: httpx.Client, server: str) -> None:
         self.doomed.add(server)  # also when the answer does not come: it may have been done
@@ -201,10 +210,10 @@ def _whole(mortal: Mortal, busy: Busy) -> None:
         while True:
             listed = client.get("/compute/v2.1/servers/detail?limit=1000").json()["servers"]
             states = {s["id"]: s["status"] for s in listed}
-            if not [s for s in states.values() if s not in ("ACTIVE", "ERROR")] or time.monotonic() > end:
+            if not [s for s in states.values() if s not in ("ACTIVE", "SHUTOFF", "ERROR")] or time.monotonic() > end:
                 break
             time.sleep(0.1)
-        assert set(states.values()) <= {"ACTIVE"}, json.dumps(listed)[:3000]
+        assert set(states.values()) <= {"ACTIVE", "SHUTOFF"}, json.dumps(listed)[:3000]
         assert busy.servers - busy.doomed <= set(states), "a server that was promised is there"
         assert not (busy.doomed - busy.servers) & set(states), "a server that was deleted is gone"
         networks = {n["id"] for n in client.get("/network/v2.0/networks").json()["networks"]}
