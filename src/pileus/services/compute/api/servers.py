@@ -27,7 +27,7 @@ from pileus.kernel.rest import (
     updates,
 )
 from pileus.kernel.types import Conflict, Ctx, Sort, iso, iso_naive
-from pileus.services.compute.api.dialect import links
+from pileus.services.compute.api.dialect import bookmark, links, own_url
 from pileus.services.compute.api.server_bodies import METADATA, NAME, create_body, read_create
 from pileus.services.compute.api.server_lists import asked_servers, asked_tags, flag
 from pileus.services.compute.core import building, power, states
@@ -73,9 +73,9 @@ class ServerView:
         self.hosts = hosts.by_ids(tx, sorted({row.node_id for row in rows if row.node_id}))
 
 
-def host_id(row: ServerRow) -> str:
+def host_id(project_id: str, host: str | None) -> str:
     """A word for the host that differs between projects."""
-    return hashlib.sha224((row.project_id + row.host).encode()).hexdigest() if row.host else ""
+    return hashlib.sha224((project_id + host).encode()).hexdigest() if host else ""
 
 
 def addresses(ports: tuple[PortInfo, ...]) -> dict[str, list[dict[str, Any]]]:
@@ -117,7 +117,7 @@ class Servers(Resource[Neighbours]):
     tenant_id = Field(text(), on="show", column="project_id")
     user_id = Field(text(), on="show")
     metadata = Field(METADATA, on="show")
-    host_id = Field(text(), on="show", wire="hostId", view=lambda request, row: host_id(row))
+    host_id = Field(text(), on="show", wire="hostId", view=lambda request, row: host_id(row.project_id, row.host))
     created = Field(MOMENT, on="show", column="created_at")
     updated = Field(MOMENT, on="show", column="updated_at")
     access_ipv4 = Field(
@@ -150,7 +150,7 @@ class Servers(Resource[Neighbours]):
         on="show",
         wire="OS-EXT-SRV-ATTR:instance_name",
         rule=EXTENDED,
-        view=lambda request, row: f"pileus-{row.id[:8]}",
+        view=lambda request, row: core.guest_name(row.id),
     )
     power_state = Field(integer(), on="show", wire="OS-EXT-STS:power_state")
     task_state = Field(nullable(text()), on="show", wire="OS-EXT-STS:task_state")
@@ -309,7 +309,7 @@ class Servers(Resource[Neighbours]):
             "security_groups": [{"name": g} for g in row.security_groups],
             "adminPass": made.admin_pass,
         }
-        return Answer(202, {"server": server}, {"Location": request.link(f"/v2.1/servers/{row.id}")})
+        return Answer(202, {"server": server}, {"Location": own_url(request, f"/servers/{row.id}")})
 
     def _updating(self, made: list[Operation]) -> Operation:
         from dataclasses import replace  # noqa: PLC0415
@@ -355,13 +355,16 @@ def _part(row: ServerRow, part: str) -> str:
 def _image(request: Request, row: ServerRow) -> Any:
     if row.image_id is None:
         return ""
-    return {"id": row.image_id, "links": [{"rel": "bookmark", "href": request.link(f"/images/{row.image_id}")}]}
+    return {"id": row.image_id, "links": [{"rel": "bookmark", "href": bookmark(request, "images", row.image_id)}]}
 
 
 def _flavor(request: Request, row: ServerRow) -> dict[str, Any]:
     flavor = row.flavor
     if request.version < (2, 47):
-        return {"id": row.flavor_id, "links": [{"rel": "bookmark", "href": request.link(f"/flavors/{row.flavor_id}")}]}
+        return {
+            "id": row.flavor_id,
+            "links": [{"rel": "bookmark", "href": bookmark(request, "flavors", row.flavor_id)}],
+        }
     made = {
         "original_name": flavor["name"], "vcpus": flavor["vcpus"], "ram": flavor["ram"], "disk": flavor["disk"], "ephemeral": flavor["ephemeral"],
         "swap": flavor["swap"],

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pileus.kernel.rest import UUID, Query, Request, Versioned, array, obj, text
 from pileus.kernel.types import Invalid, Version, is_uuid
 from pileus.services.placement.api.schemas import QUERY_TEXT
-from pileus.services.placement.core.refusals import bad_query
+from pileus.services.placement.core.refusals import BAD_VALUE, bad_query
 from pileus.services.placement.core.wishes import Group, ProvidersWish, Traits
 
 _FORM = "Badly formed resources parameter. Expected resources query string parameter in form: ?resources=VCPU:2,MEMORY_MB:1024. Got: "
@@ -84,9 +84,23 @@ def _traits(values: Sequence[str], name: str, version: Version) -> tuple[Traits,
     both = sorted(unwanted & {t for group in wanted if len(group) == 1 for t in group})
     if both:
         raise Invalid(
-            f"Conflicting required and forbidden traits found in the following traits keys: {name}: ({', '.join(both)})"
+            f"Conflicting required and forbidden traits found in the following traits keys: {name}: ({', '.join(both)})",
+            details=BAD_VALUE,
         )
     return tuple(dict.fromkeys(wanted)), frozenset(unwanted)
+
+
+def plain_traits(value: str, version: Version) -> tuple[frozenset[str], frozenset[str]]:
+    """(required, forbidden) of `root_required`, which takes no choices."""
+    if value.startswith("in:"):
+        raise bad_query(f"The format '{_IN_FORM}' is not supported by 'root_required'. Got: {value}")
+    names = value.split(",")
+    wanted = frozenset(_trait(name, value, version) for name in names if not name.startswith("!"))
+    unwanted = frozenset(_trait(name[1:], value, version) for name in names if name.startswith("!"))
+    if wanted & unwanted:
+        both = ", ".join(sorted(wanted & unwanted))
+        raise Invalid(f"Conflicting required and forbidden traits found in root_required: {both}", details=BAD_VALUE)
+    return wanted, unwanted
 
 
 def _any_of(value: str, version: Version) -> frozenset[str]:
@@ -103,7 +117,8 @@ def _any_of(value: str, version: Version) -> frozenset[str]:
 def _trait(name: str, value: str, version: Version) -> str:
     if not _NAME.fullmatch(name):
         form = "HW_CPU_X86_VMX,!CUSTOM_MAGIC" if version >= (1, 22) else "HW_CPU_X86_VMX,CUSTOM_MAGIC"
-        raise bad_query(f"Expected 'required' parameter value of the form: {form}. Got: {value}")
+        got = "Got an empty trait in" if not name else "Got"
+        raise bad_query(f"Expected 'required' parameter value of the form: {form}. {got}: {value}")
     return name
 
 

@@ -8,14 +8,14 @@ from pileus.services.placement.db import providers, searches
 from pileus.services.placement.db.providers import ProviderRow
 
 
-def check_names(tx: Tx, groups: tuple[Group, ...]) -> None:
+def check_names(tx: Tx, groups: tuple[Group, ...], root_traits: frozenset[str] = frozenset()) -> None:
     """Raises `Invalid` for classes and traits that there are not."""
     unknown = classes.unknown(tx, {name for group in groups for name in group.resources})
     if unknown:
         told = refusals.unknown_class(", ".join(unknown))
         raise Invalid(f"Invalid resource class in resources parameter: {told}")
     asked = {name for group in groups for names in (*group.required, group.forbidden) for name in names}
-    missing = traits.unknown(tx, asked)
+    missing = traits.unknown(tx, asked | root_traits)
     if missing:
         raise Invalid(f"No such trait(s): {', '.join(sorted(missing))}.")
 
