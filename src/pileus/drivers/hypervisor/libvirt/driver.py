@@ -93,7 +93,7 @@ class LibvirtHypervisor:
         return await self.info()
 
     async def close(self) -> None:
-        """Guests run on. May be called again."""
+        """Guests run on."""
         if self._closed:
             return
         self._closed = True
@@ -101,6 +101,7 @@ class LibvirtHypervisor:
             task.cancel()
         await self._images.close()
         await self._connection.close()
+        await self._threads.run(self._ground.leave)
         self._threads.close()
 
     async def info(self) -> Host:
