@@ -38,6 +38,7 @@ class NodeSettings(Section, frozen=True):
     dns: Annotated[tuple[str, ...], doc("Resolvers for guests; this machine's own when empty.")] = ()
     cloud: Annotated[str, doc("Id of the cloud on this machine: names namespaces, bridges and guests.")] = "pileus"
     boot_seconds: Annotated[float, doc("How long a simulated guest takes to start.")] = 0.0
+    boot_failures: Annotated[float, doc("Share of changes to a simulated guest that fail.", ge=0, le=1)] = 0.0
 
 
 SECTIONS: dict[str, type[Section]] = {"node": NodeSettings}
@@ -210,7 +211,7 @@ def libvirt_hypervisor(settings: NodeSettings, wiring: Wiring, join: Any) -> Any
 def _fake_settings(settings: NodeSettings) -> Any:
     from pileus.drivers.hypervisor.fake import FakeSettings  # noqa: PLC0415
 
-    return FakeSettings(start_s=settings.boot_seconds)
+    return FakeSettings(start_s=settings.boot_seconds, ensure_failures=settings.boot_failures)
 
 
 async def purge(settings: NodeSettings, wiring: Wiring) -> list[str]:

@@ -39,6 +39,17 @@ class PortInfo(Struct, frozen=True, kw_only=True):
     tag: str = ""
 
 
+class GroupInfo(Struct, frozen=True, kw_only=True):
+    """A security group with its rules as Neutron names their fields."""
+
+    id: str
+    name: str
+    description: str
+    project_id: str
+    rules: tuple[dict[str, Any], ...] = ()
+    """`{id, direction, ethertype, protocol, port_range_min, port_range_max, remote_ip_prefix, remote_group_id}`."""
+
+
 class Network(Protocol):
     def reserve_ports(
         self,
@@ -84,4 +95,12 @@ class Network(Protocol):
 
     def devices_with(self, tx: Any, addresses: Sequence[str]) -> Sequence[str]:
         """Servers with a port whose fixed address matches one of these regular expressions; 1,000 at most."""
+        ...
+
+    def groups_of(self, tx: Any, device_id: str) -> Sequence[GroupInfo]:
+        """The security groups of a server's ports."""
+        ...
+
+    def set_group(self, tx: Any, ctx: Ctx, device_id: str, group: str, member: bool) -> None:
+        """Put all ports of a server into a group, or take them out. Raises `NotFound`."""
         ...

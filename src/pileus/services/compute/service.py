@@ -16,8 +16,11 @@ from pileus.kernel.rest import Authenticate, Face, Operation, Resource, Service
 from pileus.kernel.types import MINUTE, SECOND
 from pileus.services.compute.api import flavors as flavors_api
 from pileus.services.compute.api import hypervisors as hypervisors_api
+from pileus.services.compute.api import instance_actions as actions_api
 from pileus.services.compute.api import keypairs as keypairs_api
 from pileus.services.compute.api import quotas as quotas_api
+from pileus.services.compute.api import server_belongings as belongings_api
+from pileus.services.compute.api import server_network as network_api
 from pileus.services.compute.api import servers as servers_api
 from pileus.services.compute.api import services as services_api
 from pileus.services.compute.api import zones as zones_api
@@ -37,15 +40,10 @@ from pileus.services.compute.sagas.delete_server import delete_server
 
 SECTION = ("compute", ComputeSettings)
 PORT = 8774
-RULES = [
-    *flavors_api.RULES,
-    *keypairs_api.RULES,
-    *servers_api.RULES,
-    *quotas_api.RULES,
-    *services_api.RULES,
-    *hypervisors_api.RULES,
-    *zones_api.RULES,
-]
+_NOUNS = (
+    flavors_api, keypairs_api, servers_api, belongings_api, network_api, actions_api, quotas_api, services_api, hypervisors_api, zones_api,
+)  # fmt: skip
+RULES = [rule for noun in _NOUNS for rule in noun.RULES]
 CATALOG = [CatalogService(type="compute", name="nova", url="{base}/v2.1", description="Compute")]
 SAGAS = (create_server, delete_server, change_power)
 
@@ -76,6 +74,9 @@ def build(
         *services_api.Services(near).operations(),
         *hypervisors_api.Hypervisors(near).operations(),
         *zones_api.operations(near),
+        *belongings_api.Belongings(near).operations(),
+        *network_api.ServerNetwork(near).operations(),
+        *actions_api.InstanceActions(near).operations(),
         *ABSENT,
     ]
     hosts = Hosts(near)

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pileus.contracts.network import PortInfo, PortWish
+from pileus.contracts.network import GroupInfo, PortInfo, PortWish
 from pileus.kernel.db import Database, Tx
 from pileus.kernel.types import Ctx
-from pileus.services.network.core import bindings, statuses
+from pileus.services.network.core import bindings, server_groups, statuses
 from pileus.services.network.core.effects import Effects
 from pileus.services.network.core.neighbours import Near
 from pileus.services.network.core.ports import whole
-from pileus.services.network.db.ports import PortRow
+from pileus.services.network.db.ports import PortRow, servers_with
 
 
 class Internal:
@@ -73,3 +73,12 @@ class Internal:
 
     def device_of(self, tx: Any, network_id: str, address: str) -> str:
         return bindings.device_of(tx, network_id, address)
+
+    def devices_with(self, tx: Tx, addresses: Sequence[str]) -> Sequence[str]:
+        return sorted(set().union(*(servers_with(tx, pattern) for pattern in addresses)))
+
+    def groups_of(self, tx: Tx, device_id: str) -> Sequence[GroupInfo]:
+        return server_groups.of_server(tx, device_id)
+
+    def set_group(self, tx: Tx, ctx: Ctx, device_id: str, group: str, member: bool) -> None:
+        server_groups.set_member(tx, self.near, ctx, device_id, group, member)

@@ -90,34 +90,23 @@ _NOT_YET = """
 /os-volumes GET POST
 /os-volumes/detail GET
 /os-volumes/{volume_id} DELETE GET
-/servers/{server_id}/action POST#addFixedIp POST#addFloatingIp POST#addSecurityGroup POST#changePassword POST#confirmResize POST#createBackup
-/servers/{server_id}/action POST#createImage POST#evacuate POST#forceDelete POST#injectNetworkInfo POST#lock POST#migrate
-/servers/{server_id}/action POST#os-getRDPConsole POST#os-getSPICEConsole POST#os-getSerialConsole POST#os-getVNCConsole POST#os-migrateLive POST#os-resetState
-/servers/{server_id}/action POST#pause POST#rebuild POST#removeFixedIp POST#removeFloatingIp POST#removeSecurityGroup POST#rescue
-/servers/{server_id}/action POST#resetNetwork POST#resize POST#restore POST#resume POST#revertResize POST#shelve
-/servers/{server_id}/action POST#shelveOffload POST#suspend POST#trigger_crash_dump POST#unlock POST#unpause POST#unrescue
-/servers/{server_id}/action POST#unshelve
+/servers/{server_id}/action POST#addFixedIp POST#addFloatingIp POST#changePassword POST#confirmResize POST#createBackup POST#createImage
+/servers/{server_id}/action POST#evacuate POST#injectNetworkInfo POST#migrate POST#os-getRDPConsole POST#os-getSPICEConsole POST#os-getSerialConsole
+/servers/{server_id}/action POST#os-getVNCConsole POST#os-migrateLive POST#pause POST#rebuild POST#removeFixedIp POST#removeFloatingIp
+/servers/{server_id}/action POST#rescue POST#resetNetwork POST#resize POST#resume POST#revertResize POST#shelve
+/servers/{server_id}/action POST#shelveOffload POST#suspend POST#trigger_crash_dump POST#unpause POST#unrescue POST#unshelve
 /servers/{server_id}/diagnostics GET
-/servers/{server_id}/ips GET
-/servers/{server_id}/ips/{network_label} GET
-/servers/{server_id}/metadata GET POST PUT
-/servers/{server_id}/metadata/{key} DELETE GET PUT
 /servers/{server_id}/migrations GET
 /servers/{server_id}/migrations/{migration_id} DELETE GET
 /servers/{server_id}/migrations/{migration_id}/action POST#force_complete
-/servers/{server_id}/os-instance-actions GET
-/servers/{server_id}/os-instance-actions/{request_id} GET
 /servers/{server_id}/os-interface GET POST
 /servers/{server_id}/os-interface/{port_id} DELETE GET
-/servers/{server_id}/os-security-groups GET
 /servers/{server_id}/os-server-password DELETE GET
 /servers/{server_id}/os-volume_attachments GET POST
 /servers/{server_id}/os-volume_attachments/{volume_id} DELETE GET PUT
 /servers/{server_id}/remote-consoles POST
 /servers/{server_id}/shares GET POST
 /servers/{server_id}/shares/{share_id} DELETE GET
-/servers/{server_id}/tags DELETE GET PUT
-/servers/{server_id}/tags/{tag} DELETE GET PUT
 /servers/{server_id}/topology GET
 """
 

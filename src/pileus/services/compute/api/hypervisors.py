@@ -19,6 +19,7 @@ from pileus.services.compute.core import hypervisors as core
 from pileus.services.compute.core.hosts import is_up
 from pileus.services.compute.core.hypervisors import Load
 from pileus.services.compute.core.neighbours import Neighbours
+from pileus.services.compute.core.servers import guest_name
 from pileus.services.compute.db import hosts
 from pileus.services.compute.db.hosts import HostRow
 from pileus.services.compute.db.servers import Resident
@@ -174,8 +175,7 @@ class Hypervisors:
             "state": "up" if is_up(self.near, row) else "down", "status": "disabled" if row.disabled else "enabled",
         }  # fmt: skip
         if seen.servers is not None:
-            name = self.near.settings.instance_name
-            there = [{"name": name % s.id, "uuid": s.id} for s in seen.servers.get(row.host, [])]
+            there = [{"name": guest_name(s.id), "uuid": s.id} for s in seen.servers.get(row.host, [])]
             if there or request.version >= (2, 75):
                 view["servers"] = there
         return view

@@ -58,9 +58,9 @@ def _condition(request: Request, name: str, value: str, everyone: bool) -> list[
     if name == "status":
         return _status_filters(request.query.all("status"))
     if name == "changes-since":
-        return [Filter("updated_at", "gte", (_time(name, value),))]
+        return [Filter("updated_at", "gte", (time_of(name, value),))]
     if name == "changes-before" and request.version >= (2, 66):
-        return [Filter("updated_at", "lte", (_time(name, value),))]
+        return [Filter("updated_at", "lte", (time_of(name, value),))]
     if name == "locked" and request.version >= (2, 73):
         return [Filter("locked_by", "ne" if flag(value) else "eq", (None,))]
     if name in _TEXTS:
@@ -94,7 +94,8 @@ def flag(value: str | None) -> bool:
     raise Invalid(f"Invalid input for query parameters. Value: {value}. it must be a boolean")
 
 
-def _time(name: str, value: str) -> int:
+def time_of(name: str, value: str) -> int:
+    """A query parameter as microseconds. Raises `Invalid`."""
     try:
         return parse(value)
     except ValueError:

@@ -73,9 +73,9 @@ class ServerView:
         self.hosts = hosts.by_ids(tx, sorted({row.node_id for row in rows if row.node_id}))
 
 
-def host_id(row: ServerRow) -> str:
+def host_id(project_id: str, host: str | None) -> str:
     """A word for the host that differs between projects."""
-    return hashlib.sha224((row.project_id + row.host).encode()).hexdigest() if row.host else ""
+    return hashlib.sha224((project_id + host).encode()).hexdigest() if host else ""
 
 
 def addresses(ports: tuple[PortInfo, ...]) -> dict[str, list[dict[str, Any]]]:
@@ -117,7 +117,7 @@ class Servers(Resource[Neighbours]):
     tenant_id = Field(text(), on="show", column="project_id")
     user_id = Field(text(), on="show")
     metadata = Field(METADATA, on="show")
-    host_id = Field(text(), on="show", wire="hostId", view=lambda request, row: host_id(row))
+    host_id = Field(text(), on="show", wire="hostId", view=lambda request, row: host_id(row.project_id, row.host))
     created = Field(MOMENT, on="show", column="created_at")
     updated = Field(MOMENT, on="show", column="updated_at")
     access_ipv4 = Field(
@@ -150,7 +150,7 @@ class Servers(Resource[Neighbours]):
         on="show",
         wire="OS-EXT-SRV-ATTR:instance_name",
         rule=EXTENDED,
-        view=lambda request, row: f"pileus-{row.id[:8]}",
+        view=lambda request, row: core.guest_name(row.id),
     )
     power_state = Field(integer(), on="show", wire="OS-EXT-STS:power_state")
     task_state = Field(nullable(text()), on="show", wire="OS-EXT-STS:task_state")

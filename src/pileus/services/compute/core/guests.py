@@ -56,7 +56,7 @@ def guest(
         cmdline=properties.get("os_command_line", "") if image.get("kernel") else "",
         firmware="uefi" if properties.get("hw_firmware_type") == "uefi" else "bios",
         machine=properties.get("hw_machine_type", ""),
-        metadata={"flavor": str(row.flavor.get("name", "")), "instance_name": settings.instance_name % row.id},
+        metadata={"flavor": str(row.flavor.get("name", ""))},
     )
 
 

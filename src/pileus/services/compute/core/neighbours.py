@@ -25,9 +25,6 @@ class ComputeSettings(Section, frozen=True):
         int, doc("Hosts that the scheduler weighs for one server; a random choice when there are more.")
     ] = 200
     domain: Annotated[str, doc("Domain of guests' host names in metadata.")] = "novalocal"
-    instance_name: Annotated[
-        str, doc("Name of a guest on its hypervisor, as administrators see it; %s is the server's id.")
-    ] = "instance-%s"
     stop_timeout: Annotated[int, doc("Seconds that a guest has to shut down before its power is cut.")] = 60
     default_flavors: Annotated[bool, doc("Make the flavors m1.nano to m1.xlarge at first start.")] = True
     instances: Annotated[int, doc("Default quota of servers in a project; -1 is unlimited.")] = 10

@@ -13,6 +13,14 @@ EVENTS = {
     "start": "compute_start_instance",
     "stop": "compute_stop_instance",
     "reboot": "compute_reboot_instance",
+    "lock": "api_lock",
+    "unlock": "api_unlock",
+    "pause": "compute_pause_instance",
+    "unpause": "compute_unpause_instance",
+    "suspend": "compute_suspend_instance",
+    "resume": "compute_resume_instance",
+    "attach_interface": "compute_attach_interface",
+    "detach_interface": "compute_detach_interface",
 }
 
 

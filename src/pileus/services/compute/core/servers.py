@@ -18,6 +18,11 @@ def missing(server_id: str) -> NotFound:
     return NotFound(f"Instance {server_id} could not be found.", type="InstanceNotFound")
 
 
+def guest_name(server_id: str) -> str:
+    """What administrators find the guest by on its host."""
+    return f"pileus-{server_id.replace('-', '')[:12]}"
+
+
 def sees_all(ctx: Ctx) -> bool:
     """Administrators look into every project."""
     return "admin" in ctx.roles

@@ -14,6 +14,8 @@ SCHEDULING, SPAWNING = "scheduling", "spawning"
 POWERING_ON, POWERING_OFF = "powering-on", "powering-off"
 REBOOTING, REBOOTING_HARD = "rebooting", "rebooting_hard"
 DELETING = "deleting"
+PAUSED_STATE, SUSPENDED_STATE = "paused", "suspended"
+PAUSING, UNPAUSING, SUSPENDING, RESUMING = "pausing", "unpausing", "suspending", "resuming"
 
 POWER: Final = {"running": RUNNING, "off": SHUTDOWN, "paused": PAUSED, "suspended": SUSPENDED, "crashed": CRASHED}
 

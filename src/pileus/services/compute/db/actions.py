@@ -91,6 +91,9 @@ _FIND = Query(
     .order_by(actions.c.id.desc()),
     into=ActionRow,
 )
+_FIRST = Query(
+    select(actions).where(actions.c.server_id == bindparam("server_id")).order_by(actions.c.id).limit(1), into=ActionRow
+)
 _STEPS = Query(
     select(steps)
     .where(steps.c.server_id == bindparam("server_id"), steps.c.request_id == bindparam("request_id"))
@@ -135,6 +138,11 @@ def end_action(tx: Tx, server_id: str, request_id: str, message: str | None) -> 
 
 def find(tx: Tx, server_id: str, request_id: str) -> ActionRow | None:
     return tx.row(_FIND, server_id=server_id, request_id=request_id)
+
+
+def first(tx: Tx, server_id: str) -> ActionRow | None:
+    """The creation of the server: by its project."""
+    return tx.row(_FIRST, server_id=server_id)
 
 
 def steps_of(tx: Tx, server_id: str, request_id: str) -> Sequence[StepRow]:

@@ -74,10 +74,11 @@ def _groups(tx: Tx, near: Near, ctx: Ctx, named: Sequence[str]) -> list[str] | N
     wanted = [n for n in dict.fromkeys(named) if n]
     if not wanted or wanted == ["default"]:
         return None
-    return [_group(tx, near, ctx, name) for name in wanted]
+    return [named_group(tx, near, ctx, name) for name in wanted]
 
 
-def _group(tx: Tx, near: Near, ctx: Ctx, name: str) -> str:
+def named_group(tx: Tx, near: Near, ctx: Ctx, name: str) -> str:
+    """The id of a group that is named by id, or by a name that is unique in the project."""
     if is_uuid(name):
         group = tx.row(groups.GET, id=name)
         if group is not None and (group.project_id == ctx.project_id or is_admin(near, ctx)):

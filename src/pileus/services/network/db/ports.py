@@ -21,8 +21,9 @@ from sqlalchemy import (
 )
 
 from pileus.kernel.db import Flag, Json, Page, Query, Time, Tx, metadata, page
+from pileus.kernel.db.patterns import checked
 from pileus.kernel.types import Filter, Listing
-from pileus.services.network.db.allocations import address_conditions
+from pileus.services.network.db.allocations import address_conditions, allocations
 from pileus.services.network.db.networks import networks
 from pileus.services.network.db.tags import tag_conditions
 
@@ -115,6 +116,13 @@ FIELDS: dict[str, Any] = {c.name: c for c in ports.c}
 
 GET = Query(_ALL.where(ports.c.id == bindparam("id")), into=made)
 SOME = Query(_ALL.where(ports.c.id.in_(bindparam("ids", expanding=True))), into=made)
+_WITH_ADDRESS = Query(
+    select(ports.c.device_id)
+    .join(allocations, allocations.c.port_id == ports.c.id)
+    .where(allocations.c.address.regexp_match(bindparam("pattern")), ports.c.device_owner.startswith("compute:"))
+    .distinct()
+    .limit(1000)
+)
 OF_DEVICES = Query(
     _ALL.where(ports.c.device_id.in_(bindparam("ids", expanding=True))).order_by(ports.c.position, ports.c.created_at),
     into=made,
@@ -175,3 +183,8 @@ def list_ports(tx: Tx, listing: Listing, project_id: str | None) -> Page[PortRow
 
 def _carrying(one: Filter) -> Any:
     return ports.c.id.in_(select(port_groups.c.port_id).where(port_groups.c.group_id.in_(one.values)))
+
+
+def servers_with(tx: Tx, pattern: str) -> set[str]:
+    """Servers with a fixed address that matches the regular expression; 1,000 at most. Raises `Invalid`."""
+    return {device for (device,) in tx.rows(_WITH_ADDRESS, pattern=checked("ip", pattern))}
