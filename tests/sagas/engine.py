@@ -164,7 +164,7 @@ async def _run(scenario: Scenario[Any, Any], fault: Fault, url: str, state: Path
             runner.add(saga, world)
         await runner.start()
         try:
-            await _ended(db)
+            await ended(db)
         finally:
             await runner.close()
         rows = await db.read(sagas.listed, name=scenario.saga.name)
@@ -172,7 +172,8 @@ async def _run(scenario: Scenario[Any, Any], fault: Fault, url: str, state: Path
         assert [row.state for row in rows] == [wanted], f"{fault}: {rows}"
 
 
-async def _ended(db: Database) -> None:
+async def ended(db: Database) -> None:
+    """Wait until no saga waits or runs."""
     end = clock() + PATIENCE * SECOND
     while True:
         counts = await db.read(sagas.census)

@@ -85,6 +85,36 @@ def option(out: Output, state: State, name: str) -> None:
     out.result({f: getattr(shown, f) for f in shown.__struct_fields__})
 
 
+@explain.command()
+@state_option
+@click.argument("name")
+@speaks
+def rule(out: Output, state: State, name: str) -> None:
+    """What a policy rule asks, who it guards what from, and whether an operator changed it."""
+    from pileus.cli.wiring import policies_of
+
+    found = [(service, policy) for service, policy in policies_of(state).items() if name in policy.trees]
+    if not found:
+        raise Failure(f"no service has a rule {name!r}", "the services' pages in docs/reference list theirs")
+    service, policy = found[0]
+    declared = policy.rules.get(name)
+    check = policy.overrides.get(name, declared.check if declared else "")
+    told = {
+        "rule": name,
+        "service": service,
+        "check": check,
+        "default": declared.check if declared else None,
+        "overridden": name in policy.overrides,
+        "scopes": list(declared.scopes) if declared else [],
+        "doc": declared.doc if declared else "",
+        "operations": [" ".join(operation) for operation in declared.operations] if declared else [],
+    }
+    for word, value in told.items():
+        if value not in ("", [], None):
+            out.say(f"  {word:11} {', '.join(value) if isinstance(value, list) else value}")
+    out.result(told)
+
+
 def _log(state: State) -> list[dict[str, Any]]:
     from pileus.cli.logs import old_lines, read_line
 

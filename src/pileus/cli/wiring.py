@@ -14,12 +14,15 @@ from pileus.cli.state import State, write_private
 
 if TYPE_CHECKING:
     from pileus.kernel.config import Section, Settings
+    from pileus.kernel.policy import Policy
 
 
 class App(Protocol):
     """What `pileus.app` owes the command line."""
 
     SECTIONS: Mapping[str, type[Section]]
+    MODULES: Mapping[str, Any]
+    """Services by name; each has its `RULES`."""
 
     async def serve(self, settings: Settings, state: Path, ready: Callable[[Mapping[str, object]], None]) -> None: ...
 
@@ -72,3 +75,19 @@ def database_url(settings: Settings, state: State) -> str:
     cloud = app().SECTIONS.get("cloud")
     named = getattr(settings.of(cloud), "database", "") if cloud else ""
     return named or f"sqlite:///{state.database_file}"
+
+
+def policies_of(state: State) -> dict[str, Policy]:
+    """Every service's rules, with the operator's overrides, by the service's name."""
+    from pileus.kernel.policy import Policy, PolicyError, load_overrides
+
+    settings = settings_of(state)
+    folder = getattr(settings.of(app().SECTIONS["cloud"]), "policy_dir", "")
+    found = {}
+    for name, module in app().MODULES.items():
+        path = Path(folder) / f"{name}.yaml"
+        try:
+            found[name] = Policy(module.RULES, load_overrides(path) if folder and path.exists() else {})
+        except PolicyError as error:
+            raise Failure(str(error)) from None
+    return found

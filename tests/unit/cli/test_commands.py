@@ -47,6 +47,16 @@ def test_config_show(pileus, tmp_path):
     assert "no option" in pileus("explain", "option", "cloud.nothing", code=1)
 
 
+def test_explain_a_rule(pileus, tmp_path):
+    (tmp_path / "image.yaml").write_text('"get_images": "role:auditor"\n')
+    del pileus.environ["PILEUS_CLOUD_PORT"]
+    real = {"PILEUS_APP": "pileus.app"}
+    told = pileus.json("explain", "rule", "get_images", **real, PILEUS_CLOUD_POLICY_DIR=str(tmp_path))
+    assert (told["service"], told["check"], told["overridden"]) == ("image", "role:auditor", True)
+    assert told["default"] != told["check"]
+    assert "no service has" in pileus("explain", "rule", "nothing", code=1, **real)
+
+
 def test_logs(pileus):
     assert "no log" in pileus("logs", code=1)
     pileus("up", "--detach")

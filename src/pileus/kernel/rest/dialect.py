@@ -53,6 +53,15 @@ class Dialect:
     max_body: ClassVar[int] = 1 << 20
     json_media: ClassVar[str] = "application/json"
 
+    # --- paths ----------------------------------------------------------------------------------------------------
+
+    def route(self, request: Request) -> str:
+        """The path under which the operation was declared; services with older prefixes translate theirs."""
+        return request.path
+
+    def admit(self, request: Request) -> None:
+        """Called when the caller is known, before anything is looked at. Raises what speaks against the request as a whole."""
+
     # --- versions -------------------------------------------------------------------------------------------------
 
     def negotiate(self, request: Request) -> Version:

@@ -81,7 +81,7 @@ class Face:
         return answer
 
     async def _run(self, request: Request, token: str, service_token: str) -> Answer:
-        found = self.router.find(self._trimmed(request.path))
+        found = self.router.find(self._trimmed(self.dialect.route(request)))
         methods = found[0] if found is not None else {}
         place = methods.get(request.method) or (methods.get("GET") if request.method == "HEAD" else None)
         if found is None and not token and not self.dialect.auth_first:
@@ -89,6 +89,7 @@ class Face:
         public = place is not None and all(r.op.public for r in place.plain) and not place.actions
         if not public or token:
             await self._know(request, token, service_token, public)
+        self.dialect.admit(request)
         if found is None:
             raise self.dialect.no_route(request)
         if place is None:

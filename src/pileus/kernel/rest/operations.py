@@ -61,8 +61,6 @@ class Operation:
     summary: str = ""
     partly: str = ""
     resource: str = ""
-    asks: str = ""
-    """The policy rule that a declared resource asks about its row; told to the documentation, checked by `decide`."""
 
     @property
     def reads_only(self) -> bool:

@@ -14,6 +14,7 @@ from pileus.kernel.policy import Policy
 from pileus.kernel.reconcile import Reconciler
 from pileus.kernel.rest import Authenticate, Face, Operation, Resource, Service
 from pileus.kernel.types import MINUTE, SECOND
+from pileus.services.compute.api import extensions as extensions_api
 from pileus.services.compute.api import flavors as flavors_api
 from pileus.services.compute.api import hypervisors as hypervisors_api
 from pileus.services.compute.api import instance_actions as actions_api
@@ -42,6 +43,7 @@ SECTION = ("compute", ComputeSettings)
 PORT = 8774
 _NOUNS = (
     flavors_api, keypairs_api, servers_api, belongings_api, network_api, actions_api, quotas_api, services_api, hypervisors_api, zones_api,
+    extensions_api,
 )  # fmt: skip
 RULES = [rule for noun in _NOUNS for rule in noun.RULES]
 CATALOG = [CatalogService(type="compute", name="nova", url="{base}/v2.1", description="Compute")]
@@ -77,6 +79,7 @@ def build(
         *belongings_api.Belongings(near).operations(),
         *network_api.ServerNetwork(near).operations(),
         *actions_api.InstanceActions(near).operations(),
+        *extensions_api.EXTENSIONS,
         *ABSENT,
     ]
     hosts = Hosts(near)

@@ -44,8 +44,6 @@ _GONE = """
 """Path, then methods; `POST#name` is an action."""
 
 _NOT_YET = """
-/extensions GET
-/extensions/{alias} GET
 /images GET
 /images/detail GET
 /images/{image_id} DELETE GET

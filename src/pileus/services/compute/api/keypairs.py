@@ -7,6 +7,7 @@ from pileus.kernel.db import Page, Tx
 from pileus.kernel.policy import Rule
 from pileus.kernel.rest import Operation, Request, Schema, choice, obj, one, text
 from pileus.kernel.types import Invalid, Listing, Sort, iso_naive
+from pileus.services.compute.api.dialect import own_url
 from pileus.services.compute.core import keypairs as core
 from pileus.services.compute.core.neighbours import Neighbours
 from pileus.services.compute.db.keypairs import KeypairRow
@@ -96,7 +97,7 @@ class Keypairs:
 
     def _next(self, request: Request, marker: str) -> str:
         limit = request.query.one("limit")
-        return request.link(f"{self.path}?limit={limit or 1000}&marker={marker}")
+        return own_url(request, f"/os-keypairs?limit={limit or 1000}&marker={marker}")
 
     def _short(self, request: Request, row: KeypairRow) -> dict[str, Any]:
         view = {"name": row.name, "public_key": row.public_key, "fingerprint": row.fingerprint}

@@ -8,6 +8,7 @@ from pileus.kernel.policy import Rule
 from pileus.kernel.policy.defaults import ADMIN, PROJECT_MEMBER_OR_ADMIN, PROJECT_READER_OR_ADMIN
 from pileus.kernel.rest import ANY, NULL, Answer, Operation, Request, Schema, choice, obj, text
 from pileus.kernel.types import Invalid, NotFound
+from pileus.services.compute.api.dialect import own_url
 from pileus.services.compute.api.server_bodies import METADATA, TAGS
 from pileus.services.compute.api.server_of import ITEM, server_of
 from pileus.services.compute.core import belongings as core
@@ -134,7 +135,7 @@ class Belongings:
         return core.add_tag(tx, request.ctx, row, tag)
 
     def _added_tag(self, request: Request, new: bool) -> Answer:
-        where = request.link(f"/v2.1/servers/{request.target.id}/tags/{quote(request.params['tag'])}")
+        where = own_url(request, f"/servers/{request.target.id}/tags/{quote(request.params['tag'])}")
         return Answer(201, None, {"Location": where}) if new else Answer(204)
 
     def _drop_tag(self, tx: Tx, request: Request) -> None:

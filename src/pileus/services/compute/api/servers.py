@@ -27,7 +27,7 @@ from pileus.kernel.rest import (
     updates,
 )
 from pileus.kernel.types import Conflict, Ctx, Sort, iso, iso_naive
-from pileus.services.compute.api.dialect import links
+from pileus.services.compute.api.dialect import bookmark, links, own_url
 from pileus.services.compute.api.server_bodies import METADATA, NAME, create_body, read_create
 from pileus.services.compute.api.server_lists import asked_servers, asked_tags, flag
 from pileus.services.compute.core import building, power, states
@@ -309,7 +309,7 @@ class Servers(Resource[Neighbours]):
             "security_groups": [{"name": g} for g in row.security_groups],
             "adminPass": made.admin_pass,
         }
-        return Answer(202, {"server": server}, {"Location": request.link(f"/v2.1/servers/{row.id}")})
+        return Answer(202, {"server": server}, {"Location": own_url(request, f"/servers/{row.id}")})
 
     def _updating(self, made: list[Operation]) -> Operation:
         from dataclasses import replace  # noqa: PLC0415
@@ -355,13 +355,16 @@ def _part(row: ServerRow, part: str) -> str:
 def _image(request: Request, row: ServerRow) -> Any:
     if row.image_id is None:
         return ""
-    return {"id": row.image_id, "links": [{"rel": "bookmark", "href": request.link(f"/images/{row.image_id}")}]}
+    return {"id": row.image_id, "links": [{"rel": "bookmark", "href": bookmark(request, "images", row.image_id)}]}
 
 
 def _flavor(request: Request, row: ServerRow) -> dict[str, Any]:
     flavor = row.flavor
     if request.version < (2, 47):
-        return {"id": row.flavor_id, "links": [{"rel": "bookmark", "href": request.link(f"/flavors/{row.flavor_id}")}]}
+        return {
+            "id": row.flavor_id,
+            "links": [{"rel": "bookmark", "href": bookmark(request, "flavors", row.flavor_id)}],
+        }
     made = {
         "original_name": flavor["name"], "vcpus": flavor["vcpus"], "ram": flavor["ram"], "disk": flavor["disk"], "ephemeral": flavor["ephemeral"],
         "swap": flavor["swap"],

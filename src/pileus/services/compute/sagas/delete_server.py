@@ -34,8 +34,17 @@ def finish(tx: Transaction, near: Neighbours, run: Run, p: DeleteServer) -> None
         records.end(tx, run.ctx, row, p.request_id, "delete")
 
 
+def failed(tx: Transaction, near: Neighbours, run: Run, p: DeleteServer, reason: str) -> None:
+    """No step says no by itself; an operator who gives up finds a server that still holds all its own and can be deleted again."""
+    row = servers.find(tx, p.server_id)
+    if row is not None:
+        records.fail(tx, row, reason)
+        records.end(tx, run.ctx, row, p.request_id, "delete", reason)
+
+
 delete_server: Saga[Neighbours, DeleteServer] = Saga(
     "compute.delete_server",
     DeleteServer,
     [Tx("begin", begin), World("guest", remove_guest), World("unplug_ports", unplug_ports), Tx("finish", finish)],
+    failed=failed,
 )
