@@ -184,15 +184,16 @@ def require_ids(ids: Iterable[str]) -> None:
             raise HypervisorError(f"not an id: {one!r}")
 
 
+def images_of(guest: Guest) -> list[ImageRef]:
+    """Every image that a host must have for this guest."""
+    images = (guest.kernel, guest.ramdisk, *(disk.image for disk in guest.disks))
+    return [image for image in images if image is not None]
+
+
 def ids_of(guest: Guest) -> list[str]:
     """Every id that a spec names."""
-    images = (guest.kernel, guest.ramdisk, *(disk.image for disk in guest.disks))
-    return [
-        guest.id,
-        *(disk.id for disk in guest.disks),
-        *(nic.id for nic in guest.nics),
-        *(image.id for image in images if image is not None),
-    ]
+    named: list[Disk | Nic | ImageRef] = [*guest.disks, *guest.nics, *images_of(guest)]
+    return [guest.id, *(one.id for one in named)]
 
 
 class Hypervisor(Protocol):

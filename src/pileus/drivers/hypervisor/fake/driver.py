@@ -20,6 +20,7 @@ from pileus.drivers.hypervisor.protocol import (
     Nic,
     Usage,
     ids_of,
+    images_of,
     require_ids,
 )
 
@@ -127,7 +128,7 @@ class FakeHypervisor:
 
     async def tidy(self, unused_s: int) -> list[str]:
         """A simulated image takes no room, so only what no guest uses is forgotten, whatever its age."""
-        used = {one.id for entry in self._guests.values() for one in _images_of(entry.guest)}
+        used = {one.id for entry in self._guests.values() for one in images_of(entry.guest)}
         gone = sorted(self._images - used)
         self._images &= used
         return gone
@@ -219,7 +220,7 @@ class FakeHypervisor:
         return entry.state == _STATES[guest.power]
 
     async def _bring_images(self, guest: Guest) -> None:
-        for image in _images_of(guest):
+        for image in images_of(guest):
             await self.fetch(image)
 
     async def _join(self, nics: Sequence[Nic]) -> None:
@@ -277,11 +278,6 @@ def _seen(entry: Entry) -> GuestSeen:
     return GuestSeen(
         id=entry.guest.id, generation=entry.guest.generation, state=entry.state, boots=entry.boots, reason=entry.reason
     )
-
-
-def _images_of(guest: Guest) -> list[ImageRef]:
-    images = (guest.kernel, guest.ramdisk, *(disk.image for disk in guest.disks))
-    return [image for image in images if image is not None]
 
 
 def _disk_gb(guest: Guest) -> int:

@@ -35,6 +35,7 @@ from pileus.drivers.hypervisor.protocol import (
     Joiner,
     Usage,
     ids_of,
+    images_of,
     require_ids,
 )
 
@@ -92,7 +93,7 @@ class LibvirtHypervisor:
         return await self.info()
 
     async def close(self) -> None:
-        """Guests run on. May be called again."""
+        """Guests run on."""
         if self._closed:
             return
         self._closed = True
@@ -100,6 +101,7 @@ class LibvirtHypervisor:
             task.cancel()
         await self._images.close()
         await self._connection.close()
+        await self._threads.run(self._ground.leave)
         self._threads.close()
 
     async def info(self) -> Host:
@@ -112,18 +114,18 @@ class LibvirtHypervisor:
         await self._images.bring(image)
 
     async def ensure(self, guest: Guest) -> GuestSeen:
+        """Images come before the lock: a removal does not wait for a long transfer."""
         require_ids(ids_of(guest))
-        async with self._lock(guest.id):
-            before = self._records.get(guest.id)
-            if before is not None and guest.generation < before.guest.generation:
-                return await self._seen(before)
-            record = await self._next_record(before, guest)
-            with contextlib.ExitStack() as pins:
-                bases = {}
-                for image in _images_of(guest):
-                    pins.enter_context(self._images.pinned(image.id))
-                    bases[image.id] = await self._images.bring(image)
-                return await self._change(before, record, bases)
+        with contextlib.ExitStack() as pins:
+            bases = {}
+            for image in [] if self._is_outdated(guest) else images_of(guest):
+                pins.enter_context(self._images.pinned(image.id))
+                bases[image.id] = await self._images.bring(image)
+            async with self._lock(guest.id):
+                before = self._records.get(guest.id)
+                if before is not None and self._is_outdated(guest):
+                    return await self._seen(before)
+                return await self._change(before, await self._next_record(before, guest), bases)
 
     async def remove(self, guest_id: str) -> None:
         require_ids([guest_id])
@@ -184,10 +186,14 @@ class LibvirtHypervisor:
         return await self._connection.run(facts.usages, {self._name(record.guest.id): record for record in chosen})
 
     async def tidy(self, unused_s: int) -> list[str]:
-        used = {image.id for record in self._records.all() for image in _images_of(record.guest)}
+        used = {image.id for record in self._records.all() for image in images_of(record.guest)}
         return await self._images.tidy(used, unused_s)
 
     # How it works.
+
+    def _is_outdated(self, guest: Guest) -> bool:
+        before = self._records.get(guest.id)
+        return before is not None and guest.generation < before.guest.generation
 
     async def _next_record(self, before: Record | None, guest: Guest) -> Record:
         if before is None:
@@ -316,7 +322,7 @@ class LibvirtHypervisor:
 
     async def _again(self, record: Record) -> None:
         async with self._lock(record.guest.id):
-            bases = {image.id: await self._images.bring(image) for image in _images_of(record.guest)}
+            bases = {image.id: await self._images.bring(image) for image in images_of(record.guest)}
             look = await self._connection.run(domains.look, self._name(record.guest.id))
             folder = self._records.folder_of(record.guest.id)
             await self._threads.run(disks.make_disks, folder, record.guest, bases, cold=not look.active)
@@ -393,8 +399,3 @@ class LibvirtHypervisor:
         if lock is None:
             lock = self._locks[guest_id] = asyncio.Lock()
         return lock
-
-
-def _images_of(guest: Guest) -> list[ImageRef]:
-    images = (guest.kernel, guest.ramdisk, *(disk.image for disk in guest.disks))
-    return [image for image in images if image is not None]

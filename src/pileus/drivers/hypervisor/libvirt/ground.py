@@ -1,5 +1,6 @@
 """The directories that this driver stands on, and whether QEMU can reach them."""
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -34,6 +35,11 @@ class Ground:
             _let_through(folder)
         for torn in self.captures.iterdir():
             torn.unlink(missing_ok=True)
+
+    def leave(self) -> None:
+        """Guests that run have their sockets in `run`: then it stays."""
+        with contextlib.suppress(OSError):
+            self.run.rmdir()
 
     def cloud(self, name: str) -> str:
         """This cloud on this host, and no other: its name and what was made up once for this state directory."""

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from pileus.contracts.placement import Inventory, Provider
@@ -15,6 +16,7 @@ from pileus.services.compute.db.hosts import HostRow
 _SPACE = uuid.UUID("6f1c2f0e-8a0e-4c57-9a86-2f4a9a3f7c11")
 
 
+@lru_cache(maxsize=1 << 16)
 def node_id(host: str) -> str:
     """A host's node keeps its id, also when its record was deleted and it comes again."""
     return str(uuid.uuid5(_SPACE, host))
@@ -23,6 +25,16 @@ def node_id(host: str) -> str:
 def is_up(near: Neighbours, row: HostRow) -> bool:
     """Whether the host's hypervisor can be reached now."""
     return not row.forced_down and Hypervisor in near.nodes.offers(row.host)
+
+
+def news(tx: Tx, seen: Mapping[str, Host]) -> list[str]:
+    """Names of the hosts of which `enlist` would write something: as a rule none, so that a quiet fleet writes nothing."""
+    known = hosts.by_ids(tx, [node_id(name) for name in seen])
+    return [name for name, host in seen.items() if not _current(known.get(node_id(name)), host)]
+
+
+def _current(row: HostRow | None, host: Host) -> bool:
+    return row is not None and all(getattr(row, k) == v for k, v in _facts(host).items())
 
 
 def enlist(tx: Tx, near: Neighbours, seen: Mapping[str, Host]) -> None:

@@ -175,6 +175,7 @@ _USAGE_OF_USER = Query(
     into=Usage,
 )
 _ON_HOST = Query(select(servers).where(servers.c.host == bindparam("host")), into=ServerRow)
+_ON_HOSTS = Query(select(servers).where(servers.c.host.in_(bindparam("hosts", expanding=True))), into=ServerRow)
 _RESIDENTS = Query(
     select(servers.c.id, servers.c.name, servers.c.host, servers.c.task_state)
     .where(servers.c.host.in_(bindparam("hosts", expanding=True)))
@@ -224,6 +225,10 @@ def usage_of_user(tx: Tx, project_id: str, user_id: str) -> Usage:
 
 def on_host(tx: Tx, host: str) -> list[ServerRow]:
     return tx.rows(_ON_HOST, host=host)
+
+
+def on_hosts(tx: Tx, hosts: Sequence[str]) -> list[ServerRow]:
+    return tx.rows(_ON_HOSTS, hosts=list(hosts)) if hosts else []
 
 
 def residents(tx: Tx, hosts: Sequence[str]) -> dict[str, list[Resident]]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pileus.drivers.hypervisor.protocol import GuestSeen, Hypervisor
@@ -15,6 +16,7 @@ from pileus.services.compute.db import servers
 from pileus.services.compute.db.servers import ServerRow
 
 log = logging.getLogger("pileus.compute")
+_AT_ONCE = 500
 GRACE: Micros = 2 * MINUTE
 """A guest without a row is removed only when it has been seen so for this long."""
 
@@ -27,23 +29,41 @@ class Guests:
     strangers: dict[tuple[str, str], Micros] = field(default_factory=dict)
 
     async def work(self) -> None:
-        await asyncio.gather(*(self._host(host) for host in self.near.nodes.hosts(Hypervisor)))
+        names = self.near.nodes.hosts(Hypervisor)
+        batches = [names[i : i + _AT_ONCE] for i in range(0, len(names), _AT_ONCE)]
+        silent = [problem for problems in await asyncio.gather(*map(self._hosts, batches)) for problem in problems]
+        if silent:
+            raise silent[0]
 
-    async def _host(self, host: str) -> None:
-        hypervisor = self.near.nodes.on(host, Hypervisor)
-        seen = {guest.id: guest for guest in await hypervisor.observe()}
-        strangers = await self.near.db.write(settle, host, seen) if await self.near.db.read(differs, host, seen) else []
+    async def _hosts(self, names: list[str]) -> list[BaseException]:
+        """Look at some hosts. Returns what went wrong with those that did not answer."""
+        found = await asyncio.gather(
+            *(self.near.nodes.on(n, Hypervisor).observe() for n in names), return_exceptions=True
+        )
+        answers = dict(zip(names, found, strict=True))
+        seen = {name: {g.id: g for g in a} for name, a in answers.items() if not isinstance(a, BaseException)}
+        for host in await self.near.db.read_aside(differing, seen):
+            await self._remove(host, await self.near.db.write(settle, host, seen[host]))
+        return [a for a in found if isinstance(a, BaseException)]
+
+    async def _remove(self, host: str, strangers: list[str]) -> None:
         for guest_id in strangers:
             first = self.strangers.setdefault((host, guest_id), clock())
             if clock() - first > GRACE:
                 log.warning("guest %s on %s belongs to no server: removed", guest_id, host)
-                await hypervisor.remove(guest_id)
+                await self.near.nodes.on(host, Hypervisor).remove(guest_id)
                 self.strangers.pop((host, guest_id), None)
 
 
-def differs(tx: Tx, host: str, seen: dict[str, GuestSeen]) -> bool:
-    """Whether `settle` would find anything to do; reads only, so that a quiet cloud writes nothing."""
-    rows = {row.id: row for row in servers.on_host(tx, host)}
+def differing(tx: Tx, seen: Mapping[str, Mapping[str, GuestSeen]]) -> list[str]:
+    """Hosts on which `settle` would find anything to do; one query for all, so that a quiet fleet costs little."""
+    wanted: dict[str, dict[str, ServerRow]] = {host: {} for host in seen}
+    for row in servers.on_hosts(tx, list(seen)):
+        wanted[row.host or ""][row.id] = row
+    return [host for host, guests in seen.items() if _differs(wanted[host], guests)]
+
+
+def _differs(rows: Mapping[str, ServerRow], seen: Mapping[str, GuestSeen]) -> bool:
     return any(_news(row, seen.get(row.id)) is not None for row in rows.values()) or not set(seen) <= set(rows)
 
 

@@ -15,13 +15,18 @@ class Hosts:
     near: Neighbours
 
     async def work(self) -> None:
-        names = self.near.nodes.hosts(Hypervisor)
-        for i in range(0, len(names), _AT_ONCE):
-            await self.enlist(names[i : i + _AT_ONCE])
+        await self.enlist(self.near.nodes.hosts(Hypervisor))
 
     async def enlist(self, names: list[str]) -> None:
-        """Ask these hosts what they are and write it down; one that does not answer is left as it was."""
-        found = await asyncio.gather(*(self.near.nodes.on(n, Hypervisor).info() for n in names), return_exceptions=True)
-        seen = {name: host for name, host in zip(names, found, strict=True) if isinstance(host, Host)}
+        """Ask these hosts what they are and write down what is new; one that does not answer is left as it was."""
+        seen: dict[str, Host] = {}
+        for i in range(0, len(names), _AT_ONCE):
+            some = names[i : i + _AT_ONCE]
+            found = await asyncio.gather(
+                *(self.near.nodes.on(n, Hypervisor).info() for n in some), return_exceptions=True
+            )
+            told = {name: host for name, host in zip(some, found, strict=True) if isinstance(host, Host)}
+            news = await self.near.db.read_aside(hosts.news, told)
+            seen |= {name: told[name] for name in news}
         if seen:
             await self.near.db.write(hosts.enlist, self.near, seen)

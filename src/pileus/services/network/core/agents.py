@@ -31,7 +31,7 @@ def heard(tx: Tx, near: Near, told: Mapping[str, NetworkInfo]) -> None:
             if (host, kind) not in there:
                 new.append(columns(_agent(tx, near, host, binary, kind, info), "alive"))
     tx.run_many(hosts.INSERT, new)
-    tx.run_many(hosts.BEAT, [{"the_host": host, "now": tx.now} for host in told])
+    tx.run(hosts.BEAT, hosts=list(told), now=tx.now)
 
 
 def _agent(tx: Tx, near: Near, host: str, binary: str, kind: str, info: NetworkInfo) -> AgentRow:

@@ -51,7 +51,11 @@ ALL = Query(select(agents), into=made)
 OF_TYPE = Query(select(agents).where(agents.c.agent_type == bindparam("agent_type")), into=made)
 INSERT = Query(insert(agents))
 UPDATE = Query(update(agents).where(agents.c.id == bindparam("the_id")))
-BEAT = Query(update(agents).where(agents.c.host == bindparam("the_host")).values(heartbeat_timestamp=bindparam("now")))
+BEAT = Query(
+    update(agents)
+    .where(agents.c.host.in_(bindparam("hosts", expanding=True)))
+    .values(heartbeat_timestamp=bindparam("now"))
+)
 DELETE = Query(delete(agents).where(agents.c.id == bindparam("id")))
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Iterator
 
 from pileus.drivers.network.protocol import NetworkDriver, NetworkError, NetworkInfo
 from pileus.kernel.db import Database
@@ -21,21 +22,21 @@ class Pulse:
 
     async def work(self) -> None:
         """Ask every host's driver for what it is, some at a time."""
-        gate = asyncio.Semaphore(_AT_ONCE)
         names = self.nodes.hosts(NetworkDriver)
-        told = dict(zip(names, await asyncio.gather(*(self._ask(gate, n) for n in names)), strict=True))
-        alive = {name: info for name, info in told.items() if info is not None}
+        left = iter(names)
+        alive: dict[str, NetworkInfo] = {}
+        await asyncio.gather(*(self._ask(left, alive) for _ in range(min(_AT_ONCE, len(names)))))
         self.near.hosts.known.update(alive)
         for name in set(self.near.hosts.known) - set(names):
             del self.near.hosts.known[name]
         if alive:
             await self.db.write(agents.heard, self.near, alive)
 
-    async def _ask(self, gate: asyncio.Semaphore, name: str) -> NetworkInfo | None:
-        async with gate:
+    async def _ask(self, left: Iterator[str], alive: dict[str, NetworkInfo]) -> None:
+        """Ask one host after the other, of those that nobody has asked yet: a silent one holds up nobody else."""
+        for name in left:
             try:
                 async with asyncio.timeout(_PATIENCE_SECONDS):
-                    return await self.nodes.on(name, NetworkDriver).info()
+                    alive[name] = await self.nodes.on(name, NetworkDriver).info()
             except (NetworkError, Unavailable, OSError, TimeoutError) as error:
                 log.warning("host %s does not describe itself: %s", name, error)
-                return None

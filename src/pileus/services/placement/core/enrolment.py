@@ -17,12 +17,13 @@ def ensure(tx: Tx, wanted: Sequence[Provider]) -> None:
 
     Inventories of classes that are not named stay: an operator may have added them.
     """
+    wanted = sorted(wanted, key=lambda one: one.provider_id)  # neighbours in the indexes too: fewer pages to write
     ids = [one.provider_id for one in wanted]
     rows, stock, has = providers.many(tx, ids), inventories.of(tx, ids), providers.traits_of(tx, ids)
     traits.adopt(tx, {trait for one in wanted for trait in one.traits})
     providers.insert_many(tx, [trees.record(tx, p.provider_id, p.name) for p in wanted if p.provider_id not in rows])
-    more: list[tuple[str, str]] = []
-    less: list[tuple[str, str]] = []
+    more: dict[str, list[str]] = {}
+    less: dict[str, list[str]] = {}
     fresh: list[dict[str, Any]] = []
     changed: list[str] = []
     for one in wanted:
@@ -30,13 +31,18 @@ def ensure(tx: Tx, wanted: Sequence[Provider]) -> None:
         if row is not None and row.name != one.name:
             providers.change(tx, row.id, name=one.name)
         goal = (there - one.owned_traits) | one.traits
-        more += [(one.provider_id, trait) for trait in sorted(goal - there)]
-        less += [(one.provider_id, trait) for trait in sorted(there - goal)]
+        for trait in goal - there:
+            more.setdefault(trait, []).append(one.provider_id)
+        for trait in there - goal:
+            less.setdefault(trait, []).append(one.provider_id)
         new, moved = _stock(tx, one, stock[one.provider_id])
         fresh += new
         if row is not None and (goal != there or new or moved):
             changed.append(row.id)
-    providers.swap_traits(tx, more, less)
+    for trait, those in sorted(more.items()):
+        providers.add_trait(tx, trait, those)
+    for trait, those in sorted(less.items()):
+        providers.drop_trait(tx, trait, those)
     inventories.insert_many(tx, fresh)
     providers.bump_all(tx, changed)
 

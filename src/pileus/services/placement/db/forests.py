@@ -67,7 +67,7 @@ def hopeful(
     `nested` false promises that every provider is a root. `root`: only this one.
     """
     mine: ColumnElement[bool]
-    conditions: list[ColumnElement[bool]] = [providers.c.parent_id.is_(None)]
+    conditions: list[ColumnElement[bool]] = [providers.c.root_id == providers.c.id]
     if root:
         conditions.append(providers.c.id == root)
     conditions += [_root_trait(name) for name in sorted(root_required)]

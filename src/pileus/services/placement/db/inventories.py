@@ -20,6 +20,8 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.selectable import Join
 
 from pileus.kernel.db import Query, Tx, metadata
 from pileus.services.placement.db.providers import provider_aggregates, provider_traits, providers
@@ -159,6 +161,24 @@ def roomy(
     return rows
 
 
+class InOrder(Join):
+    """A join that SQLite makes from left to right. It knows no statistics, and would rather read all of a class and sort."""
+
+    inherit_cache = True
+
+
+@compiles(InOrder)
+def _join(element: Any, compiler: Any, **kw: Any) -> str:
+    return str(compiler.visit_join(element, **kw))
+
+
+@compiles(InOrder, "sqlite")
+def _cross_join(element: Any, compiler: Any, **kw: Any) -> str:
+    kw = {**kw, "asfrom": True}
+    left, right = compiler.process(element.left, **kw), compiler.process(element.right, **kw)
+    return f"{left} CROSS JOIN {right} ON {compiler.process(element.onclause, **{**kw, 'asfrom': False})}"
+
+
 @lru_cache(maxsize=256)
 def _roomy(
     classes: tuple[str, ...],
@@ -172,11 +192,11 @@ def _roomy(
     """The statement for one shape of question, compiled once."""
     columns: list[Any] = [providers.c.id, providers.c.name]
     source: Any = providers
-    conditions: list[Any] = [providers.c.parent_id.is_(None)]
+    conditions: list[Any] = [providers.c.root_id == providers.c.id]
     for i, name in enumerate(classes):
         inv = inventories.alias(f"i{i}")
         amount = bindparam(f"a{i}", type_=Integer())
-        source = source.join(inv, inv.c.provider_id == providers.c.id)
+        source = InOrder(source, inv, inv.c.provider_id == providers.c.id)
         columns += [inv.c.capacity, inv.c.used]
         conditions += [
             inv.c.resource_class == name,

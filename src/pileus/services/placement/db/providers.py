@@ -79,6 +79,20 @@ _TRAIT_OUT = Query(
         provider_traits.c.provider_id == bindparam("provider_id"), provider_traits.c.trait == bindparam("trait")
     )
 )
+_TRAIT_TO = Query(
+    insert(provider_traits).from_select(
+        ["provider_id", "trait"],
+        select(providers.c.id, bindparam("what", type_=String())).where(
+            providers.c.id.in_(bindparam("ids", expanding=True))
+        ),
+    )
+)
+_TRAIT_FROM = Query(
+    delete(provider_traits).where(
+        provider_traits.c.trait == bindparam("what"),
+        provider_traits.c.provider_id.in_(bindparam("ids", expanding=True)),
+    )
+)
 _TRAITS_OUT = Query(delete(provider_traits).where(provider_traits.c.provider_id == bindparam("provider_id")))
 _WITH_TRAIT = Query(select(provider_traits.c.provider_id).where(provider_traits.c.trait == bindparam("trait")))
 _HAS_TRAIT = Query(select(provider_traits.c.provider_id).where(provider_traits.c.trait == bindparam("trait")).limit(1))
@@ -165,10 +179,13 @@ def set_traits(tx: Tx, provider_id: str, wanted: Collection[str]) -> None:
         tx.run_many(_TRAIT_IN, [{"provider_id": provider_id, "trait": t} for t in fresh])
 
 
-def swap_traits(tx: Tx, more: Sequence[tuple[str, str]], less: Sequence[tuple[str, str]]) -> None:
-    """(provider, trait) pairs to add and to take away."""
-    tx.run_many(_TRAIT_IN, [{"provider_id": p, "trait": t} for p, t in more])
-    tx.run_many(_TRAIT_OUT, [{"provider_id": p, "trait": t} for p, t in less])
+def add_trait(tx: Tx, trait: str, ids: Sequence[str]) -> None:
+    """Give a trait to providers that do not have it; one statement for any number of them."""
+    tx.run(_TRAIT_TO, what=trait, ids=list(ids))
+
+
+def drop_trait(tx: Tx, trait: str, ids: Sequence[str]) -> None:
+    tx.run(_TRAIT_FROM, what=trait, ids=list(ids))
 
 
 def has_trait(tx: Tx, trait: str) -> bool:
