@@ -80,7 +80,7 @@ def test_an_operators_day(run: Run) -> None:
         "--project-id", "p", "--user-id", "u", "--consumer-type", "INSTANCE",
     )  # fmt: skip
     assert held[0]["resources"] == {"CUSTOM_DAY": 8}
-    assert run("resource", "usage", "show", "p")[0]["usage"] == 8
+    assert run("resource", "usage", "show", "p")[0]["usage"] == {"consumer_count": 1, "CUSTOM_DAY": 8}
     assert run("resource", "provider", "usage", "show", uuid) == [{"resource_class": "CUSTOM_DAY", "usage": 8}]
     run("resource", "provider", "inventory", "delete", uuid, refused="in use")
     run("resource", "provider", "delete", made["uuid"], refused="child")
