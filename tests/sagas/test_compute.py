@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from pileus.contracts.image import ImageInfo
-from pileus.drivers.hypervisor.fake import Fleet
+from pileus.contracts.network import PortWish
+from pileus.drivers.hypervisor.fake import FakeHypervisor, Fleet
 from pileus.drivers.hypervisor.protocol import Hypervisor
 from pileus.drivers.network.fake import FakeNetwork
 from pileus.drivers.network.protocol import NetworkDriver
@@ -16,15 +17,17 @@ from pileus.kernel.rest import Front, Service
 from pileus.kernel.saga import Runner
 from pileus.kernel.types import Ctx, Listing
 from pileus.services.compute import service as compute
-from pileus.services.compute.core import building, power, servers
+from pileus.services.compute.core import building, interfaces, power, servers
 from pileus.services.compute.core.building import Wanted
 from pileus.services.compute.core.neighbours import Neighbours
 from pileus.services.compute.db import hosts
 from pileus.services.compute.db import servers as rows
 from pileus.services.compute.db.servers import ServerRow
+from pileus.services.compute.sagas.attach_interface import attach_interface
 from pileus.services.compute.sagas.change_power import change_power
 from pileus.services.compute.sagas.create_server import create_server
 from pileus.services.compute.sagas.delete_server import delete_server
+from pileus.services.compute.sagas.detach_interface import detach_interface
 from pileus.services.network import service as network
 from pileus.services.network.db import networks, ports
 from pileus.services.placement import service as placement
@@ -227,3 +230,54 @@ POWER = Scenario(change_power, open_world, ask_stop, stopped, not_stopped, close
 @pytest.mark.parametrize("fault", POWER.faults, ids=str)
 def test_change_power(fault: Fault, arena: Arena) -> None:
     arena.play(POWER, fault)
+
+
+# --- cards --------------------------------------------------------------------------------------------------------
+
+
+async def assert_cards(db: Database, near: Neighbours, number: int) -> None:
+    """The server runs with so many cards, in the records and in the guest."""
+    row = await the_server(db)
+    assert (row.vm_state, row.task_state) == ("active", None)
+    ports = (await db.read(near.network.ports_of, [row.id]))[row.id]
+    hypervisor = near.nodes.on(HOST, Hypervisor)
+    assert isinstance(hypervisor, FakeHypervisor)
+    nics = hypervisor._guests[row.id].guest.nics
+    assert len(ports) == number
+    assert {nic.id for nic in nics} == {port.id for port in ports}
+
+
+async def one_card(db: Database, near: Neighbours) -> None:
+    await assert_cards(db, near, 1)
+
+
+async def two_cards(db: Database, near: Neighbours) -> None:
+    await assert_cards(db, near, 2)
+
+
+async def no_card(db: Database, near: Neighbours) -> None:
+    await assert_cards(db, near, 0)
+
+
+async def ask_attach(db: Database, near: Neighbours) -> None:
+    await db.write(interfaces.attach, near, MEMBER, await stand(db, near), PortWish())
+
+
+async def ask_detach(db: Database, near: Neighbours) -> None:
+    row = await stand(db, near)
+    (port,) = (await db.read(near.network.ports_of, [row.id]))[row.id]
+    await db.write(interfaces.detach, near, MEMBER, row, port.id)
+
+
+ATTACH = Scenario(attach_interface, open_world, ask_attach, two_cards, one_card, close_world)
+DETACH = Scenario(detach_interface, open_world, ask_detach, no_card, one_card, close_world)
+
+
+@pytest.mark.parametrize("fault", ATTACH.faults, ids=str)
+def test_attach_interface(fault: Fault, arena: Arena) -> None:
+    arena.play(ATTACH, fault)
+
+
+@pytest.mark.parametrize("fault", DETACH.faults, ids=str)
+def test_detach_interface(fault: Fault, arena: Arena) -> None:
+    arena.play(DETACH, fault)

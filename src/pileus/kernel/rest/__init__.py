@@ -1,5 +1,6 @@
 """HTTP as OpenStack speaks it: declared resources, microversions, streams, error forms, discovery, OpenAPI."""
 
+from pileus.kernel.rest.declared import action, creates, deletes, lists, route, shows, stream, updates
 from pileus.kernel.rest.dialect import Dialect
 from pileus.kernel.rest.entry import Door, Entry, EntrySettings, Socket
 from pileus.kernel.rest.face import Authenticate, Face, absent
@@ -8,7 +9,7 @@ from pileus.kernel.rest.front import Front
 from pileus.kernel.rest.openapi import document
 from pileus.kernel.rest.operations import Operation
 from pileus.kernel.rest.request import Answer, ClientGone, Query, Request, Target, decode
-from pileus.kernel.rest.resource import Resource, action, creates, deletes, lists, route, shows, stream, updates
+from pileus.kernel.rest.resource import Resource
 from pileus.kernel.rest.schemas import (
     ANY,
     BOOLEAN,

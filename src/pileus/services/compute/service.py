@@ -14,6 +14,7 @@ from pileus.kernel.policy import Policy
 from pileus.kernel.reconcile import Reconciler
 from pileus.kernel.rest import Authenticate, Face, Operation, Resource, Service
 from pileus.kernel.types import MINUTE, SECOND
+from pileus.services.compute.api import aggregates as aggregates_api
 from pileus.services.compute.api import extensions as extensions_api
 from pileus.services.compute.api import flavors as flavors_api
 from pileus.services.compute.api import hypervisors as hypervisors_api
@@ -21,7 +22,9 @@ from pileus.services.compute.api import instance_actions as actions_api
 from pileus.services.compute.api import keypairs as keypairs_api
 from pileus.services.compute.api import quotas as quotas_api
 from pileus.services.compute.api import server_belongings as belongings_api
+from pileus.services.compute.api import server_interfaces as interfaces_api
 from pileus.services.compute.api import server_network as network_api
+from pileus.services.compute.api import server_power as power_api
 from pileus.services.compute.api import servers as servers_api
 from pileus.services.compute.api import services as services_api
 from pileus.services.compute.api import zones as zones_api
@@ -35,19 +38,21 @@ from pileus.services.compute.core.quota import quotas
 from pileus.services.compute.internal import Internal
 from pileus.services.compute.reconcilers.guests import Guests
 from pileus.services.compute.reconcilers.hosts import Hosts
+from pileus.services.compute.sagas.attach_interface import attach_interface
 from pileus.services.compute.sagas.change_power import change_power
 from pileus.services.compute.sagas.create_server import create_server
 from pileus.services.compute.sagas.delete_server import delete_server
+from pileus.services.compute.sagas.detach_interface import detach_interface
 
 SECTION = ("compute", ComputeSettings)
 PORT = 8774
 _NOUNS = (
     flavors_api, keypairs_api, servers_api, belongings_api, network_api, actions_api, quotas_api, services_api, hypervisors_api, zones_api,
-    extensions_api,
+    extensions_api, interfaces_api, power_api, aggregates_api,
 )  # fmt: skip
 RULES = [rule for noun in _NOUNS for rule in noun.RULES]
 CATALOG = [CatalogService(type="compute", name="nova", url="{base}/v2.1", description="Compute")]
-SAGAS = (create_server, delete_server, change_power)
+SAGAS = (create_server, delete_server, change_power, attach_interface, detach_interface)
 
 
 def build(
@@ -80,6 +85,9 @@ def build(
         *network_api.ServerNetwork(near).operations(),
         *actions_api.InstanceActions(near).operations(),
         *extensions_api.EXTENSIONS,
+        *interfaces_api.ServerInterfaces(near).operations(),
+        *power_api.operations(near),
+        *aggregates_api.Aggregates(near).operations(),
         *ABSENT,
     ]
     hosts = Hosts(near)

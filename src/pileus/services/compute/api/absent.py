@@ -49,9 +49,6 @@ _NOT_YET = """
 /images/{image_id} DELETE GET
 /images/{image_id}/metadata GET POST PUT
 /images/{image_id}/metadata/{key} DELETE GET PUT
-/os-aggregates GET POST
-/os-aggregates/{aggregate_id} DELETE GET PUT
-/os-aggregates/{aggregate_id}/action POST#add_host POST#remove_host POST#set_metadata
 /os-aggregates/{aggregate_id}/images POST
 /os-assisted-volume-snapshots POST
 /os-assisted-volume-snapshots/{snapshot_id} DELETE
@@ -90,15 +87,13 @@ _NOT_YET = """
 /os-volumes/{volume_id} DELETE GET
 /servers/{server_id}/action POST#addFixedIp POST#addFloatingIp POST#changePassword POST#confirmResize POST#createBackup POST#createImage
 /servers/{server_id}/action POST#evacuate POST#injectNetworkInfo POST#migrate POST#os-getRDPConsole POST#os-getSPICEConsole POST#os-getSerialConsole
-/servers/{server_id}/action POST#os-getVNCConsole POST#os-migrateLive POST#pause POST#rebuild POST#removeFixedIp POST#removeFloatingIp
-/servers/{server_id}/action POST#rescue POST#resetNetwork POST#resize POST#resume POST#revertResize POST#shelve
-/servers/{server_id}/action POST#shelveOffload POST#suspend POST#trigger_crash_dump POST#unpause POST#unrescue POST#unshelve
+/servers/{server_id}/action POST#os-getVNCConsole POST#os-migrateLive POST#rebuild POST#removeFixedIp POST#removeFloatingIp POST#rescue
+/servers/{server_id}/action POST#resetNetwork POST#resize POST#revertResize POST#shelve POST#shelveOffload POST#trigger_crash_dump
+/servers/{server_id}/action POST#unrescue POST#unshelve
 /servers/{server_id}/diagnostics GET
 /servers/{server_id}/migrations GET
 /servers/{server_id}/migrations/{migration_id} DELETE GET
 /servers/{server_id}/migrations/{migration_id}/action POST#force_complete
-/servers/{server_id}/os-interface GET POST
-/servers/{server_id}/os-interface/{port_id} DELETE GET
 /servers/{server_id}/os-server-password DELETE GET
 /servers/{server_id}/os-volume_attachments GET POST
 /servers/{server_id}/os-volume_attachments/{volume_id} DELETE GET PUT

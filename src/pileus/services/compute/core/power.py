@@ -1,4 +1,4 @@
-"""Start, stop, reboot."""
+"""Start, stop, reboot, pause, suspend."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ def reboot(tx: Tx, near: Neighbours, ctx: Ctx, row: ServerRow, want: dict[str, s
         refuse_state(
             row,
             "reboot",
-            [states.ACTIVE, states.STOPPED, states.ERROR],
+            [states.ACTIVE, states.STOPPED, states.PAUSED_STATE, states.SUSPENDED_STATE, states.ERROR],
             [None, states.REBOOTING, states.REBOOTING_HARD],
         )
     else:
@@ -49,6 +49,34 @@ def reboot(tx: Tx, near: Neighbours, ctx: Ctx, row: ServerRow, want: dict[str, s
         boots=row.boots + 1,
         reboot="hard" if hard else "soft",
     )
+
+
+def pause(tx: Tx, near: Neighbours, ctx: Ctx, row: ServerRow) -> None:
+    """Stop its CPUs, keep its memory."""
+    refuse_locked(ctx, row)
+    refuse_state(row, "pause", [states.ACTIVE])
+    _change(tx, ctx, row, "pause", task_state=states.PAUSING, wanted_power="paused")
+
+
+def unpause(tx: Tx, near: Neighbours, ctx: Ctx, row: ServerRow) -> None:
+    """Let its CPUs go on."""
+    refuse_locked(ctx, row)
+    refuse_state(row, "unpause", [states.PAUSED_STATE])
+    _change(tx, ctx, row, "unpause", task_state=states.UNPAUSING, wanted_power="on")
+
+
+def suspend(tx: Tx, near: Neighbours, ctx: Ctx, row: ServerRow) -> None:
+    """Put its memory on disk and its process away."""
+    refuse_locked(ctx, row)
+    refuse_state(row, "suspend", [states.ACTIVE])
+    _change(tx, ctx, row, "suspend", task_state=states.SUSPENDING, wanted_power="suspended")
+
+
+def resume(tx: Tx, near: Neighbours, ctx: Ctx, row: ServerRow) -> None:
+    """Go on from the memory on disk."""
+    refuse_locked(ctx, row)
+    refuse_state(row, "resume", [states.SUSPENDED_STATE])
+    _change(tx, ctx, row, "resume", task_state=states.RESUMING, wanted_power="on")
 
 
 def _change(tx: Tx, ctx: Ctx, row: ServerRow, action: str, **columns: Any) -> None:

@@ -11,7 +11,7 @@ from pileus.kernel.events import record
 from pileus.kernel.types import Conflict, Ctx, Invalid, NotFound
 from pileus.services.compute.core.hosts import is_up
 from pileus.services.compute.core.neighbours import Neighbours
-from pileus.services.compute.db import hosts, servers
+from pileus.services.compute.db import aggregates, hosts, servers
 from pileus.services.compute.db.hosts import HostRow
 
 COMPUTE = "nova-compute"
@@ -102,6 +102,8 @@ def delete(tx: Tx, near: Neighbours, ctx: Ctx, row: ServiceRow) -> None:
         raise Conflict(
             "Unable to delete compute service that is hosting instances. Migrate or delete the instances first."
         )
+    for aggregate in aggregates.of_host(tx, row.host):
+        aggregates.leave(tx, aggregate.id, row.host)
     near.placement.remove_provider(tx, row.node_id)
     hosts.remove(tx, row.node_id)
     record(tx, ctx, "service.delete", "service", row.id, before=row)

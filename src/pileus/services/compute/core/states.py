@@ -17,7 +17,14 @@ DELETING = "deleting"
 PAUSED_STATE, SUSPENDED_STATE = "paused", "suspended"
 PAUSING, UNPAUSING, SUSPENDING, RESUMING = "pausing", "unpausing", "suspending", "resuming"
 
-POWER: Final = {"running": RUNNING, "off": SHUTDOWN, "paused": PAUSED, "suspended": SUSPENDED, "crashed": CRASHED}
+SEEN: Final[dict[str, tuple[str, int]]] = {
+    "running": (ACTIVE, RUNNING),
+    "paused": (PAUSED_STATE, PAUSED),
+    "suspended": (SUSPENDED_STATE, SHUTDOWN),
+    "off": (STOPPED, SHUTDOWN),
+    "crashed": (STOPPED, CRASHED),
+}
+"""What a server is by what its hypervisor shows: (vm_state, power_state)."""
 
 _STATUS: Final[dict[str, str]] = {
     "active": "ACTIVE",

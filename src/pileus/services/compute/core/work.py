@@ -21,3 +21,19 @@ class ChangePower(Params, saga="compute.change_power", frozen=True):
     server_id: str
     request_id: str
     action: str
+
+
+class AttachInterface(Params, saga="compute.attach_interface", frozen=True):
+    """Plug a port, reserved already, into the guest."""
+
+    server_id: str
+    request_id: str
+    port_id: str
+
+
+class DetachInterface(Params, saga="compute.detach_interface", frozen=True):
+    """Unplug a port from the guest and give it up."""
+
+    server_id: str
+    request_id: str
+    port_id: str

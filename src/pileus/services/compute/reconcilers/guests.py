@@ -79,7 +79,7 @@ def settle(tx: Tx, host: str, seen: dict[str, GuestSeen]) -> list[str]:
             row.id,
             vm_state=vm_state,
             power_state=power,
-            wanted_power="off" if vm_state == states.STOPPED else row.wanted_power,
+            wanted_power=_WANTED.get(vm_state, "on"),
         )
         fresh = servers.find(tx, row.id)
         assert fresh is not None
@@ -98,10 +98,15 @@ def settle(tx: Tx, host: str, seen: dict[str, GuestSeen]) -> list[str]:
 
 def _news(row: ServerRow, guest: GuestSeen | None) -> tuple[str, int] | None:
     """The (vm_state, power_state) that the row should have by what was seen; None when it is right or not ours to judge."""
-    if row.task_state is not None or row.vm_state not in (states.ACTIVE, states.STOPPED):
+    if row.task_state is not None or row.vm_state not in _JUDGED:
         return None
     if guest is not None and guest.generation not in (0, row.generation):
         return None
-    power = states.POWER[guest.state] if guest is not None else states.SHUTDOWN
-    vm_state = states.ACTIVE if power in (states.RUNNING, states.PAUSED) else states.STOPPED
+    vm_state, power = states.SEEN[guest.state if guest is not None else "off"]
+    if vm_state == states.PAUSED_STATE and row.vm_state == states.ACTIVE:
+        vm_state = states.ACTIVE
     return (vm_state, power) if (vm_state, power) != (row.vm_state, row.power_state) else None
+
+
+_JUDGED = (states.ACTIVE, states.STOPPED, states.PAUSED_STATE, states.SUSPENDED_STATE)
+_WANTED = {states.STOPPED: "off", states.PAUSED_STATE: "paused", states.SUSPENDED_STATE: "suspended"}

@@ -1,13 +1,12 @@
-"""Start, stop, reboot: bring the guest to what its row wants."""
+"""Start, stop, reboot, pause, suspend: bring the guest to what its row wants."""
 
-from pileus.drivers.hypervisor.protocol import HypervisorError
 from pileus.kernel.db import Tx as Transaction
 from pileus.kernel.saga import Abort, Run, Saga, Tx, World
-from pileus.services.compute.core import guests, instance_metadata, records, states
+from pileus.services.compute.core import records, states
 from pileus.services.compute.core.neighbours import Neighbours
 from pileus.services.compute.core.work import ChangePower
 from pileus.services.compute.db import servers
-from pileus.services.compute.sagas.reading import site
+from pileus.services.compute.sagas.ensuring import ensure_guest
 
 
 def begin(tx: Transaction, near: Neighbours, run: Run, p: ChangePower) -> None:
@@ -18,28 +17,16 @@ def begin(tx: Transaction, near: Neighbours, run: Run, p: ChangePower) -> None:
 
 
 async def guest(near: Neighbours, run: Run, p: ChangePower) -> str:
-    at = await site(near, p.server_id)
-    devices = await near.network.plug(p.server_id, attached=False)
-    files = instance_metadata.config_drive(at.row, at.ports, near.settings) if at.row.config_drive else {}
-    try:
-        seen = await at.hypervisor.ensure(guests.guest(at.row, at.ports, devices, files, near.settings))
-    except HypervisorError as problem:
-        raise Abort(str(problem)) from None
-    if seen.state == "running":
-        await near.network.plug(p.server_id, attached=True)
-    return seen.state
+    return (await ensure_guest(near, p.server_id)).state
 
 
 def finish(tx: Transaction, near: Neighbours, run: Run, p: ChangePower) -> None:
     row = servers.find(tx, p.server_id)
     if row is None:
         return
-    off = run.output("guest") == "off"
+    vm_state, power = states.SEEN[run.output("guest")]
     task = row.task_state if row.task_state == states.DELETING else None
-    servers.change(
-        tx, row.id, vm_state=states.STOPPED if off else states.ACTIVE, task_state=task,
-        power_state=states.SHUTDOWN if off else states.RUNNING, fault=None,
-    )  # fmt: skip
+    servers.change(tx, row.id, vm_state=vm_state, task_state=task, power_state=power, fault=None)
     records.end(tx, run.ctx, row, p.request_id, p.action)
 
 

@@ -43,6 +43,8 @@ async def start_guest(near: Neighbours, run: Run, p: CreateServer) -> str:
         seen = await at.hypervisor.ensure(guests.guest(at.row, at.ports, devices, files, near.settings))
     except HypervisorError as problem:
         raise Abort(str(problem)) from None
+    if seen.state == "crashed":
+        raise Abort(f"the guest died while it started: {seen.reason}")
     return seen.state
 
 
