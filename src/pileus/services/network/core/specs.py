@@ -29,11 +29,14 @@ class Thing(NamedTuple):
 
 
 def on_host(tx: Tx, near: Near, host: str) -> Wanted:
-    """All that must stand on a host."""
+    """All that must stand on a host. Where no port lives nothing else does: most of a large fleet costs one query each."""
+    living = dict(tx.rows(wanted.PORTS_ON, host=host))
+    if not living and host != near.gateway_host:
+        return {"network": {}, "group": {}, "port": {}, "router": {}}
     found: Wanted = {
         "network": dict(tx.rows(wanted.NETWORKS_ON, host=host)),
         "group": {**dict(tx.rows(wanted.GROUPS_ON, host=host)), **dict(tx.rows(wanted.REMOTES_ON, host=host))},
-        "port": dict(tx.rows(wanted.PORTS_ON, host=host)),
+        "port": living,
         "router": {},
     }
     if host == near.gateway_host:
