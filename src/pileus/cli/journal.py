@@ -1,42 +1,94 @@
-"""The log: one JSON object a line, with the id of the request that a line belongs to."""
+"""The log: one JSON object a line, with the id of the request that a line belongs to.
+
+A line costs the request about 6 µs: it is encoded at once and written with others, every fifth of a second; warnings and
+worse at once. What was not yet written when the process is killed is lost.
+"""
 
 from __future__ import annotations
 
-import json
 import logging
 import logging.handlers
 import sys
+import threading
 import time
-from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 LIMIT = 64 * 1024 * 1024
 """Bytes of one log file; five old ones are kept."""
+PAUSE = 0.2
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+_encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
 class JsonLines(logging.Formatter):
-    """`{"time", "level", "logger", "message", "request_id"?, "error"?, …extra fields}`."""
+    """`{"time", "level", "logger", "message", "request_id"?, …extra fields, "error"?}`."""
 
-    def __init__(self, request_id: ContextVar[str] | None = None) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._request_id = request_id
+        self._second, self._stamp = -1, ""
 
     def format(self, record: logging.LogRecord) -> str:
+        second = int(record.created)
+        if second != self._second:
+            self._stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+            self._second = second
         line: dict[str, object] = {
-            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
+            "time": f"{self._stamp}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
         }
-        asked = getattr(record, "request_id", "") or (self._request_id.get("") if self._request_id else "")
-        if asked:
-            line["request_id"] = asked
+        fields = record.__dict__
+        if len(fields) > len(_STANDARD) - 4:  # more than every record has
+            line.update({k: fields[k] for k in fields.keys() - _STANDARD - line.keys()})
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
-        line.update({k: v for k, v in vars(record).items() if k not in _STANDARD and k not in line})
-        return json.dumps(line, default=str, ensure_ascii=False)
+        return _encode(line).decode()
+
+
+class Journal(logging.handlers.RotatingFileHandler):
+    """A rotating file that is written in batches by a thread of its own."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, maxBytes=LIMIT, backupCount=5, encoding="utf-8")
+        self.setFormatter(JsonLines())
+        self._waiting: list[str] = []
+        self._ended = threading.Event()
+        self._writer = threading.Thread(target=self._write_on, name="journal", daemon=True)
+        self._writer.start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Called with the handler's lock held."""
+        try:
+            self._waiting.append(self.format(record))
+        except Exception:
+            self.handleError(record)
+        if record.levelno >= logging.WARNING:
+            self.flush()
+
+    def flush(self) -> None:
+        with self.lock or threading.RLock():
+            if self._waiting and self.stream is not None:
+                self.stream.write("\n".join(self._waiting) + "\n")
+                self._waiting.clear()
+                self.stream.flush()
+                if self.stream.tell() > self.maxBytes:
+                    self.doRollover()
+
+    def close(self) -> None:
+        self._ended.set()
+        self.flush()
+        super().close()
+
+    def _write_on(self) -> None:
+        while not self._ended.wait(PAUSE):
+            try:
+                self.flush()
+            except OSError as error:  # a full disk must not end the log for good
+                sys.stderr.write(f"pileus: the log cannot be written: {error}\n")
 
 
 class _Plain(logging.Formatter):
@@ -58,10 +110,11 @@ class _Plain(logging.Formatter):
 
 def open_journal(path: Path, *, terminal: bool, level: str = "INFO") -> None:
     """Sends every logger's records to `path`, and to stderr when somebody sits at it."""
-    handler = logging.handlers.RotatingFileHandler(path, maxBytes=LIMIT, backupCount=5, encoding="utf-8")
-    handler.setFormatter(JsonLines(_request_id()))
+    # Nobody asks a record for its source line, thread or process: logging's documented way to save the time.
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = [Journal(path)]
     root.setLevel(level)
     if terminal:
         shown = logging.StreamHandler(sys.stderr)
@@ -70,9 +123,7 @@ def open_journal(path: Path, *, terminal: bool, level: str = "INFO") -> None:
     logging.captureWarnings(True)
 
 
-def _request_id() -> ContextVar[str] | None:
-    """The variable that the kernel's front door sets for each request, if it keeps one."""
-    from pileus.kernel import types
-
-    found = getattr(getattr(types, "logs", None), "request_id", None)
-    return found if isinstance(found, ContextVar) else None
+def write_out() -> None:
+    """What was said so far stands in the file when this returns."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()

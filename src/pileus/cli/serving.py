@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pileus.cli.journal import write_out
 from pileus.cli.output import ADVICE, REASON, Failure
 from pileus.cli.state import State, write_private
 
@@ -35,6 +36,7 @@ def run_here(
 
     def ready(facts: Mapping[str, object]) -> None:
         known = {**facts, "pid": os.getpid(), "started": started, "ready_after": round(time.time() - started, 3)}
+        write_out()
         write_private(state.ready_file, json.dumps(known, default=str))
         told(known)
 

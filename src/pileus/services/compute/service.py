@@ -34,6 +34,7 @@ from pileus.services.compute.api.dialect import ComputeDialect
 from pileus.services.compute.api.metadata import Metadata, MetadataDialect
 from pileus.services.compute.api.versions import VERSIONS
 from pileus.services.compute.core import flavors
+from pileus.services.compute.core.hosts import HOSTS_CHANGED
 from pileus.services.compute.core.neighbours import ComputeSettings, Neighbours
 from pileus.services.compute.core.quota import quotas
 from pileus.services.compute.internal import Internal
@@ -110,7 +111,7 @@ def build(
         internal=Internal(hosts.enlist),
         sagas=[(saga, near) for saga in SAGAS],
         reconcilers=[
-            Reconciler("compute.hosts", hosts.work, every=MINUTE),
+            Reconciler("compute.hosts", hosts.work, every=MINUTE, wake=(HOSTS_CHANGED,)),
             Reconciler("compute.guests", Guests(near).work, every=10 * SECOND),
         ],
         start=start,

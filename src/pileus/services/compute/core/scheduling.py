@@ -16,6 +16,9 @@ from pileus.services.compute.db import groups, hosts, servers
 from pileus.services.compute.db.flavors import FlavorRow
 from pileus.services.compute.db.hosts import HostRow
 
+CLOSED = "COMPUTE_STATUS_DISABLED"
+"""The trait of hosts that take no servers: those are not even candidates, however many there are."""
+
 
 class Wish(Struct, frozen=True, kw_only=True):
     """What a server needs of its host."""
@@ -73,13 +76,20 @@ def traits_of(flavor: FlavorRow, image: ImageInfo | None) -> tuple[frozenset[str
 def choose(tx: Tx, near: Neighbours, wish: Wish) -> Choice:
     """One host for one server. Raises `NoHost`."""
     asked = Candidates(
-        resources=wish.resources, required=wish.required, forbidden=wish.forbidden, limit=near.settings.max_candidates
+        resources=wish.resources,
+        required=wish.required,
+        forbidden=wish.forbidden | {CLOSED},
+        limit=near.settings.max_candidates,
     )
     mates = _mates(tx, wish)
     narrowed = _named_host(tx, wish, mates)
     if narrowed is not None:
         asked = Candidates(
-            resources=wish.resources, required=wish.required, forbidden=wish.forbidden, in_tree=narrowed, limit=1
+            resources=wish.resources,
+            required=wish.required,
+            forbidden=wish.forbidden | {CLOSED},
+            in_tree=narrowed,
+            limit=1,
         )
     candidates = near.placement.candidates(tx, asked)
     rows = hosts.by_ids(tx, [c.provider_id for c in candidates])
