@@ -22,6 +22,7 @@ from pileus.services.compute.api import instance_actions as actions_api
 from pileus.services.compute.api import keypairs as keypairs_api
 from pileus.services.compute.api import quotas as quotas_api
 from pileus.services.compute.api import server_belongings as belongings_api
+from pileus.services.compute.api import server_groups as groups_api
 from pileus.services.compute.api import server_interfaces as interfaces_api
 from pileus.services.compute.api import server_network as network_api
 from pileus.services.compute.api import server_power as power_api
@@ -49,7 +50,7 @@ SECTION = ("compute", ComputeSettings)
 PORT = 8774
 _NOUNS = (
     flavors_api, keypairs_api, servers_api, belongings_api, network_api, actions_api, quotas_api, services_api, hypervisors_api, zones_api,
-    extensions_api, interfaces_api, power_api, aggregates_api,
+    extensions_api, interfaces_api, power_api, aggregates_api, groups_api,
 )  # fmt: skip
 RULES = [rule for noun in _NOUNS for rule in noun.RULES]
 CATALOG = [CatalogService(type="compute", name="nova", url="{base}/v2.1", description="Compute")]
@@ -89,6 +90,7 @@ def build(
         *interfaces_api.ServerInterfaces(near).operations(),
         *power_api.operations(near),
         *aggregates_api.Aggregates(near).operations(),
+        *groups_api.ServerGroups(near).operations(),
         *ABSENT,
     ]
     hosts = Hosts(near)
