@@ -80,6 +80,14 @@ class Placement(Protocol):
 
     def set_aggregates(self, tx: Any, provider_id: str, aggregates: frozenset[str]) -> None: ...
 
+    def marked(self, tx: Any, trait: str) -> frozenset[str]:
+        """Ids of the providers that have a trait."""
+        ...
+
+    def mark(self, tx: Any, trait: str, provider_ids: Sequence[str], present: bool) -> None:
+        """Give a trait to these providers, or take it away."""
+        ...
+
     def usages(self, tx: Any, provider_ids: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
         """What is used of each provider, by resource class; one query for any number of them."""
         ...

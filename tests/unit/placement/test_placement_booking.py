@@ -113,7 +113,12 @@ async def test_an_overcommitted_host_lets_go_but_takes_nothing(database: Databas
     await database.write(internal.ensure_providers, [provider(0, cpus=4)])
     with pytest.raises(Conflict):
         await database.write(internal.claim, claim("c1", {"p0": {"VCPU": 1}}))
-    await database.write(internal.claim, claim("c0", {"p0": {"VCPU": 6}}))
+    await database.write(internal.claim, claim("c0", {"p0": {"VCPU": 8}}))
+    moved = [Asked(consumer_id="c0", resources={}), Asked(consumer_id="c1", resources={"p0": {"VCPU": 8}})]
+    await database.write(consumers.replace, moved)
+    await database.write(internal.claim, claim("c1", {"p0": {"VCPU": 6}}))
+    with pytest.raises(Conflict):
+        await database.write(internal.claim, claim("c1", {"p0": {"VCPU": 7}}))
     await holds(database)
 
 
@@ -156,3 +161,21 @@ async def test_candidates_have_room_and_traits(database: Database) -> None:
     await database.write(internal.set_aggregates, "p2", frozenset({"agg"}))
     assert await ask(member_of=(frozenset({"agg", "other"}),)) == {"p2"}
     assert await ask(not_member_of=frozenset({"agg"})) == {"p1"}
+
+
+async def test_reshaping_moves_stock_with_those_who_hold_it_or_nothing(database: Database) -> None:
+    await database.write(internal.ensure_providers, [provider(0), provider(1)])
+    await database.write(internal.claim, claim("c0", {"p0": {"VCPU": 3}}))
+    full = stocks.full({"total": 8})
+    generations = await database.read(_generations)
+    stock = {
+        "p0": (generations["p0"], {"MEMORY_MB": full}),
+        "p1": (generations["p1"], {"VCPU": full, "MEMORY_MB": full}),
+    }
+    with pytest.raises(Conflict, match="in use"):
+        await database.write(consumers.reshape, stock, [])
+    assert "VCPU" in (await database.read(stocks.of, "p0"))
+    await database.write(consumers.reshape, stock, [Asked(consumer_id="c0", resources={"p1": {"VCPU": 3}})])
+    assert await database.read(internal.claimed, "c0") == {"p1": {"VCPU": 3}}
+    assert "VCPU" not in (await database.read(stocks.of, "p0"))
+    await holds(database)

@@ -22,6 +22,7 @@ from pileus.services.compute.api import instance_actions as actions_api
 from pileus.services.compute.api import keypairs as keypairs_api
 from pileus.services.compute.api import quotas as quotas_api
 from pileus.services.compute.api import server_belongings as belongings_api
+from pileus.services.compute.api import server_groups as groups_api
 from pileus.services.compute.api import server_interfaces as interfaces_api
 from pileus.services.compute.api import server_network as network_api
 from pileus.services.compute.api import server_power as power_api
@@ -33,6 +34,7 @@ from pileus.services.compute.api.dialect import ComputeDialect
 from pileus.services.compute.api.metadata import Metadata, MetadataDialect
 from pileus.services.compute.api.versions import VERSIONS
 from pileus.services.compute.core import flavors
+from pileus.services.compute.core.hosts import HOSTS_CHANGED
 from pileus.services.compute.core.neighbours import ComputeSettings, Neighbours
 from pileus.services.compute.core.quota import quotas
 from pileus.services.compute.internal import Internal
@@ -48,7 +50,7 @@ SECTION = ("compute", ComputeSettings)
 PORT = 8774
 _NOUNS = (
     flavors_api, keypairs_api, servers_api, belongings_api, network_api, actions_api, quotas_api, services_api, hypervisors_api, zones_api,
-    extensions_api, interfaces_api, power_api, aggregates_api,
+    extensions_api, interfaces_api, power_api, aggregates_api, groups_api,
 )  # fmt: skip
 RULES = [rule for noun in _NOUNS for rule in noun.RULES]
 CATALOG = [CatalogService(type="compute", name="nova", url="{base}/v2.1", description="Compute")]
@@ -88,6 +90,7 @@ def build(
         *interfaces_api.ServerInterfaces(near).operations(),
         *power_api.operations(near),
         *aggregates_api.Aggregates(near).operations(),
+        *groups_api.ServerGroups(near).operations(),
         *ABSENT,
     ]
     hosts = Hosts(near)
@@ -108,7 +111,7 @@ def build(
         internal=Internal(hosts.enlist),
         sagas=[(saga, near) for saga in SAGAS],
         reconcilers=[
-            Reconciler("compute.hosts", hosts.work, every=MINUTE),
+            Reconciler("compute.hosts", hosts.work, every=MINUTE, wake=(HOSTS_CHANGED,)),
             Reconciler("compute.guests", Guests(near).work, every=10 * SECOND),
         ],
         start=start,

@@ -66,6 +66,13 @@ class Internal:
         providers.set_aggregates(tx, provider_id, aggregates)
         providers.bump(tx, provider_id)
 
+    def marked(self, tx: Any, trait: str) -> frozenset[str]:
+        return frozenset(providers.with_trait(tx, trait))
+
+    def mark(self, tx: Any, trait: str, provider_ids: Sequence[str], present: bool) -> None:
+        change = providers.add_trait if present else providers.drop_trait
+        change(tx, trait, provider_ids)
+
     def usages(self, tx: Any, provider_ids: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
         there = stock.of(tx, provider_ids)
         return {i: {name: row.used for name, row in found.items()} for i, found in there.items()}

@@ -73,8 +73,6 @@ _NOT_YET = """
 /os-security-groups GET POST
 /os-security-groups/{security_group_id} DELETE GET PUT
 /os-server-external-events POST
-/os-server-groups GET POST
-/os-server-groups/{server_group_id} DELETE GET
 /os-simple-tenant-usage GET
 /os-simple-tenant-usage/{tenant_id} GET
 /os-snapshots GET POST

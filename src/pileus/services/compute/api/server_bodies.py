@@ -226,8 +226,6 @@ def _refuse_unbuilt(body: dict[str, Any], hints: dict[str, Any]) -> None:
         raise Invalid("Block Device Mapping is Invalid: this cloud has no volume service yet")
     if body.get("trusted_image_certificates"):
         raise Invalid("trusted_image_certificates: image signatures cannot be verified by this cloud yet")
-    if "group" in hints:
-        raise Invalid(f"Instance group {hints['group']} could not be found.")
     for hint in ("query", "build_near_host_ip", "cidr", "target_cell", "reservation"):
         if hint in hints:
             raise Invalid(f"Scheduler hint {hint!r} is not known to this cloud's scheduler")

@@ -33,7 +33,7 @@ from pileus.services.compute.api.server_lists import asked_servers, asked_tags, 
 from pileus.services.compute.core import building, power, states
 from pileus.services.compute.core import servers as core
 from pileus.services.compute.core.neighbours import Neighbours
-from pileus.services.compute.db import hosts, servers
+from pileus.services.compute.db import groups, hosts, servers
 from pileus.services.compute.db.servers import ServerRow
 
 _API = "os_compute_api:servers"
@@ -70,6 +70,7 @@ class ServerView:
         ids = [row.id for row in rows]
         self.ports: dict[str, tuple[PortInfo, ...]] = near.network.ports_of(tx, ids) if ids else {}
         self.tags = servers.tags_of(tx, ids)
+        self.groups = groups.groups_of(tx, ids) if len(ids) == 1 else {}
         self.hosts = hosts.by_ids(tx, sorted({row.node_id for row in rows if row.node_id}))
 
 
@@ -243,7 +244,7 @@ class Servers(Resource[Neighbours]):
         if version >= (2, 26):
             view["tags"] = shared.tags.get(row.id, [])
         if version >= (2, 71) and request.params.get("server_id"):
-            view["server_groups"] = []
+            view["server_groups"] = [shared.groups[row.id]] if row.id in shared.groups else []
 
     def prepared(self, tx: Tx, request: Request, rows: list[ServerRow]) -> None:
         request.memo["servers"] = ServerView(tx, self.near, rows)
@@ -262,7 +263,7 @@ class Servers(Resource[Neighbours]):
                 summary="One server"),
             Operation(
                 method="POST", path=self.path, name="create", resource="server", decide=self._boot, view=self._created, body=create_body(), answers=202,
-                rule=f"{_API}:create", summary="Boot one server or many", partly="no volumes, server groups or image signatures yet",
+                rule=f"{_API}:create", summary="Boot one server or many", partly="no volumes or image signatures yet",
             ),
             self._updating(made),
             Operation(

@@ -15,10 +15,11 @@ from pileus.contracts.placement import Claim
 from pileus.kernel.db import Tx
 from pileus.kernel.saga import start
 from pileus.kernel.types import Ctx, Fault, Forbidden, Invalid, NotFound, new_id
-from pileus.services.compute.core import flavors, hosts, quota, records, scheduling, states
+from pileus.services.compute.core import flavors, groups, hosts, quota, records, scheduling, states
 from pileus.services.compute.core.neighbours import Neighbours
 from pileus.services.compute.core.scheduling import NoHost, Wish
 from pileus.services.compute.core.work import CreateServer
+from pileus.services.compute.db import groups as members
 from pileus.services.compute.db import keypairs, servers
 from pileus.services.compute.db.flavors import FlavorRow
 from pileus.services.compute.db.servers import ServerRow
@@ -107,6 +108,7 @@ def _resolve(tx: Tx, near: Neighbours, ctx: Ctx, want: Wanted) -> _Plan:
     zone, host, node = _zone(tx, near, ctx, want)
     required, forbidden = scheduling.traits_of(flavor, image)
     hints = want.hints
+    group = groups.for_boot(tx, near, ctx, hints["group"], want.least) if "group" in hints else None
     wish = Wish(
         resources=scheduling.resources_of(flavor),
         required=required,
@@ -117,6 +119,9 @@ def _resolve(tx: Tx, near: Neighbours, ctx: Ctx, want: Wanted) -> _Plan:
         only_host=want.host,
         same_host=_ids(hints.get("same_host")),
         different_host=_ids(hints.get("different_host")),
+        group_id=group.id if group else "",
+        group_policy=group.policy if group else "",
+        group_most=group.rules.get("max_server_per_host", 1) if group else 1,
         architecture=image.properties.get("hw_architecture", ""),
         hypervisor_type=image.properties.get("img_hv_type", ""),
     )
@@ -280,6 +285,8 @@ def _make(
         "files": list(want.files), "hints": want.hints, "created_at": tx.now, "updated_at": tx.now,
     }  # fmt: skip
     servers.insert_server(tx, values)
+    if plan.wish.group_id:
+        members.join(tx, plan.wish.group_id, server_id, tx.now)
     if want.tags:
         servers.set_tags(tx, server_id, want.tags)
     row = _found(tx, server_id)

@@ -13,6 +13,8 @@ from pileus.services.compute.core.neighbours import Neighbours
 from pileus.services.compute.db import hosts
 from pileus.services.compute.db.hosts import HostRow
 
+HOSTS_CHANGED = "compute.hosts"
+"""Signal: an operator opened or closed a host."""
 _SPACE = uuid.UUID("6f1c2f0e-8a0e-4c57-9a86-2f4a9a3f7c11")
 
 
@@ -102,6 +104,22 @@ def _inventories(near: Neighbours, host: Host) -> dict[str, Inventory]:
             total=max(host.disk_gb, 1), max_unit=max(host.disk_gb, 1), allocation_ratio=settings.disk_ratio
         ),
     }
+
+
+def turned(tx: Tx, near: Neighbours, trait: str) -> tuple[list[str], list[str]]:
+    """Nodes whose provider should get the trait of closed hosts, and those that should lose it."""
+    rows = hosts.all_hosts(tx)
+    closed = {row.id for row in rows if row.disabled or not is_up(near, row)}
+    marked = near.placement.marked(tx, trait)
+    return sorted(closed - marked), sorted((marked - closed) & {row.id for row in rows})
+
+
+def turn(tx: Tx, near: Neighbours, trait: str) -> None:
+    """Bring the trait of closed hosts to what the rows and the registry of nodes say."""
+    shut, opened = turned(tx, near, trait)
+    for ids, present in ((shut, True), (opened, False)):
+        if ids:
+            near.placement.mark(tx, trait, ids, present)
 
 
 def zones(tx: Tx, near: Neighbours) -> Mapping[str, Sequence[HostRow]]:

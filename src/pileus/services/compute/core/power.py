@@ -4,7 +4,7 @@ from typing import Any
 
 from pileus.kernel.db import Tx
 from pileus.kernel.saga import start as start_saga
-from pileus.kernel.types import Ctx
+from pileus.kernel.types import Conflict, Ctx
 from pileus.services.compute.core import records, states
 from pileus.services.compute.core.neighbours import Neighbours
 from pileus.services.compute.core.servers import refuse_locked, refuse_state
@@ -80,6 +80,8 @@ def resume(tx: Tx, near: Neighbours, ctx: Ctx, row: ServerRow) -> None:
 
 
 def _change(tx: Tx, ctx: Ctx, row: ServerRow, action: str, **columns: Any) -> None:
+    if row.host is None:
+        raise Conflict(f"Instance {row.id} is not ready", type="InstanceNotReady")
     servers.change(tx, row.id, generation=row.generation + 1, **columns)
     records.begin(tx, ctx, row, action)
     start_saga(tx, ChangePower(row.id, ctx.request_id, action), key=row.id, ctx=ctx)

@@ -1,6 +1,7 @@
 """Which host gets a server: candidates of placement, filters, weighers."""
 
 import random
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,9 +12,12 @@ from pileus.contracts.placement import Candidate, Candidates
 from pileus.kernel.db import Tx
 from pileus.services.compute.core.hosts import is_up
 from pileus.services.compute.core.neighbours import Neighbours
-from pileus.services.compute.db import hosts, servers
+from pileus.services.compute.db import groups, hosts, servers
 from pileus.services.compute.db.flavors import FlavorRow
 from pileus.services.compute.db.hosts import HostRow
+
+CLOSED = "COMPUTE_STATUS_DISABLED"
+"""The trait of hosts that take no servers: those are not even candidates, however many there are."""
 
 
 class Wish(Struct, frozen=True, kw_only=True):
@@ -30,6 +34,10 @@ class Wish(Struct, frozen=True, kw_only=True):
     """Only this host, but it must pass the filters."""
     same_host: tuple[str, ...] = ()
     different_host: tuple[str, ...] = ()
+    group_id: str = ""
+    group_policy: str = ""
+    group_most: int = 1
+    """Servers of an anti-affine group that one host may have."""
     architecture: str = ""
     hypervisor_type: str = ""
 
@@ -68,12 +76,20 @@ def traits_of(flavor: FlavorRow, image: ImageInfo | None) -> tuple[frozenset[str
 def choose(tx: Tx, near: Neighbours, wish: Wish) -> Choice:
     """One host for one server. Raises `NoHost`."""
     asked = Candidates(
-        resources=wish.resources, required=wish.required, forbidden=wish.forbidden, limit=near.settings.max_candidates
+        resources=wish.resources,
+        required=wish.required,
+        forbidden=wish.forbidden | {CLOSED},
+        limit=near.settings.max_candidates,
     )
-    narrowed = _named_host(tx, wish)
+    mates = _mates(tx, wish)
+    narrowed = _named_host(tx, wish, mates)
     if narrowed is not None:
         asked = Candidates(
-            resources=wish.resources, required=wish.required, forbidden=wish.forbidden, in_tree=narrowed, limit=1
+            resources=wish.resources,
+            required=wish.required,
+            forbidden=wish.forbidden | {CLOSED},
+            in_tree=narrowed,
+            limit=1,
         )
     candidates = near.placement.candidates(tx, asked)
     rows = hosts.by_ids(tx, [c.provider_id for c in candidates])
@@ -81,7 +97,7 @@ def choose(tx: Tx, near: Neighbours, wish: Wish) -> Choice:
     left = [c for c in candidates if c.provider_id in rows]
     if not left:
         verdicts["Placement"] = 0
-    peers = _peers(tx, wish)
+    peers = _peers(tx, wish, mates)
     for name, keep in _FILTERS:
         if wish.host and name != "ComputeFilter":
             continue
@@ -91,13 +107,32 @@ def choose(tx: Tx, near: Neighbours, wish: Wish) -> Choice:
         left = kept
     if not left:
         raise NoHost(verdicts)
-    best = _weighed(left)
+    best = _weighed(_drawn(wish, mates, rows, left))
     return Choice(rows[best.provider_id], wish.resources)
 
 
-def _named_host(tx: Tx, wish: Wish) -> str | None:
-    """The provider id of the one host that was named; an unknown name matches nothing."""
+def _mates(tx: Tx, wish: Wish) -> Counter[str]:
+    """How many servers of the wish's group each host has."""
+    members = groups.members_of(tx, [wish.group_id])[wish.group_id] if wish.group_id else []
+    return Counter(servers.hosts_of(tx, members))
+
+
+def _drawn(
+    wish: Wish, mates: Counter[str], rows: Mapping[str, HostRow], candidates: Sequence[Candidate]
+) -> Sequence[Candidate]:
+    """Of the candidates those that a soft policy prefers: with most, or with fewest servers of the group."""
+    if not wish.group_policy.startswith("soft-"):
+        return candidates
+    counts = [mates[rows[c.provider_id].host] for c in candidates]
+    best = max(counts) if wish.group_policy == "soft-affinity" else min(counts)
+    return [c for c, count in zip(candidates, counts, strict=True) if count == best]
+
+
+def _named_host(tx: Tx, wish: Wish, mates: Counter[str]) -> str | None:
+    """The provider id of the one host that was named, or where the group is; an unknown name matches nothing."""
     name = wish.host or wish.only_host
+    if not name and wish.group_policy == "affinity" and len(mates) == 1:
+        name = next(iter(mates))
     if name:
         row = hosts.by_host(tx, name)
         return row.id if row is not None else "none"
@@ -108,9 +143,10 @@ Peers = Mapping[str, frozenset[str]]
 Keep = Callable[[Neighbours, HostRow, Wish, Peers], bool]
 
 
-def _peers(tx: Tx, wish: Wish) -> Peers:
-    """Hosts of the servers that the hints name."""
-    found: dict[str, frozenset[str]] = {}
+def _peers(tx: Tx, wish: Wish, mates: Counter[str]) -> Peers:
+    """Hosts of the servers that the hints name, and of the group's."""
+    full = frozenset(host for host, count in mates.items() if count >= wish.group_most)
+    found: dict[str, frozenset[str]] = {"group": frozenset(mates), "full": full}
     for kind, ids in (("same", wish.same_host), ("different", wish.different_host)):
         rows = [servers.find(tx, i) for i in ids]
         found[kind] = frozenset(row.host for row in rows if row is not None and row.host)
@@ -137,6 +173,14 @@ def _different(near: Neighbours, host: HostRow, wish: Wish, peers: Peers) -> boo
     return host.host not in peers["different"]
 
 
+def _together(near: Neighbours, host: HostRow, wish: Wish, peers: Peers) -> bool:
+    return wish.group_policy != "affinity" or not peers["group"] or host.host in peers["group"]
+
+
+def _apart(near: Neighbours, host: HostRow, wish: Wish, peers: Peers) -> bool:
+    return wish.group_policy != "anti-affinity" or host.host not in peers["full"]
+
+
 def _image(near: Neighbours, host: HostRow, wish: Wish, peers: Peers) -> bool:
     arch = str(host.cpu_info.get("arch", ""))
     if wish.architecture and arch and wish.architecture != arch:
@@ -155,6 +199,8 @@ _FILTERS: Sequence[tuple[str, Keep]] = (
     ("NodeFilter", _node),
     ("SameHostFilter", _same),
     ("DifferentHostFilter", _different),
+    ("ServerGroupAffinityFilter", _together),
+    ("ServerGroupAntiAffinityFilter", _apart),
     ("ImagePropertiesFilter", _image),
 )
 

@@ -10,7 +10,7 @@ from pileus.kernel.types import Conflict, Ctx, Listing, NotFound
 from pileus.services.compute.core import records, states
 from pileus.services.compute.core.neighbours import Neighbours
 from pileus.services.compute.core.work import DeleteServer
-from pileus.services.compute.db import servers
+from pileus.services.compute.db import groups, servers
 from pileus.services.compute.db.servers import ServerRow
 
 
@@ -114,7 +114,8 @@ def delete(tx: Tx, near: Neighbours, ctx: Ctx, row: ServerRow) -> None:
 
 
 def forget(tx: Tx, near: Neighbours, row: ServerRow) -> None:
-    """The server is no more: its row, claim and ports go together."""
+    """The server is no more: its row, claim, ports and membership go together."""
     near.placement.release(tx, row.id)
     near.network.release_ports(tx, row.id)
+    groups.leave(tx, row.id)
     servers.remove(tx, row.id)

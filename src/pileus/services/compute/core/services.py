@@ -9,7 +9,7 @@ from msgspec import Struct
 from pileus.kernel.db import Tx
 from pileus.kernel.events import record
 from pileus.kernel.types import Conflict, Ctx, Invalid, NotFound
-from pileus.services.compute.core.hosts import is_up
+from pileus.services.compute.core.hosts import HOSTS_CHANGED, is_up
 from pileus.services.compute.core.neighbours import Neighbours
 from pileus.services.compute.db import aggregates, hosts, servers
 from pileus.services.compute.db.hosts import HostRow
@@ -89,6 +89,7 @@ def update(tx: Tx, near: Neighbours, ctx: Ctx, row: ServiceRow, wanted: Mapping[
     if not row.node_id:
         raise Invalid(f"Updating a {row.binary} service is not supported. Only nova-compute services can be updated.")
     hosts.change(tx, row.node_id, updated_at=tx.now, **wanted)
+    tx.wake(HOSTS_CHANGED)
     fresh = get(tx, near, row.id)
     record(tx, ctx, "service.update", "service", row.id, before=row, after=fresh)
     return fresh

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Column, Index, Integer, String, Table, bindparam, delete, func, insert, select
+from sqlalchemy import Column, Index, String, Table, bindparam, delete, func, insert, select
 
 from pileus.kernel.db import Json, Query, Time, Tx, metadata
+from pileus.kernel.types import Micros
 
 groups = Table(
     "compute_server_groups",
@@ -25,7 +26,7 @@ members = Table(
     metadata,
     Column("server_id", String(36), primary_key=True),
     Column("group_id", String(36), nullable=False),
-    Column("position", Integer, nullable=False, default=0),
+    Column("joined_at", Time, nullable=False),
     Index("ix_compute_server_group_members_group", "group_id"),
 )
 
@@ -59,7 +60,7 @@ _DELETE = Query(delete(groups).where(groups.c.id == bindparam("id")))
 _MEMBERS = Query(
     select(members.c.server_id, members.c.group_id)
     .where(members.c.group_id.in_(bindparam("ids", expanding=True)))
-    .order_by(members.c.position, members.c.server_id),
+    .order_by(members.c.joined_at, members.c.server_id),
     into=MemberRow,
 )
 _GROUPS_OF = Query(
@@ -106,8 +107,8 @@ def groups_of(tx: Tx, server_ids: Sequence[str]) -> dict[str, str]:
     return {row.server_id: row.group_id for row in tx.rows(_GROUPS_OF, ids=list(server_ids))} if server_ids else {}
 
 
-def join(tx: Tx, group_id: str, server_id: str, position: int) -> None:
-    tx.run(_JOIN, group_id=group_id, server_id=server_id, position=position)
+def join(tx: Tx, group_id: str, server_id: str, at: Micros) -> None:
+    tx.run(_JOIN, group_id=group_id, server_id=server_id, joined_at=at)
 
 
 def leave(tx: Tx, server_id: str) -> None:

@@ -184,6 +184,9 @@ _RESIDENTS = Query(
 )
 _COUNTS = Query(select(servers.c.host, func.count()).where(servers.c.host.is_not(None)).group_by(servers.c.host))
 _KNOWN = Query(select(servers.c.id).where(servers.c.id.in_(bindparam("ids", expanding=True))))
+_HOSTS_OF = Query(
+    select(servers.c.host).where(servers.c.id.in_(bindparam("ids", expanding=True)), servers.c.host.is_not(None))
+)
 _TAGS = Query(
     select(tags.c.server_id, tags.c.tag)
     .where(tags.c.server_id.in_(bindparam("ids", expanding=True)))
@@ -246,6 +249,11 @@ def counts_by_host(tx: Tx) -> dict[str, int]:
 def known(tx: Tx, ids: Sequence[str]) -> set[str]:
     """Those of `ids` that have a row."""
     return {i for (i,) in tx.rows(_KNOWN, ids=list(ids))} if ids else set()
+
+
+def hosts_of(tx: Tx, ids: Sequence[str]) -> list[str]:
+    """The host of each of these servers that has one."""
+    return [host for (host,) in tx.rows(_HOSTS_OF, ids=list(ids))] if ids else []
 
 
 def listing(

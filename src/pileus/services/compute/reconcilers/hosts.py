@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pileus.drivers.hypervisor.protocol import Host, Hypervisor
 from pileus.services.compute.core import hosts
 from pileus.services.compute.core.neighbours import Neighbours
+from pileus.services.compute.core.scheduling import CLOSED
 
 _AT_ONCE = 500
 
@@ -16,6 +17,8 @@ class Hosts:
 
     async def work(self) -> None:
         await self.enlist(self.near.nodes.hosts(Hypervisor))
+        if any(await self.near.db.read_aside(hosts.turned, self.near, CLOSED)):
+            await self.near.db.write(hosts.turn, self.near, CLOSED)
 
     async def enlist(self, names: list[str]) -> None:
         """Ask these hosts what they are and write down what is new; one that does not answer is left as it was."""

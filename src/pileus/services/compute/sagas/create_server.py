@@ -84,7 +84,8 @@ def failed(tx: Transaction, near: Neighbours, run: Run, p: CreateServer, reason:
     near.placement.release(tx, row.id)
     near.network.release_ports(tx, row.id)
     if row.task_state == states.DELETING:
-        servers.change(tx, row.id, host=None, node_id=None)
+        servers.change(tx, row.id, host=None, node_id=None, admin_pass=None)
+        records.end(tx, run.ctx, row, p.request_id, "create", reason)
         return
     records.fail(tx, row, f"Build of instance {row.id} aborted: {reason}", host=None, node_id=None, admin_pass=None)
     records.end(tx, run.ctx, row, p.request_id, "create", reason)

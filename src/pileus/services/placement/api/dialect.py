@@ -67,4 +67,5 @@ def _told(problems: Sequence[Problem]) -> str:
     """The first problem; with the field's name where the words alone do not tell it."""
     problem = problems[0]
     field = next((part for part in reversed(problem.path) if isinstance(part, str)), "")
-    return f"{problem.message} ({field})" if field else problem.message
+    message = "{} should be non-empty" if problem.kind == "minProperties" else problem.message
+    return f"{message} ({field})" if field else message

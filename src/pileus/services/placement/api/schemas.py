@@ -110,7 +110,7 @@ MANY_ALLOCATIONS: Versioned = {
 
 
 def _reshaper(since: tuple[int, int]) -> Schema:
-    stock = obj({}, patterns={UUIDISH: INVENTORIES})
+    stock = {**obj({}, patterns={UUIDISH: INVENTORIES}), "minProperties": 1}
     return obj({"inventories": stock, "allocations": _consumers(since, 0)}, ["inventories", "allocations"])
 
 

@@ -99,8 +99,8 @@ def _fits(provider_id: str, inventory: InventoryRow | None, resource_class: str,
 
 
 def _enough(provider_id: str, inventory: InventoryRow, resource_class: str, before: int, after: int) -> None:
-    """Where less than nothing is left, for the operator took some away, giving some back is still possible."""
-    if inventory.used - before + after > inventory.capacity and after >= before:
+    """Where less than nothing is left, for the operator took some away, consumers may still keep, pass on or give back."""
+    if inventory.used - before + after > inventory.capacity and after > before:
         raise Conflict(
             f"Unable to allocate inventory: Unable to create allocation for '{resource_class}' on resource provider "
             f"'{provider_id}'. The requested amount would exceed the capacity."

@@ -87,7 +87,9 @@ def reshape(tx: Tx, stock: Mapping[str, tuple[int, Mapping[str, Mapping[str, Any
     for provider_id, (generation, _) in stock.items():
         if provider_id not in rows:
             told = refusals.no_provider(provider_id).message
-            raise Invalid(f"Resource provider {provider_id} in inventories not found: {told}")
+            raise Invalid(
+                f"Resource provider {provider_id} in inventories not found: {told}", details=refusals.PROVIDER_NOT_FOUND
+            )
         if rows[provider_id].generation != generation:
             actual = rows[provider_id].generation
             raise Conflict(

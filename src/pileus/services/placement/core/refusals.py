@@ -5,6 +5,7 @@ from pileus.kernel.types import Conflict, Invalid, NotFound
 CONCURRENT = {"code": "placement.concurrent_update"}
 IN_USE = {"code": "placement.inventory.inuse"}
 DUPLICATE_NAME = {"code": "placement.duplicate_name"}
+PROVIDER_NOT_FOUND = {"code": "placement.resource_provider.not_found"}
 MISSING_VALUE = {"code": "placement.query.missing_value"}
 BAD_VALUE = {"code": "placement.query.bad_value"}
 DUPLICATE_KEY = {"code": "placement.query.duplicate_key"}
