@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -207,3 +209,27 @@ def test_tokens_that_are_no_good(street: Street) -> None:
             assert answer.status_code == 401, f"{kind} {path}: {answer.status_code} {answer.text}"
             assert "WWW-Authenticate" in answer.headers
             assert answer.json()
+
+
+def test_tokens_end(tmp_path: Path) -> None:
+    """An expired token is worth nothing anywhere, and one of a user who was switched off neither."""
+    live = LiveCloud(tmp_path / "state", settings={"PILEUS_IDENTITY_TOKEN_LIFETIME": "3"}).start()
+    try:
+        token, paths = live.token("demo", {"project": {"name": "demo", "domain": {"id": "default"}}}), TOKEN_PATHS
+        assert [_status(live, p, token) for p in paths] == [200] * len(paths)
+        time.sleep(3.2)
+        assert [_status(live, p, token) for p in paths] == [401] * len(paths)
+        token = live.token("demo", {"project": {"name": "demo", "domain": {"id": "default"}}})
+        admin = live.client("admin")
+        user = next(u["id"] for u in admin.get("/identity/v3/users?name=demo").json()["users"])
+        assert admin.patch(f"/identity/v3/users/{user}", json={"user": {"enabled": False}}).status_code == 200
+        assert [_status(live, p, token) for p in paths] == [401] * len(paths)
+    finally:
+        live.stop()
+
+
+TOKEN_PATHS = ("/image/v2/images", "/network/v2.0/ports", "/compute/v2.1/servers", "/identity/v3/auth/projects")
+
+
+def _status(live: LiveCloud, path: str, token: str) -> int:
+    return httpx.get(live.url + path, headers={"X-Auth-Token": token}, timeout=30).status_code

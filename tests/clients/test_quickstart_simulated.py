@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+import invariants
 from cloud_runs import CloudRun, until
 from pileus.cli.image import build_guest
 from pileus.cli.output import Failure
@@ -101,5 +102,6 @@ def test_killed_at_a_moment_of_the_walk_and_begun_again(run, moment):
     run("up", "--detach", "--simulate", "2")
     told = run.json("quickstart")
     assert [s["step"] for s in told["steps"]] == STEPS
+    assert invariants.settled(run.state) == []
     found = run.json("doctor", code=None)
     assert [f for f in found["findings"] if f["level"] == "problem"] == []

@@ -94,6 +94,7 @@ _TRAIT_FROM = Query(
     )
 )
 _TRAITS_OUT = Query(delete(provider_traits).where(provider_traits.c.provider_id == bindparam("provider_id")))
+_WITH_TRAIT = Query(select(provider_traits.c.provider_id).where(provider_traits.c.trait == bindparam("trait")))
 _HAS_TRAIT = Query(select(provider_traits.c.provider_id).where(provider_traits.c.trait == bindparam("trait")).limit(1))
 _CHILD = Query(select(providers.c.id).where(providers.c.parent_id == bindparam("id")).limit(1))
 _NESTED = Query(select(providers.c.id).where(providers.c.parent_id.is_not(None)).limit(1))
@@ -204,6 +205,10 @@ def any_nested(tx: Tx) -> bool:
 def reroot(tx: Tx, ids: Sequence[str], root_id: str) -> None:
     """These providers belong to that tree now."""
     tx.run(_REROOT, ids=list(ids), root=root_id)
+
+
+def with_trait(tx: Tx, trait: str) -> set[str]:
+    return {i for (i,) in tx.rows(_WITH_TRAIT, trait=trait)}
 
 
 def aggregates_of(tx: Tx, ids: Sequence[str]) -> dict[str, set[str]]:
