@@ -53,9 +53,9 @@ class InstanceActions:
         path = f"{ITEM}/os-instance-actions"
         query = {"2.1": _ANY, "2.58": _query(_PAGES), "2.66": _query({**_PAGES, "changes-before": one(text())})}
         return [
-            Operation(method="GET", path=path, name="list", resource="instance_action", decide=self._list, view=self._listed, query=query,
+            Operation(method="GET", path=path, name="list", resource="instance_action", decide=self._list, asks=f"{_API}:list", view=self._listed, query=query,
                 summary="What was done to a server"),
-            Operation(method="GET", path=f"{path}/{{request_id}}", name="show", resource="instance_action", decide=self._show, view=self._shown,
+            Operation(method="GET", path=f"{path}/{{request_id}}", name="show", resource="instance_action", decide=self._show, asks=f"{_API}:show", view=self._shown,
                 summary="One action with its steps"),
         ]  # fmt: skip
 

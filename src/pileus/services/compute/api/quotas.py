@@ -76,11 +76,11 @@ class Quotas:
         body = _bodies("quota_set", names_of_set, force=BOOL)
         user: dict[str, Any] = {"query": {"2.1": _USER, "2.75": _STRICT}, "resource": "quota_set"}
         return [
-            Operation(method="GET", path=item, name="show", decide=self._show, summary="Quotas of a project", **user),
-            Operation(method="GET", path=f"{item}/detail", name="detail", decide=self._detail, summary="Quotas with what is used of them", **user),
-            Operation(method="GET", path=f"{item}/defaults", name="defaults", decide=self._defaults, summary="Quotas of a project that has none of its own", resource="quota_set"),
-            Operation(method="PUT", path=item, name="update", decide=self._update, body=body, summary="Set quotas", **user),
-            Operation(method="DELETE", path=item, name="delete", decide=self._delete, answers=202, summary="Back to the defaults", **user),
+            Operation(method="GET", path=item, name="show", decide=self._show, asks=f"{_SETS}:show", summary="Quotas of a project", **user),
+            Operation(method="GET", path=f"{item}/detail", name="detail", decide=self._detail, asks=f"{_SETS}:detail", summary="Quotas with what is used of them", **user),
+            Operation(method="GET", path=f"{item}/defaults", name="defaults", decide=self._defaults, asks=f"{_SETS}:defaults", summary="Quotas of a project that has none of its own", resource="quota_set"),
+            Operation(method="PUT", path=item, name="update", decide=self._update, asks=f"{_SETS}:update", body=body, summary="Set quotas", **user),
+            Operation(method="DELETE", path=item, name="delete", decide=self._delete, asks=f"{_SETS}:delete", answers=202, summary="Back to the defaults", **user),
         ]  # fmt: skip
 
     def _classes(self) -> list[Operation]:

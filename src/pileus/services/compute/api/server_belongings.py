@@ -60,12 +60,12 @@ class Belongings:
         every, one = f"{ITEM}/metadata", f"{ITEM}/metadata/{{key}}"
         common: dict[str, Any] = {"resource": "server_metadata"}
         return [
-            Operation(method="GET", path=every, name="list", decide=self._list_metadata, summary="A server's metadata", **common),
-            Operation(method="POST", path=every, name="add", decide=self._add_metadata, body=_ALL_METADATA, summary="Add to it", **common),
-            Operation(method="PUT", path=every, name="replace", decide=self._replace_metadata, body=_ALL_METADATA, summary="Replace it", **common),
-            Operation(method="GET", path=one, name="show", decide=self._show_item, summary="One entry", **common),
-            Operation(method="PUT", path=one, name="set", decide=self._set_item, body=_ONE_METADATUM, summary="Set one entry", **common),
-            Operation(method="DELETE", path=one, name="delete", decide=self._drop_item, answers=204, summary="Drop one entry", **common),
+            Operation(method="GET", path=every, name="list", decide=self._list_metadata, asks=f"{_META}:index", summary="A server's metadata", **common),
+            Operation(method="POST", path=every, name="add", decide=self._add_metadata, asks=f"{_META}:create", body=_ALL_METADATA, summary="Add to it", **common),
+            Operation(method="PUT", path=every, name="replace", decide=self._replace_metadata, asks=f"{_META}:update_all", body=_ALL_METADATA, summary="Replace it", **common),
+            Operation(method="GET", path=one, name="show", decide=self._show_item, asks=f"{_META}:show", summary="One entry", **common),
+            Operation(method="PUT", path=one, name="set", decide=self._set_item, asks=f"{_META}:update", body=_ONE_METADATUM, summary="Set one entry", **common),
+            Operation(method="DELETE", path=one, name="delete", decide=self._drop_item, asks=f"{_META}:delete", answers=204, summary="Drop one entry", **common),
         ]  # fmt: skip
 
     def _list_metadata(self, tx: Tx, request: Request) -> Any:
@@ -102,12 +102,12 @@ class Belongings:
         common: dict[str, Any] = {"resource": "server_tag", "since": "2.26"}
         body = obj({"tags": TAGS}, ["tags"])
         return [
-            Operation(method="GET", path=every, name="list", decide=self._list_tags, summary="A server's tags", **common),
-            Operation(method="PUT", path=every, name="replace", decide=self._replace_tags, body=body, summary="Replace them", **common),
-            Operation(method="DELETE", path=every, name="clear", decide=self._clear_tags, answers=204, summary="Drop all", **common),
-            Operation(method="GET", path=one, name="show", decide=self._show_tag, answers=204, summary="Whether it has a tag", **common),
-            Operation(method="PUT", path=one, name="add", decide=self._add_tag, view=self._added_tag, summary="Add one", **common),
-            Operation(method="DELETE", path=one, name="delete", decide=self._drop_tag, answers=204, summary="Drop one", **common),
+            Operation(method="GET", path=every, name="list", decide=self._list_tags, asks=f"{_TAGS}:index", summary="A server's tags", **common),
+            Operation(method="PUT", path=every, name="replace", decide=self._replace_tags, asks=f"{_TAGS}:update_all", body=body, summary="Replace them", **common),
+            Operation(method="DELETE", path=every, name="clear", decide=self._clear_tags, asks=f"{_TAGS}:delete_all", answers=204, summary="Drop all", **common),
+            Operation(method="GET", path=one, name="show", decide=self._show_tag, asks=f"{_TAGS}:show", answers=204, summary="Whether it has a tag", **common),
+            Operation(method="PUT", path=one, name="add", decide=self._add_tag, asks=f"{_TAGS}:update", view=self._added_tag, summary="Add one", **common),
+            Operation(method="DELETE", path=one, name="delete", decide=self._drop_tag, asks=f"{_TAGS}:delete", answers=204, summary="Drop one", **common),
         ]  # fmt: skip
 
     def _list_tags(self, tx: Tx, request: Request) -> Any:
@@ -144,19 +144,19 @@ class Belongings:
     # --- actions --------------------------------------------------------------------------------------------------
 
     def _actions(self) -> list[Operation]:
-        def action(key: str, decide: Any, value: Schema, since: str = "", until: str = "") -> Operation:
+        def action(key: str, rule: str, decide: Any, value: Schema, since: str = "", until: str = "") -> Operation:
             return Operation(
-                method="POST", path=f"{ITEM}/action", name=key, resource="server", action=key, decide=decide, answers=202, since=since, until=until,
+                method="POST", path=f"{ITEM}/action", name=key, resource="server", action=key, decide=decide, asks=rule, answers=202, since=since, until=until,
                 body=obj({key: value}, [key]), summary=(decide.__doc__ or "").rstrip("."),
             )  # fmt: skip
 
         return [
-            action("lock", self._lock, ANY, until="2.72"),
-            action("lock", self._lock, _REASON, since="2.73"),
-            action("unlock", self._unlock, ANY),
-            action("os-resetState", self._reset, obj({"state": choice("active", "error")}, ["state"])),
-            action("forceDelete", self._force_delete, ANY),
-            action("restore", self._restore, ANY),
+            action("lock", f"{_LOCK}:lock", self._lock, ANY, until="2.72"),
+            action("lock", f"{_LOCK}:lock", self._lock, _REASON, since="2.73"),
+            action("unlock", f"{_LOCK}:unlock", self._unlock, ANY),
+            action("os-resetState", _RESET, self._reset, obj({"state": choice("active", "error")}, ["state"])),
+            action("forceDelete", f"{_DEFERRED}:force_delete", self._force_delete, ANY),
+            action("restore", f"{_DEFERRED}:restore", self._restore, ANY),
         ]
 
     def _lock(self, tx: Tx, request: Request) -> None:

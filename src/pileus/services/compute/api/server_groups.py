@@ -48,8 +48,8 @@ class ServerGroups:
             Operation(method="GET", path=_PATH, name="list", decide=self._list, rule=f"{_API}:index", summary="Server groups",
                 query={"2.1": _QUERY, "2.75": {**_QUERY, "additionalProperties": False}}, **common),
             Operation(method="POST", path=_PATH, name="create", decide=self._create, view=_shown, rule=f"{_API}:create", body=_bodies(), summary="Make a group", **common),
-            Operation(method="GET", path=item, name="show", decide=self._show, view=_shown, summary="One group", **common),
-            Operation(method="DELETE", path=item, name="delete", decide=self._delete, answers=204, summary="Forget a group", **common),
+            Operation(method="GET", path=item, name="show", decide=self._show, asks=f"{_API}:show", view=_shown, summary="One group", **common),
+            Operation(method="DELETE", path=item, name="delete", decide=self._delete, asks=f"{_API}:delete", answers=204, summary="Forget a group", **common),
         ]  # fmt: skip
 
     def _one(self, tx: Tx, request: Request, verb: str) -> Group:

@@ -41,10 +41,10 @@ class ServerInterfaces:
         path, one = f"{ITEM}/os-interface", f"{ITEM}/os-interface/{{port_id}}"
         common: dict[str, Any] = {"resource": "interface"}
         return [
-            Operation(method="GET", path=path, name="list", decide=self._list, summary="A server's cards", **common),
-            Operation(method="GET", path=one, name="show", decide=self._show, summary="One card", **common),
-            Operation(method="POST", path=path, name="attach", decide=self._attach, body=_bodies(), optional_body=True, summary="Give it another card", **common),
-            Operation(method="DELETE", path=one, name="detach", decide=self._detach, answers=202, summary="Take a card away", **common),
+            Operation(method="GET", path=path, name="list", decide=self._list, asks=f"{_API}:list", summary="A server's cards", **common),
+            Operation(method="GET", path=one, name="show", decide=self._show, asks=f"{_API}:show", summary="One card", **common),
+            Operation(method="POST", path=path, name="attach", decide=self._attach, asks=f"{_API}:create", body=_bodies(), optional_body=True, summary="Give it another card", **common),
+            Operation(method="DELETE", path=one, name="detach", decide=self._detach, asks=f"{_API}:delete", answers=202, summary="Take a card away", **common),
         ]  # fmt: skip
 
     def _list(self, tx: Tx, request: Request) -> Any:

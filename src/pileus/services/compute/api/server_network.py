@@ -35,11 +35,11 @@ class ServerNetwork:
         get: dict[str, Any] = {"method": "GET", "resource": "server"}
         act: dict[str, Any] = {"method": "POST", "path": f"{ITEM}/action", "resource": "server", "answers": 202}
         return [
-            Operation(path=f"{ITEM}/ips", name="addresses", decide=self._addresses, summary="A server's addresses", **get),
-            Operation(path=f"{ITEM}/ips/{{network_label}}", name="addresses_on", decide=self._addresses_on, summary="Those on one network", **get),
-            Operation(path=f"{ITEM}/os-security-groups", name="security_groups", decide=self._groups, summary="A server's security groups", **get),
-            Operation(action="addSecurityGroup", name="join_group", decide=self._join, body=obj({"addSecurityGroup": _NAMED}, ["addSecurityGroup"]), summary="Put it into a security group", **act),
-            Operation(action="removeSecurityGroup", name="leave_group", decide=self._leave, body=obj({"removeSecurityGroup": _NAMED}, ["removeSecurityGroup"]), summary="Take it out of one", **act),
+            Operation(path=f"{ITEM}/ips", name="addresses", decide=self._addresses, asks=f"{_IPS}:index", summary="A server's addresses", **get),
+            Operation(path=f"{ITEM}/ips/{{network_label}}", name="addresses_on", decide=self._addresses_on, asks=f"{_IPS}:show", summary="Those on one network", **get),
+            Operation(path=f"{ITEM}/os-security-groups", name="security_groups", decide=self._groups, asks=f"{_GROUPS}:list", summary="A server's security groups", **get),
+            Operation(action="addSecurityGroup", name="join_group", decide=self._join, asks=f"{_GROUPS}:add", body=obj({"addSecurityGroup": _NAMED}, ["addSecurityGroup"]), summary="Put it into a security group", **act),
+            Operation(action="removeSecurityGroup", name="leave_group", decide=self._leave, asks=f"{_GROUPS}:remove", body=obj({"removeSecurityGroup": _NAMED}, ["removeSecurityGroup"]), summary="Take it out of one", **act),
         ]  # fmt: skip
 
     def _by_network(self, tx: Tx, row: ServerRow) -> dict[str, Any]:

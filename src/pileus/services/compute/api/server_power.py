@@ -26,7 +26,7 @@ def operations(near: Neighbours) -> list[Operation]:
             change(tx, near, request.ctx, server_of(tx, near, request, rule))
 
         return Operation(
-            method="POST", path=f"{ITEM}/action", name=key, resource="server", action=key, decide=decide, answers=202, body=obj({key: ANY}, [key]),
+            method="POST", path=f"{ITEM}/action", name=key, resource="server", action=key, decide=decide, asks=rule, answers=202, body=obj({key: ANY}, [key]),
             summary=(change.__doc__ or "").rstrip("."),
         )  # fmt: skip
 

@@ -11,6 +11,7 @@ from pileus.kernel.events import record
 from pileus.kernel.types import Conflict, Ctx, Invalid, NotFound
 from pileus.services.compute.core.hosts import HOSTS_CHANGED, is_up
 from pileus.services.compute.core.neighbours import Neighbours
+from pileus.services.compute.core.scheduling import CLOSED
 from pileus.services.compute.db import aggregates, hosts, servers
 from pileus.services.compute.db.hosts import HostRow
 
@@ -47,7 +48,7 @@ def every(tx: Tx, near: Neighbours, host: str = "", binary: str = "") -> list[Se
     else:
         row = hosts.by_host(tx, host)
         rows = [row] if row is not None else []
-    found += [of_host(near, row) for row in rows]
+    found += [of_host(tx, near, row) for row in rows]
     return [s for s in found if not binary or s.binary == binary]
 
 
@@ -58,10 +59,12 @@ def _inner(tx: Tx, near: Neighbours, index: int, binary: str) -> ServiceRow:
     )  # fmt: skip
 
 
-def of_host(near: Neighbours, row: HostRow) -> ServiceRow:
+def of_host(tx: Tx, near: Neighbours, row: HostRow) -> ServiceRow:
+    """One that can be reached was seen just now: nothing beats for it."""
+    up = is_up(near, row)
     return ServiceRow(
-        row.service_id, row.number, COMPUTE, row.host, row.zone, row.disabled, row.disabled_reason, is_up(near, row),
-        row.forced_down, row.seen_at, row.id,
+        row.service_id, row.number, COMPUTE, row.host, row.zone, row.disabled, row.disabled_reason, up, row.forced_down,
+        tx.now if up else row.seen_at, row.id,
     )  # fmt: skip
 
 
@@ -69,7 +72,7 @@ def get(tx: Tx, near: Neighbours, service_id: str) -> ServiceRow:
     """By its id or number. Raises `NotFound`."""
     row = hosts.by_number(tx, int(service_id)) if service_id.isdigit() else hosts.by_service(tx, service_id)
     if row is not None:
-        return of_host(near, row)
+        return of_host(tx, near, row)
     for index, name in enumerate(_INNER):
         inner = _inner(tx, near, index, name)
         if service_id in (inner.id, str(inner.number)):
@@ -91,6 +94,7 @@ def update(tx: Tx, near: Neighbours, ctx: Ctx, row: ServiceRow, wanted: Mapping[
     hosts.change(tx, row.node_id, updated_at=tx.now, **wanted)
     tx.wake(HOSTS_CHANGED)
     fresh = get(tx, near, row.id)
+    near.placement.mark(tx, CLOSED, [row.node_id], fresh.disabled or not fresh.up)
     record(tx, ctx, "service.update", "service", row.id, before=row, after=fresh)
     return fresh
 
