@@ -70,7 +70,8 @@ def _sound(patient: Patient, connection: Connection) -> list[Finding]:
     if wal.exists() and wal.stat().st_size > WAL_LIMIT:
         said = f"the write-ahead log has {wal.stat().st_size >> 20} MiB: some reader never ends"
         return [warning("database", said, "look for programs that hold pileus.db open; pileus down, pileus up")]
-    return [ok("database", f"sound, {file.stat().st_size / 1e6:.1f} MB" if file.exists() else "sound")]
+    size = sum(path.stat().st_size for path in (file, wal) if path.exists())
+    return [ok("database", f"sound, {size / 1e6:.1f} MB")]
 
 
 def _open_sagas(_patient: Patient, connection: Connection) -> list[Finding]:
