@@ -1,6 +1,6 @@
 """kill -9 of a cloud that is busy: started again it ends what it began, and nothing is orphaned. Simulated machines.
 
-`PILEUS_TEST_KILLS` (6) kills. The moments are random, the seed is told.
+`PILEUS_TEST_KILLS` (5) kills. The moments are random, the seed is told.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import pytest
 import invariants
 from cloud_runs import CloudRun
 
-KILLS = int(os.environ.get("PILEUS_TEST_KILLS", "6"))
+KILLS = int(os.environ.get("PILEUS_TEST_KILLS", "5"))
 SEED = int(os.environ.get("PILEUS_TEST_SEED", "0")) or random.randrange(1 << 30)
 BASE = "http://127.0.0.1:{PILEUS_PORTS_ALL}"
 
