@@ -111,13 +111,12 @@ async def test_h3_remove_leaves_nothing(rig: Rig, power: str) -> None:
 
 
 async def test_h3_remove_does_not_wait_for_a_deaf_guest(rig: Rig) -> None:
-    guest = bootable(rig, deaf=True, stop_timeout=30)
+    guest = bootable(rig, deaf=True, stop_timeout=3600)
     await rig.driver.ensure(guest)
     stopping = asyncio.create_task(rig.driver.ensure(replace(guest, generation=2, power="off")))
     await asyncio.sleep(0.1)
-    begun = time.monotonic()
-    await rig.driver.remove("g-1")
-    assert time.monotonic() - begun < 10
+    async with asyncio.timeout(240):
+        await rig.driver.remove("g-1")
     await asyncio.gather(stopping, return_exceptions=True)
     assert rig.leftovers("g-1") == []
 
@@ -143,13 +142,11 @@ async def test_h5_guest_outlives_the_process(rig: Rig) -> None:
 
 
 async def test_h6_off_asks_the_guest(rig: Rig) -> None:
-    guest = bootable(rig, stop_timeout=20)
+    guest = bootable(rig, stop_timeout=240)
     await rig.driver.ensure(guest)
     await booted(rig)
-    begun = time.monotonic()
     answer = await rig.driver.ensure(replace(guest, generation=2, power="off"))
     assert (answer.state, answer.reason) == ("off", "")
-    assert time.monotonic() - begun < 15
     if rig.real:
         assert b"power button" in await rig.driver.console_log("g-1")
     assert (await rig.driver.ensure(replace(guest, generation=3))).state == "running"
@@ -159,9 +156,8 @@ async def test_h6_off_asks_the_guest(rig: Rig) -> None:
 async def test_h6_off_forces_a_deaf_guest(rig: Rig, timeout: int) -> None:
     guest = bootable(rig, deaf=True, stop_timeout=timeout)
     await rig.driver.ensure(guest)
-    begun = time.monotonic()
-    assert (await rig.driver.ensure(replace(guest, generation=2, power="off"))).state == "off"
-    assert time.monotonic() - begun < 10
+    async with asyncio.timeout(240):
+        assert (await rig.driver.ensure(replace(guest, generation=2, power="off"))).state == "off"
     assert rig.process("g-1") is None
 
 

@@ -239,7 +239,7 @@ async def test_wait_gives_its_place_away_and_goes_on_when_ready(db: Database) ->
         waiting = await begin(db, Toy(name="1"), key="1")
         await until(lambda: db.read_now(sagas.find, waiting).step == "w")
         assert (await ended(db, await begin(db, Other(name="2"), key="2"))).state == "done"
-        assert runner.counters()["saga_held"] == 1
+        await until(lambda: runner.counters()["saga_held"] == 1)
         log.ready = True
         assert (await ended(db, waiting)).state == "done"
     assert log.said == ["a 1", "o 2", "b 1"]

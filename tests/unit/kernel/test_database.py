@@ -281,8 +281,17 @@ async def test_reads_may_nest(database: Database) -> None:
 
 async def test_a_cancelled_write_that_has_not_begun_never_begins(database: Database) -> None:
     gate = threading.Event()
-    blocking = [asyncio.create_task(database.write(lambda tx: gate.wait(10))) for _ in range(12)]
-    await asyncio.sleep(0.1)
+    begun: list[int] = []
+
+    def block(tx: Tx) -> None:
+        begun.append(1)
+        gate.wait(30)
+
+    blocking = [asyncio.create_task(database.write(block)) for _ in range(12)]
+    before = -1
+    while len(begun) != before:  # until every thread that writes is held
+        before = len(begun)
+        await asyncio.sleep(0.3)
     waiting = asyncio.create_task(database.write(make, "a"))
     await asyncio.sleep(0.05)
     waiting.cancel()
