@@ -216,7 +216,7 @@ def boots(cloud: Cloud, number: int, clients: int, networked: bool) -> tuple[lis
 
     async def run() -> list[tuple[float, float]]:
         async def one(client: Client, n: int) -> list[tuple[float, float]]:
-            return [await boot(client, body, 0.002 if clients == 1 else 0.05) for _ in range(n)]
+            return [await boot(client, body, 0.002 if clients == 1 else 0.2) for _ in range(n)]
 
         pool = [Client(PORTS["compute"] + SHIFT, cloud.token) for _ in range(clients)]
         await one(pool[0], 2)

@@ -1,6 +1,7 @@
 """Microversions: pairs that compare as numbers, `2.10` after `2.9`."""
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 _FORM = re.compile(r"([1-9][0-9]*)\.(0|[1-9][0-9]*)\Z")
@@ -14,6 +15,7 @@ class Version(NamedTuple):
         return f"{self.major}.{self.minor}"
 
 
+@lru_cache(maxsize=1024)
 def version(text: str) -> Version:
     """`"2.96"` as a `Version`. Raises `ValueError` for any other form."""
     found = _FORM.match(text)

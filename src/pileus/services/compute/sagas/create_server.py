@@ -19,10 +19,13 @@ def begin(tx: Transaction, near: Neighbours, run: Run, p: CreateServer) -> None:
 
 
 async def fetch_image(near: Neighbours, run: Run, p: CreateServer) -> None:
-    at = await site(near, p.server_id)
-    for image in guests.images_of(at.row):
+    row = await near.db.read(servers.find, p.server_id)
+    if row is None or row.host is None:
+        raise Abort("the server is gone")
+    hypervisor = near.nodes.on(row.host, Hypervisor)
+    for image in guests.images_of(row):
         try:
-            await at.hypervisor.fetch(image)
+            await hypervisor.fetch(image)
         except BadImage as problem:
             raise Abort(f"Image {image.id} is unacceptable: {problem}") from None
 
