@@ -41,7 +41,8 @@ if libvirtd.KVM.exists():
     libvirtd.start_missing(state)
     import json
     pid = json.loads((state.run / "libvirt.json").read_text())["libvirtd"][0]
-    assert os.stat(f"/proc/{pid}/root/dev/kvm").st_gid == grp.getgrnam("kvm").gr_gid
+    seen = os.stat(f"/proc/{pid}/root/dev/kvm")
+    assert (seen.st_gid, seen.st_mode & 0o777) == (grp.getgrnam("kvm").gr_gid, 0o660)
     assert libvirtd.KVM.stat().st_gid == 12345
     assert len(libvirtd.stop_started(state)) == 2
 # a number that now belongs to another process is left alone

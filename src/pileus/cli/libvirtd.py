@@ -100,6 +100,7 @@ def _own_kvm(state: State) -> Path | None:
         node.unlink(missing_ok=True)
         os.mknod(node, stat.S_IFCHR | 0o660, KVM.stat().st_rdev)
         os.chown(node, 0, getgrnam("kvm").gr_gid)
+        node.chmod(0o660)
         os.close(os.open(node, os.O_RDWR))
     except OSError:
         return None
