@@ -31,6 +31,19 @@ assert libvirtd.start_missing(state) == []
 stopped = libvirtd.stop_started(state)
 assert [name.split()[0] for name in stopped] == ["libvirtd", "virtlogd"], stopped
 assert not libvirtd.answers()
+# where /dev/kvm has a foreign group, libvirtd sees one that QEMU may open
+if libvirtd.KVM.exists():
+    import grp, os, subprocess
+    os.mknod("/run/foreign", 0o20660, libvirtd.KVM.stat().st_rdev)
+    os.chown("/run/foreign", 0, 12345)
+    subprocess.run(["mount", "--bind", "/run/foreign", "/dev/kvm"], check=True)
+    assert libvirtd.kvm_misses_its_group()
+    libvirtd.start_missing(state)
+    import json
+    pid = json.loads((state.run / "libvirt.json").read_text())["libvirtd"][0]
+    assert os.stat(f"/proc/{pid}/root/dev/kvm").st_gid == grp.getgrnam("kvm").gr_gid
+    assert libvirtd.KVM.stat().st_gid == 12345
+    assert len(libvirtd.stop_started(state)) == 2
 # a number that now belongs to another process is left alone
 import json, os
 (state.run / "libvirt.json").write_text(json.dumps({"libvirtd": [os.getpid(), 1]}))

@@ -7,14 +7,17 @@ import os
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import time
+from grp import getgrnam
 from pathlib import Path
 
 from pileus.cli.output import Failure
 from pileus.cli.state import State, write_private
 
 SOCKET = Path("/run/libvirt/libvirt-sock")
+KVM = Path("/dev/kvm")
 DAEMONS = ("virtlogd", "libvirtd")
 """In the order of their start."""
 
@@ -52,7 +55,7 @@ def start_missing(state: State) -> list[str]:
         if program is None:
             raise Failure(f"{name} is not installed", "apt-get install libvirt-daemon-system")
         child = subprocess.Popen(
-            [program], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            _command(program, state), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             start_new_session=True, cwd="/",
         )  # fmt: skip
         started[name] = [child.pid, _birth(child.pid)]
@@ -64,6 +67,43 @@ def start_missing(state: State) -> list[str]:
             raise Failure("libvirtd was started but does not answer within 20 s", "run libvirtd --verbose to see why")
         time.sleep(0.05)
     return begun
+
+
+def _command(program: str, state: State) -> list[str]:
+    """How a daemon is started: as it is, or with a `/dev/kvm` that Debian's QEMU user may open.
+
+    In containers the device often has the group number of the machine outside. Then libvirt's two ways of asking for KVM
+    disagree, and it examines QEMU anew for every machine: twenty seconds instead of one.
+    """
+    node = _own_kvm(state)
+    if node is None:
+        return [program]
+    script = 'mount --bind "$1" /dev/kvm && exec "$2"'
+    return ["unshare", "--mount", "--propagation", "slave", "sh", "-c", script, "sh", str(node), program]
+
+
+def kvm_misses_its_group() -> bool:
+    """True when `/dev/kvm` is closed to the group `kvm`, as whose member QEMU runs."""
+    try:
+        device = KVM.stat()
+        return stat.S_ISCHR(device.st_mode) and not device.st_mode & 0o006 and device.st_gid != getgrnam("kvm").gr_gid
+    except (OSError, KeyError):
+        return False
+
+
+def _own_kvm(state: State) -> Path | None:
+    """A device node of our own, where `/dev/kvm` is closed to QEMU; None where that is not needed, or not allowed."""
+    if not kvm_misses_its_group():
+        return None
+    node = state.run / "kvm"
+    try:
+        node.unlink(missing_ok=True)
+        os.mknod(node, stat.S_IFCHR | 0o660, KVM.stat().st_rdev)
+        os.chown(node, 0, getgrnam("kvm").gr_gid)
+        os.close(os.open(node, os.O_RDWR))
+    except OSError:
+        return None
+    return node
 
 
 def stop_started(state: State) -> list[str]:

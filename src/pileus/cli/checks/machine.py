@@ -59,6 +59,11 @@ def virtualization(patient: Patient) -> list[Finding]:
         found.append(warning("kvm", "there is no /dev/kvm: machines run under TCG, about ten times slower", advice))
     elif not os.access(kvm, os.R_OK | os.W_OK):
         found.append(warning("kvm", "/dev/kvm is closed to this user", "join the group kvm, or run as root"))
+    elif libvirtd.kvm_misses_its_group():
+        said = (
+            "/dev/kvm does not belong to the group kvm: libvirt asks QEMU anew for every machine, which takes seconds"
+        )
+        found.append(warning("kvm", said, "chgrp kvm /dev/kvm, and restart libvirtd"))
     elif Path("/sys/module/kvm_pvm").exists() and not _any_module("kvm_intel", "kvm_amd"):
         found.append(
             warning("kvm", "/dev/kvm is software (kvm_pvm) and runs no real guest: TCG is used", "nothing to do here")
