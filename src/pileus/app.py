@@ -35,7 +35,7 @@ class CloudSettings(Section, frozen=True):
 
     host: Annotated[str, doc("Address that all listeners bind to.")] = "127.0.0.1"
     public_host: Annotated[str, doc("Name or address in the catalog's URLs; the listeners' own when empty.")] = ""
-    database: Annotated[str, doc("URL of the database; SQLite in the state directory when empty.")] = ""
+    database: Annotated[str, doc("URL of the database; SQLite in the state directory when empty.", secret=True)] = ""
     synchronous: Annotated[str, doc("FULL survives power loss, NORMAL only a killed process (SQLite).")] = "FULL"
     simulate: Annotated[
         int, doc("Number of simulated hypervisors, as `pileus up --simulate` sets it; 0: as [node] says.")
