@@ -10,12 +10,14 @@ from pileus.kernel.policy import Policy
 from pileus.kernel.reconcile import Reconciler
 from pileus.kernel.rest import Face, Operation, Service
 from pileus.kernel.types import HOUR, SECOND
-from pileus.services.identity.api import rules, versions
+from pileus.services.identity.api import rules, rules_credentials, versions
 from pileus.services.identity.api.absent import ABSENT
 from pileus.services.identity.api.app_credentials import AppCredentials
 from pileus.services.identity.api.catalog import Endpoints, Regions, Services
+from pileus.services.identity.api.credentials import Credentials
 from pileus.services.identity.api.dialect import KeystoneDialect
 from pileus.services.identity.api.domains import Domains
+from pileus.services.identity.api.ec2 import Ec2Credentials, SignedRequests
 from pileus.services.identity.api.grants import Grants
 from pileus.services.identity.api.groups import Groups, Members
 from pileus.services.identity.api.noun import Noun
@@ -31,19 +33,21 @@ from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.core.passwords import Passwords
 from pileus.services.identity.core.settings import IdentitySettings
 from pileus.services.identity.core.tokens import Keyring
+from pileus.services.identity.core.vault import Vault
 from pileus.services.identity.internal import Internal
 from pileus.services.identity.reconcilers.keys import KeyKeeper
 from pileus.services.identity.reconcilers.memory import Forgetter
+from pileus.services.identity.reconcilers.vault import VaultKeeper
 
 SECTION = ("identity", IdentitySettings)
-RULES = rules.RULES
+RULES = [*rules.RULES, *rules_credentials.RULES]
 CATALOG = [CatalogService(type="identity", name="keystone", url="{base}/v3", description="Identity")]
 
 
 def build(*, db: Database, settings: Settings, policy_overrides: Mapping[str, Any] | None = None, **_: Any) -> Service:
     mine = settings.of(IdentitySettings)
     patience = mine.cache_seconds * SECOND if db.multi_process else None
-    near = Near(mine, db, Passwords(mine), Keyring(), Memory(mine.cache_tokens, patience))
+    near = Near(mine, db, Passwords(mine), Keyring(), Memory(mine.cache_tokens, patience), Vault())
     internal = Internal(near)
     dialect = KeystoneDialect(mine.list_limit)
     face = Face(
@@ -55,6 +59,7 @@ def build(*, db: Database, settings: Settings, policy_overrides: Mapping[str, An
         internal.authenticate,
     )
     rotation = Reconciler("identity.keys", KeyKeeper(near).work, every=HOUR, wake=(keys.CHANGED,))
+    vault = Reconciler("identity.vault", VaultKeeper(near).work, every=HOUR)
     forgetting = Reconciler("identity.memory", Forgetter(near.memory).work, every=HOUR, wake=(memory.CHANGED,))
 
     async def close() -> None:
@@ -64,7 +69,7 @@ def build(*, db: Database, settings: Settings, policy_overrides: Mapping[str, An
         name="identity",
         face=face,
         internal=internal,
-        reconcilers=[rotation, forgetting] if db.multi_process else [rotation],
+        reconcilers=[rotation, vault, forgetting] if db.multi_process else [rotation, vault],
         start=internal.start,
         close=close,
     )
@@ -73,7 +78,7 @@ def build(*, db: Database, settings: Settings, policy_overrides: Mapping[str, An
 def _items(near: Near, internal: Internal, dialect: KeystoneDialect) -> list[Noun | Operation]:
     groups, projects, domains, roles = Groups(near), Projects(near), Domains(near), Roles(near)
     users = Users(near, groups, projects)
-    nouns = [users, groups, projects, domains, roles, Regions(near), Services(near), Endpoints(near)]
+    nouns = [users, groups, projects, domains, roles, Regions(near), Services(near), Endpoints(near), Credentials(near)]
     return [
         *nouns,
         *versions.operations(),
@@ -83,5 +88,7 @@ def _items(near: Near, internal: Internal, dialect: KeystoneDialect) -> list[Nou
         *Grants(roles, dialect).all_operations(),
         *RoleAssignments(near, dialect).all_operations(),
         *AppCredentials(near, dialect).all_operations(),
+        *Ec2Credentials(near, dialect).all_operations(),
+        *SignedRequests(near).all_operations(),
         *ABSENT,
     ]

@@ -41,8 +41,6 @@ _PATHS = """
 /v3/auth/OS-FEDERATION/saml2 POST
 /v3/auth/OS-FEDERATION/saml2/ecp POST
 /v3/auth/OS-FEDERATION/websso/{protocol_id} GET
-/v3/credentials GET POST
-/v3/credentials/{credential_id} DELETE GET PATCH
 /v3/domains/config/default GET
 /v3/domains/config/{group}/default GET
 /v3/domains/config/{group}/{option}/default GET

@@ -10,7 +10,7 @@ from pileus.services.identity.core import refusals
 from pileus.services.identity.core.changes import changed
 from pileus.services.identity.core.extras import merged, options_after, unlocks
 from pileus.services.identity.core.neighbours import Near
-from pileus.services.identity.db import app_credentials, assignments, groups, projects, roles, users
+from pileus.services.identity.db import app_credentials, assignments, credentials, groups, projects, roles, users
 from pileus.services.identity.db.projects import ProjectRow
 
 Want = dict[str, Any]
@@ -93,6 +93,7 @@ def delete(tx: Tx, near: Near, ctx: Ctx, row: ProjectRow) -> None:
         groups.leave_all(tx, user_id)
         assignments.remove_actor(tx, "user", user_id)
         app_credentials.remove_of_user(tx, user_id)
+        credentials.remove_of_user(tx, user_id)
         users.remove(tx, user_id)
     for group_id in groups.ids_of_domain(tx, row.id):
         assignments.remove_actor(tx, "group", group_id)
@@ -104,6 +105,7 @@ def delete(tx: Tx, near: Near, ctx: Ctx, row: ProjectRow) -> None:
     for id in gone:
         assignments.remove_target(tx, id)
         app_credentials.remove_of_project(tx, id)
+        credentials.remove_of_project(tx, id)
         users.forget_default_project(tx, id)
     projects.remove(tx, gone)
     changed(tx, near, ctx, "domain.delete", row.id, before=row, data={"projects": gone[:-1]})

@@ -7,6 +7,7 @@ from pileus.services.identity.core.memory import Memory
 from pileus.services.identity.core.passwords import Passwords
 from pileus.services.identity.core.settings import IdentitySettings
 from pileus.services.identity.core.tokens import Keyring
+from pileus.services.identity.core.vault import Vault
 
 
 @dataclass(frozen=True)
@@ -18,3 +19,4 @@ class Near:
     passwords: Passwords
     keyring: Keyring
     memory: Memory
+    vault: Vault

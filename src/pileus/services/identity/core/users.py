@@ -11,7 +11,7 @@ from pileus.services.identity.core.changes import changed
 from pileus.services.identity.core.domains import home_domain
 from pileus.services.identity.core.extras import merged, options_after
 from pileus.services.identity.core.neighbours import Near
-from pileus.services.identity.db import app_credentials, assignments, groups, projects, users
+from pileus.services.identity.db import app_credentials, assignments, credentials, groups, projects, users
 from pileus.services.identity.db.users import UserRow
 
 Want = dict[str, Any]
@@ -103,6 +103,7 @@ def remove(tx: Tx, id: str) -> None:
     groups.leave_all(tx, id)
     assignments.remove_actor(tx, "user", id)
     app_credentials.remove_of_user(tx, id)
+    credentials.remove_of_user(tx, id)
     users.remove(tx, id)
 
 
