@@ -7,7 +7,7 @@ from pileus.kernel.rest import Field, Request, creates, deletes, lists, nullable
 from pileus.kernel.types import Filter, Forbidden
 from pileus.services.identity.api.noun import Filters, Noun
 from pileus.services.identity.core import credentials
-from pileus.services.identity.core.delegation import check_primary
+from pileus.services.identity.core.primary import check_primary
 
 _TYPE = {"type": "string", "maxLength": 255}
 _ID = {"type": "string", "maxLength": 64}

@@ -4,19 +4,20 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pileus.kernel.db import Tx
-from pileus.kernel.rest import Answer, Operation, Request, nullable, obj
+from pileus.kernel.rest import Answer, Operation, Request, nullable
 from pileus.kernel.types import Invalid, Micros
 from pileus.services.identity.api.dialect import KeystoneDialect
 from pileus.services.identity.api.tokens import token_view
 from pileus.services.identity.core import access_keys, credentials, ec2, places, refusals
 from pileus.services.identity.core.access_keys import AccessKey
+from pileus.services.identity.core.methods.schemas import open_object
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.core.session import Session, context
 from pileus.services.identity.db.credentials import CredentialRow
 
 _TEXT = {"type": "string"}
 _TABLE = {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "null"]}}
-_SIGNED = obj(
+_SIGNED = open_object(
     {
         **dict.fromkeys(("access", "signature", "host", "verb", "path", "body_hash", "token"), nullable(_TEXT)),
         **dict.fromkeys(("params", "headers"), _TABLE),
@@ -38,7 +39,7 @@ class Ec2Credentials:
         return [
             _op("GET", _MANY, "list", self._list, "EC2 credentials of a user.", asks="identity:ec2_list_credentials", view=self._view_list),
             _op("POST", _MANY, "create", self._create, "Make an EC2 credential for a project.", asks="identity:ec2_create_credential",
-                body=obj({"tenant_id": {}}), optional_body=True, view=self._view_one, answers=201),
+                body=open_object({"tenant_id": {}}), optional_body=True, view=self._view_one, answers=201),
             _op("GET", _ONE, "show", self._show, "One EC2 credential.", asks="identity:ec2_get_credential", view=self._view_one),
             _op("DELETE", _ONE, "delete", self._delete, "Delete an EC2 credential.", asks="identity:ec2_delete_credential", answers=204),
         ]  # fmt: skip
@@ -125,7 +126,7 @@ def _signed(body: Any) -> Mapping[str, Any]:
     found = body.get("credentials") or body.get("credential") or body.get("ec2Credentials") or {}
     if not found.get("access"):
         raise refusals.unauthorized()
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def _view(request: Request, key: AccessKey) -> dict[str, Any]:

@@ -70,6 +70,8 @@ def check_s3(key: AccessKey, near: Near, now: Micros, request: Mapping[str, Any]
 
 def enter(tx: Tx, near: Near, key: AccessKey) -> Session:
     """The session that a good signature opens. Raises `Unauthorized` when the user may not go there (any more)."""
+    if key.trust_id or key.access_token_id:
+        raise refusals.unauthorized()
     if key.app_credential_id:
         _check_app_credential(tx, key)
     expires = (tx.now // SECOND + near.settings.token_lifetime) * SECOND

@@ -10,9 +10,9 @@ from pileus.kernel.db import Page, Tx
 from pileus.kernel.types import Ctx, Forbidden, Invalid, Listing, new_hex
 from pileus.services.identity.core import refusals
 from pileus.services.identity.core.changes import changed
-from pileus.services.identity.core.delegation import check_primary
 from pileus.services.identity.core.extras import merged
 from pileus.services.identity.core.neighbours import Near
+from pileus.services.identity.core.primary import check_primary
 from pileus.services.identity.db import credentials
 from pileus.services.identity.db.credentials import CredentialRow
 
@@ -68,7 +68,12 @@ def create(tx: Tx, near: Near, ctx: Ctx, want: Want) -> Credential:
                 "Invalid input for field/attribute credential. 'project_id' is a required property of type ec2"
             )
         id = id_of(read_ec2(want["blob"])["access"])
-    return store(tx, near, ctx, Credential(id, want["user_id"], want.get("project_id"), want["type"], want["blob"], merged({}, want)))
+    return store(
+        tx,
+        near,
+        ctx,
+        Credential(id, want["user_id"], want.get("project_id"), want["type"], want["blob"], merged({}, want)),
+    )
 
 
 def store(tx: Tx, near: Near, ctx: Ctx, new: Credential) -> Credential:

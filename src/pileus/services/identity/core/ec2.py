@@ -7,8 +7,8 @@ from pileus.kernel.types import Ctx, new_hex
 from pileus.services.identity.core import access_keys, credentials, refusals
 from pileus.services.identity.core.access_keys import AccessKey
 from pileus.services.identity.core.credentials import Credential
-from pileus.services.identity.core.delegation import check_primary
 from pileus.services.identity.core.neighbours import Near
+from pileus.services.identity.core.primary import check_primary
 from pileus.services.identity.db import credentials as rows
 from pileus.services.identity.db import projects, users
 from pileus.services.identity.db.credentials import CredentialRow

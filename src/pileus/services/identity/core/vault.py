@@ -68,4 +68,3 @@ class Vault:
 
     def _fernet(self, row: KeyRow) -> Fernet:
         return self._seen.setdefault(row.id, Fernet(row.secret))
-

@@ -52,7 +52,8 @@ _OF_USER = Query(
 )
 _COUNT = Query(select(func.count()).where(_c.user_id == bindparam("user")), into=int)
 _OLD = Query(
-    select(credentials).where(_c.key_id != bindparam("key")).order_by(_c.id).limit(bindparam("most")), into=CredentialRow
+    select(credentials).where(_c.key_id != bindparam("key")).order_by(_c.id).limit(bindparam("most")),
+    into=CredentialRow,
 )
 _KEYS = Query(select(_c.key_id).distinct(), into=int)
 _INSERT = Query(insert(credentials))

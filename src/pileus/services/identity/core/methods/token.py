@@ -7,6 +7,7 @@ from pileus.services.identity.core.asking import Asked
 from pileus.services.identity.core.keys import open_claims
 from pileus.services.identity.core.methods.method import Attempt, Method, Proof, in_order
 from pileus.services.identity.core.methods.schemas import TEXT, open_object
+from pileus.services.identity.core.primary import is_delegated
 from pileus.services.identity.core.tokens import Marks
 from pileus.services.identity.core.validation import open_session
 
@@ -38,7 +39,7 @@ class Token(Method):
             raise refusals.forbidden(
                 "Using a system-scoped token to create a project-scoped or domain-scoped token is not allowed."
             )
-        if session.held is not None:
+        if session.held is not None or is_delegated(claims):
             raise refusals.forbidden("Using a delegated token to create another token is not allowed.")
         return Proof(
             user_id=claims.user_id,
