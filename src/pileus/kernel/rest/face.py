@@ -17,6 +17,8 @@ from pileus.kernel.types import Ctx, Fault, NotAllowed, NotBuilt, Unauthorized, 
 log = logging.getLogger("pileus.rest")
 Authenticate: TypeAlias = Callable[[str, str], Awaitable[Ctx]]
 """(token, service token) -> the caller. Raises `Unauthorized`."""
+Takes: TypeAlias = Callable[[str, str, str, Mapping[str, str]], bool]
+"""(method, path, query string, headers) -> whether a request is this face's."""
 
 
 class Face:
@@ -39,6 +41,8 @@ class Face:
         self.suffixes = suffixes
         """Endings of paths that mean nothing (`.json`)."""
         self.remembered = Remembered(db.stamps) if db is not None and db.stamps is not None else None
+        self.beside: list[tuple[Takes, Face]] = []
+        """Other faces at the same door, each asked in turn whether a request is its own: another API on the same paths."""
         self.operations: list[Operation] = []
         self.router: Router[dict[str, Place]] = Router()
         for item in items:
@@ -48,6 +52,10 @@ class Face:
     def add(self, op: Operation) -> None:
         self.operations.append(op)
         self.router.add(op.path, {}).setdefault(op.method, Place()).add(op)
+
+    def pick(self, method: str, path: str, query: str, headers: Mapping[str, str]) -> "Face":
+        """The face that a request is for."""
+        return next((face for takes, face in self.beside if takes(method, path, query, headers)), self)
 
     async def answer(
         self, request: Request, token: str = "", service_token: str = "", ctx: Ctx | None = None
