@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 from pileus.kernel.db import Database, Page, Tx
 from pileus.kernel.policy import Policy
+from pileus.kernel.rest import denials
 from pileus.kernel.rest.dialect import Dialect
 from pileus.kernel.rest.operations import Decide, Operation, Place, Ready
 from pileus.kernel.rest.remembered import Remembered
@@ -73,6 +74,8 @@ class Face:
             answer = early
         except Fault as fault:
             answer = self._refuse(request, fault)
+            if fault.denial is not None or answer.status == 403:
+                denials.tell(self.name, self.policy, request, answer.status, fault)
         except Exception:
             log.exception("%s %s failed", request.method, request.path, extra={"request_id": request.ctx.request_id})
             answer = self._refuse(
