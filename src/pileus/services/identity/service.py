@@ -10,7 +10,7 @@ from pileus.kernel.policy import Policy
 from pileus.kernel.reconcile import Reconciler
 from pileus.kernel.rest import Face, Operation, Service
 from pileus.kernel.types import HOUR, SECOND
-from pileus.services.identity.api import rules, rules_credentials, versions
+from pileus.services.identity.api import rules, rules_credentials, rules_delegation, versions
 from pileus.services.identity.api.absent import ABSENT
 from pileus.services.identity.api.app_credentials import AppCredentials
 from pileus.services.identity.api.catalog import Endpoints, Regions, Services
@@ -26,6 +26,7 @@ from pileus.services.identity.api.projects import Projects
 from pileus.services.identity.api.role_assignments import RoleAssignments
 from pileus.services.identity.api.roles import Roles
 from pileus.services.identity.api.tokens import Tokens
+from pileus.services.identity.api.trusts import Trusts
 from pileus.services.identity.api.users import Users
 from pileus.services.identity.core import keys, memory
 from pileus.services.identity.core.memory import Memory
@@ -40,7 +41,7 @@ from pileus.services.identity.reconcilers.memory import Forgetter
 from pileus.services.identity.reconcilers.vault import VaultKeeper
 
 SECTION = ("identity", IdentitySettings)
-RULES = [*rules.RULES, *rules_credentials.RULES]
+RULES = [*rules.RULES, *rules_credentials.RULES, *rules_delegation.RULES]
 CATALOG = [CatalogService(type="identity", name="keystone", url="{base}/v3", description="Identity")]
 
 
@@ -90,5 +91,6 @@ def _items(near: Near, internal: Internal, dialect: KeystoneDialect) -> list[Nou
         *AppCredentials(near, dialect).all_operations(),
         *Ec2Credentials(near, dialect).all_operations(),
         *SignedRequests(near).all_operations(),
+        *Trusts(near, dialect, roles).all_operations(),
         *ABSENT,
     ]

@@ -7,7 +7,7 @@ from pileus.kernel.rest import Field, Request, creates, deletes, lists, nullable
 from pileus.kernel.types import Filter, Forbidden
 from pileus.services.identity.api.noun import Filters, Noun
 from pileus.services.identity.core import credentials
-from pileus.services.identity.core.primary import check_primary
+from pileus.services.identity.core.primary import check_reaches_credentials
 
 _TYPE = {"type": "string", "maxLength": 255}
 _ID = {"type": "string", "maxLength": 64}
@@ -51,7 +51,7 @@ class Credentials(Noun):
     def more_filters(self, request: Request) -> Filters:
         """Those who may not look at somebody else's see their own; a delegated token sees none."""
         try:
-            check_primary(self.near, request.ctx)
+            check_reaches_credentials(self.near.keyring.open(request.ctx.token))
         except Forbidden:
             return [Filter("id", "eq", ("",))]
         if request.may("identity:get_credential", {"target": {"credential": {"user_id": ""}}}):

@@ -9,11 +9,12 @@ from pileus.kernel.db import Tx
 from pileus.kernel.types import SECOND, Micros, NotFound, parse
 from pileus.services.identity.core import credentials as noun
 from pileus.services.identity.core import refusals, signatures
+from pileus.services.identity.core.delegations import DELEGATIONS, Entry
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.core.session import Session
 from pileus.services.identity.core.tokens import Claims, new_audit_id
 from pileus.services.identity.core.validation import open_session
-from pileus.services.identity.db import app_credentials, credentials, users
+from pileus.services.identity.db import credentials, trusts, users
 from pileus.services.identity.db.credentials import CredentialRow
 
 METHOD = "ec2credential"
@@ -70,14 +71,13 @@ def check_s3(key: AccessKey, near: Near, now: Micros, request: Mapping[str, Any]
 
 def enter(tx: Tx, near: Near, key: AccessKey) -> Session:
     """The session that a good signature opens. Raises `Unauthorized` when the user may not go there (any more)."""
-    if key.trust_id or key.access_token_id:
-        raise refusals.unauthorized()
-    if key.app_credential_id:
-        _check_app_credential(tx, key)
-    expires = (tx.now // SECOND + near.settings.token_lifetime) * SECOND
-    user = users.find(tx, key.user_id)
+    entry, marks = _entry(tx, key)
+    user = users.find(tx, entry.user_id)
     if user is None:
         raise refusals.unauthorized()
+    expires = (tx.now // SECOND + near.settings.token_lifetime) * SECOND
+    if entry.expires_at is not None:
+        expires = min(expires, entry.expires_at // SECOND * SECOND)
     claims = Claims(
         user_id=user.id,
         methods=(METHOD,),
@@ -88,15 +88,29 @@ def enter(tx: Tx, near: Near, key: AccessKey) -> Session:
         audit_id=new_audit_id(),
         parent_id="",
         epoch=user.epoch,
-        app_credential_id=key.app_credential_id,
+        **marks,
     )
     return open_session(tx, near, claims)
 
 
-def _check_app_credential(tx: Tx, key: AccessKey) -> None:
-    row = app_credentials.find(tx, key.app_credential_id)
-    if row is None or row.user_id != key.user_id or row.project_id != key.project_id:
-        raise refusals.unauthorized()
+def _entry(tx: Tx, key: AccessKey) -> tuple[Entry, dict[str, Any]]:
+    """Where the key leads: a delegation that it is bound to must be its user's, and of its project."""
+    for mark in ("app_credential_id", "trust_id", "access_token_id"):
+        if id := getattr(key, mark):
+            delegation = DELEGATIONS.get(mark)
+            entry = None if delegation is None or _is_counted(tx, key) else delegation.enter(tx, id, key.user_id)
+            if entry is None or entry.target_id != key.project_id:
+                raise refusals.unauthorized()
+            if mark != "trust_id" and entry.user_id != key.user_id:
+                raise refusals.unauthorized()
+            return entry, {mark: id, **entry.marks}
+    return Entry(user_id=key.user_id, scope="project", target_id=key.project_id), {}
+
+
+def _is_counted(tx: Tx, key: AccessKey) -> bool:
+    """A trust that may be used so many times: a key would be used without end."""
+    row = trusts.find(tx, key.trust_id) if key.trust_id else None
+    return row is not None and row.remaining_uses is not None
 
 
 def _check_moment(request: Mapping[str, Any], now: Micros, most: Micros) -> None:

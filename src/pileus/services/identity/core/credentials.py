@@ -12,7 +12,7 @@ from pileus.services.identity.core import refusals
 from pileus.services.identity.core.changes import changed
 from pileus.services.identity.core.extras import merged
 from pileus.services.identity.core.neighbours import Near
-from pileus.services.identity.core.primary import check_primary
+from pileus.services.identity.core.primary import check_reaches_credentials
 from pileus.services.identity.db import credentials
 from pileus.services.identity.db.credentials import CredentialRow
 
@@ -42,7 +42,7 @@ def opened(tx: Tx, near: Near, row: CredentialRow) -> Credential:
 
 
 def get(tx: Tx, near: Near, ctx: Ctx, id: str) -> Credential:
-    check_primary(near, ctx)
+    check_reaches_credentials(near.keyring.open(ctx.token))
     return opened(tx, near, find(tx, id))
 
 
@@ -60,7 +60,7 @@ def list_page(tx: Tx, near: Near, ctx: Ctx, listing: Listing) -> Page[Credential
 
 def create(tx: Tx, near: Near, ctx: Ctx, want: Want) -> Credential:
     """An EC2 credential's id follows from its access key, so that it can be found by it."""
-    check_primary(near, ctx)
+    check_reaches_credentials(near.keyring.open(ctx.token))
     id = new_hex()
     if _is_ec2(want["type"]):
         if want["type"] == "ec2" and "project_id" not in want:

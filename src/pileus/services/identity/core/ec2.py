@@ -8,7 +8,7 @@ from pileus.services.identity.core import access_keys, credentials, refusals
 from pileus.services.identity.core.access_keys import AccessKey
 from pileus.services.identity.core.credentials import Credential
 from pileus.services.identity.core.neighbours import Near
-from pileus.services.identity.core.primary import check_primary
+from pileus.services.identity.core.primary import check_reaches_credentials
 from pileus.services.identity.db import credentials as rows
 from pileus.services.identity.db import projects, users
 from pileus.services.identity.db.credentials import CredentialRow
@@ -17,13 +17,13 @@ _json = msgspec.json.Encoder().encode
 
 
 def of_user(tx: Tx, near: Near, ctx: Ctx, user_id: str) -> list[AccessKey]:
-    check_primary(near, ctx)
+    check_reaches_credentials(near.keyring.open(ctx.token))
     _check_user(tx, user_id)
     return [access_keys.read(tx, near, row) for row in rows.of_user(tx, user_id, "ec2")]
 
 
 def get(tx: Tx, near: Near, ctx: Ctx, user_id: str, row: CredentialRow) -> AccessKey:
-    check_primary(near, ctx)
+    check_reaches_credentials(near.keyring.open(ctx.token))
     _check_user(tx, user_id)
     if row.type != "ec2" or row.user_id != user_id:
         raise refusals.unauthorized()
@@ -32,7 +32,7 @@ def get(tx: Tx, near: Near, ctx: Ctx, user_id: str, row: CredentialRow) -> Acces
 
 def create(tx: Tx, near: Near, ctx: Ctx, user_id: str, project_id: str | None) -> AccessKey:
     """A new pair, for a project that is there; the user need not have a role on it yet."""
-    check_primary(near, ctx)
+    check_reaches_credentials(near.keyring.open(ctx.token))
     _check_user(tx, user_id)
     if project_id is None or projects.find(tx, project_id) is None:
         raise refusals.missing("project", str(project_id))

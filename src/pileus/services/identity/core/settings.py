@@ -30,6 +30,7 @@ class IdentitySettings(Section, frozen=True):
     ] = 7_776_000
     credential_user_limit: Annotated[int, doc("Most credentials of one user; -1: no bound.")] = -1
     credential_auth_ttl: Annotated[int, doc("Seconds by which the time of a signed EC2 request may be off.")] = 900
+    trust_redelegations: Annotated[int, doc("How often a trust may be given on, one after the other.")] = 3
     max_project_depth: Annotated[int, doc("Levels of projects below a domain.")] = 5
     list_limit: Annotated[int, doc("Most rows of one page; 0: no bound.")] = 0
     region: Annotated[str, doc("Region of the catalog made at first start.")] = "RegionOne"
