@@ -36,7 +36,8 @@ class Internal:
         grace = self._near.settings.allow_expired_window * SECOND if _SERVICE_ROLE in service.ctx.roles else 0
         if known is None:
             known = await self._look(token, grace)
-        return replace(known.ctx, service_roles=service.ctx.roles)
+        reach = None if _SERVICE_ROLE in service.ctx.roles else known.ctx.reach
+        return replace(known.ctx, service_roles=service.ctx.roles, reach=reach)
 
     async def session(self, token: str) -> Known:
         """The same with all that is known of the token."""

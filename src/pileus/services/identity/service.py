@@ -12,6 +12,7 @@ from pileus.kernel.rest import Face, Operation, Service
 from pileus.kernel.types import HOUR, SECOND
 from pileus.services.identity.api import rules, rules_delegation, versions
 from pileus.services.identity.api.absent import ABSENT
+from pileus.services.identity.api.access_rules import AccessRules
 from pileus.services.identity.api.app_credentials import AppCredentials
 from pileus.services.identity.api.catalog import Endpoints, Regions, Services
 from pileus.services.identity.api.dialect import KeystoneDialect
@@ -84,6 +85,7 @@ def _items(near: Near, internal: Internal, dialect: KeystoneDialect) -> list[Nou
         *Grants(roles, dialect).all_operations(),
         *RoleAssignments(near, dialect).all_operations(),
         *AppCredentials(near, dialect).all_operations(),
+        *AccessRules(near, dialect).all_operations(),
         *Trusts(near, dialect, roles).all_operations(),
         *ABSENT,
     ]

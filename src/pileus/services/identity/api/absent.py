@@ -62,8 +62,6 @@ _PATHS = """
 /v3/users/{user_id}/OS-OAUTH1/access_tokens/{access_token_id} DELETE GET
 /v3/users/{user_id}/OS-OAUTH1/access_tokens/{access_token_id}/roles GET
 /v3/users/{user_id}/OS-OAUTH1/access_tokens/{access_token_id}/roles/{role_id} GET
-/v3/users/{user_id}/access_rules GET
-/v3/users/{user_id}/access_rules/{access_rule_id} DELETE GET
 """
 """Each line a path and its methods."""
 

@@ -76,6 +76,8 @@ def update(tx: Tx, near: Near, ctx: Ctx, row: UserRow, want: Want) -> UserRow:
     new["extra"] = merged(row.extra, want)
     if "password_hash" in want:
         new.update(_password(tx, want["password_hash"]))
+    if row.enabled and new.get("enabled") is False:
+        remains.remove_credentials(tx, row.id)
     if "password_hash" in want or (row.enabled and new.get("enabled") is False):
         new["epoch"] = row.epoch + 1
     return _store(tx, near, ctx, row, new)
