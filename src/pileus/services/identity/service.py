@@ -18,11 +18,14 @@ from pileus.services.identity.api.dialect import KeystoneDialect
 from pileus.services.identity.api.domains import Domains
 from pileus.services.identity.api.grants import Grants
 from pileus.services.identity.api.groups import Groups, Members
+from pileus.services.identity.api.identity_providers import IdentityProviders, Protocols
+from pileus.services.identity.api.mappings import Mappings
 from pileus.services.identity.api.noun import Noun
 from pileus.services.identity.api.own import Own
 from pileus.services.identity.api.projects import Projects
 from pileus.services.identity.api.role_assignments import RoleAssignments
 from pileus.services.identity.api.roles import Roles
+from pileus.services.identity.api.service_providers import ServiceProviders
 from pileus.services.identity.api.tokens import Tokens
 from pileus.services.identity.api.users import Users
 from pileus.services.identity.core import keys, memory
@@ -74,8 +77,11 @@ def _items(near: Near, internal: Internal, dialect: KeystoneDialect) -> list[Nou
     groups, projects, domains, roles = Groups(near), Projects(near), Domains(near), Roles(near)
     users = Users(near, groups, projects)
     nouns = [users, groups, projects, domains, roles, Regions(near), Services(near), Endpoints(near)]
+    federation = [IdentityProviders(near), Mappings(near), ServiceProviders(near)]
     return [
         *nouns,
+        *federation,
+        *Protocols(near, dialect).all_operations(),
         *versions.operations(),
         *Tokens(near, internal.open, internal.session).all_operations(),
         *Own(near, dialect, projects, domains).all_operations(),
