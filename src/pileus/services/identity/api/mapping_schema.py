@@ -9,7 +9,13 @@ from pileus.kernel.types import Invalid
 _TEXT = text()
 _DOMAIN = obj({"id": _TEXT, "name": _TEXT})
 _USER = obj(
-    {"id": _TEXT, "name": _TEXT, "email": _TEXT, "domain": _DOMAIN, "type": {"type": "string", "enum": ["ephemeral", "local"]}}
+    {
+        "id": _TEXT,
+        "name": _TEXT,
+        "email": _TEXT,
+        "domain": _DOMAIN,
+        "type": {"type": "string", "enum": ["ephemeral", "local"]},
+    }
 )
 _GROUP: Schema = {
     "type": "object",

@@ -66,7 +66,7 @@ def _domain(tx: Tx, near: Near, ctx: Ctx, id: str, domain_id: str | None) -> str
 
 
 def update(tx: Tx, near: Near, ctx: Ctx, row: ProviderRow, want: Want) -> ProviderRow:
-    new = {k: want[k] for k in ("enabled", "description", "authorization_ttl") if k in want}
+    new: dict[str, Any] = {k: want[k] for k in ("enabled", "description", "authorization_ttl") if k in want}
     if "remote_ids" in want:
         new["remote_ids"] = want["remote_ids"] or []
         _check_remotes(tx, new["remote_ids"], row.id)

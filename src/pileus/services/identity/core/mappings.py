@@ -40,7 +40,7 @@ def create(tx: Tx, near: Near, ctx: Ctx, want: Want) -> MappingRow:
 
 def update(tx: Tx, near: Near, ctx: Ctx, row: MappingRow, want: Want) -> MappingRow:
     """It reads the next login; sessions that it once opened stay."""
-    new = {k: want[k] for k in ("rules", "schema_version") if k in want}
+    new: dict[str, Any] = {k: want[k] for k in ("rules", "schema_version") if k in want}
     db.change_mapping(tx, row.id, new)
     after = msgspec.structs.replace(row, **new)
     changed(tx, near, ctx, "mapping.update", row.id, before=row, after=after, matters=False)

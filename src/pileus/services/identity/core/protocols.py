@@ -46,7 +46,7 @@ def create(tx: Tx, near: Near, ctx: Ctx, provider_id: str, id: str, want: Want) 
 def update(tx: Tx, near: Near, ctx: Ctx, provider_id: str, id: str, want: Want) -> ProtocolRow:
     _check_mapping(tx, want)
     row = get(tx, provider_id, id)
-    new = {k: want[k] for k in ("mapping_id", "remote_id_attribute") if k in want}
+    new: dict[str, Any] = {k: want[k] for k in ("mapping_id", "remote_id_attribute") if k in want}
     db.change_protocol(tx, row, new)
     after = msgspec.structs.replace(row, **new)
     changed(tx, near, ctx, "protocol.update", f"{provider_id}/{id}", before=row, after=after)

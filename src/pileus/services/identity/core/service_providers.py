@@ -56,8 +56,3 @@ def update(tx: Tx, near: Near, ctx: Ctx, row: ServiceProviderRow, want: Want) ->
 def delete(tx: Tx, near: Near, ctx: Ctx, row: ServiceProviderRow) -> None:
     service_providers.remove(tx, row.id)
     changed(tx, near, ctx, "service_provider.delete", row.id, before=row)
-
-
-def shown(tx: Tx) -> list[dict[str, str]]:
-    """The enabled ones, as tokens list them."""
-    return [{"auth_url": r.auth_url, "id": r.id, "sp_url": r.sp_url} for r in service_providers.enabled(tx)]

@@ -82,7 +82,9 @@ PROTOCOL_FIELDS = {"id": _o.id}
 MAPPING_FIELDS = {"id": _m.id}
 _FIND = Query(select(providers).where(_p.id == bindparam("id")), into=ProviderRow)
 _FIND_REMOTE = Query(
-    select(providers).where(_p.id == select(_r.provider_id).where(_r.remote_id == bindparam("remote")).scalar_subquery()),
+    select(providers).where(
+        _p.id == select(_r.provider_id).where(_r.remote_id == bindparam("remote")).scalar_subquery()
+    ),
     into=ProviderRow,
 )
 _OF_DOMAIN = Query(select(providers).where(_p.domain_id == bindparam("domain_id")), into=ProviderRow)
