@@ -17,6 +17,7 @@ from pileus.services.identity.core.methods.schemas import DOMAIN, TEXT, named, o
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.core.session import Session, context
 from pileus.services.identity.core.validation import open_session
+from pileus.services.identity.db.roles import RoleRow
 from pileus.services.identity.db.service_providers import ServiceProviderRow
 
 _encode = msgspec.json.Encoder().encode
@@ -184,12 +185,23 @@ def _once(auth: Mapping[str, Any]) -> list[str]:
 def _around(tx: Tx, near: Near, session: Session, with_catalog: bool) -> Around:
     catalog = None
     if with_catalog and session.claims.scope:
-        catalog = places.catalog(tx, near, session.user.id, session.project.id if session.project else "")
+        owner = session.held.user_id if session.held is not None else session.user.id
+        catalog = places.catalog(tx, near, owner, session.project.id if session.project else "")
     return Around(catalog, near.memory.partners(tx))
 
 
 async def _revoked(request: Request) -> Answer:
     raise refusals.gone()
+
+
+def _brief_role(role: RoleRow) -> dict[str, Any]:
+    return {"id": role.id, "name": role.name}
+
+
+def _whole_role(role: RoleRow) -> dict[str, Any]:
+    """Tokens of trusts and of federated users tell all of a role."""
+    more = {"domain_id": role.domain_id or None, "description": role.description, "options": role.options}
+    return {**_brief_role(role), **more}
 
 
 def token_view(session: Session, around: Around) -> dict[str, Any]:
@@ -212,11 +224,13 @@ def token_view(session: Session, around: Around) -> dict[str, Any]:
         view["system"] = {"all": True}
     elif project is not None and domain is not None:
         view["project"] = {"domain": {"id": domain.id, "name": domain.name}, "id": project.id, "name": project.name}
-        view["is_domain"] = False
+        if not claims.trust_id:
+            view["is_domain"] = False
     elif domain is not None:
         view["domain"] = {"id": domain.id, "name": domain.name}
     if claims.scope:
-        view["roles"] = [{"id": role.id, "name": role.name} for role in session.roles]
+        shown = _whole_role if claims.trust_id or claims.idp_id else _brief_role
+        view["roles"] = [shown(role) for role in session.roles]
     if around.catalog is not None:
         view["catalog"] = around.catalog
     if around.partners:
