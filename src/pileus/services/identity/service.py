@@ -77,7 +77,7 @@ def _items(near: Near, internal: Internal, dialect: KeystoneDialect) -> list[Nou
     return [
         *nouns,
         *versions.operations(),
-        *Tokens(near, internal.open, internal.session).all_operations(),
+        *Tokens(near, internal.session).all_operations(),
         *Own(near, dialect, projects, domains).all_operations(),
         *Members(groups, users).all_operations(),
         *Grants(roles, dialect).all_operations(),

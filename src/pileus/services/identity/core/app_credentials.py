@@ -33,7 +33,7 @@ def new_secret() -> str:
 
 def check_may_manage(session: Session) -> None:
     """A restricted application credential cannot beget others, nor do away with them."""
-    if session.app_credential is not None and not session.app_credential.unrestricted:
+    if session.claims.app_credential_id and session.held is not None and not session.held.row.unrestricted:
         raise refusals.forbidden(
             "Using method 'application_credential' is not allowed for managing additional application credentials."
         )
