@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from pileus.kernel.db import Tx
-from pileus.kernel.types import DAY, SECOND, Invalid, Micros
+from pileus.kernel.types import DAY, SECOND, Invalid, Micros, clock
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.db import histories
 from pileus.services.identity.db.users import UserRow
@@ -28,16 +28,14 @@ def check_strength(near: Near, secret: str | None) -> None:
         fits = re.match(pattern, secret) is not None
     except re.error:
         log.error("[security_compliance] password_regex is no regular expression: %s", pattern)
-        raise Invalid(
-            "Password validation error: Unable to validate password due to invalid configuration."
-        ) from None
+        raise Invalid("Password validation error: Unable to validate password due to invalid configuration.") from None
     if not fits:
         wanted = near.compliance.password_regex_description or None
         raise Invalid(f"The password does not match the requirements: {wanted}.")
 
 
 def check_own_change(near: Near, row: UserRow, now: Micros) -> None:
-    """Raises `Invalid` when a user may not change the password himself, (yet)."""
+    """Raises `Invalid` when a user may not change the password himself (yet)."""
     if row.options.get("lock_password") is True:
         raise Invalid(
             "You cannot change your password at this time due to password policy disallowing password changes. "
@@ -114,6 +112,7 @@ def is_enabled(near: Near, row: UserRow, now: Micros) -> bool:
     return now // DAY - seen // DAY < days
 
 
-def seen_today(row: UserRow, now: Micros) -> bool:
+def seen_today(row: UserRow, now: Micros = 0) -> bool:
     """Whether today's login was noted already: a day is as exact as that date is."""
+    now = now or clock()
     return row.last_active_at is not None and row.last_active_at // DAY == now // DAY

@@ -10,6 +10,7 @@ from pileus.services.identity.core import refusals
 from pileus.services.identity.core.changes import changed
 from pileus.services.identity.core.extras import merged, options_after, unlocks
 from pileus.services.identity.core.neighbours import Near
+from pileus.services.identity.core.removing import remove_user
 from pileus.services.identity.db import app_credentials, assignments, groups, projects, roles, users
 from pileus.services.identity.db.projects import ProjectRow
 
@@ -90,10 +91,7 @@ def delete(tx: Tx, near: Near, ctx: Ctx, row: ProjectRow) -> None:
     if row.enabled:
         raise Forbidden("Cannot delete a domain that is enabled, please disable it first.")
     for user_id in users.ids_of_domain(tx, row.id):
-        groups.leave_all(tx, user_id)
-        assignments.remove_actor(tx, "user", user_id)
-        app_credentials.remove_of_user(tx, user_id)
-        users.remove(tx, user_id)
+        remove_user(tx, user_id)
     for group_id in groups.ids_of_domain(tx, row.id):
         assignments.remove_actor(tx, "group", group_id)
         groups.remove(tx, group_id)

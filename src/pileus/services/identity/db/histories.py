@@ -1,6 +1,6 @@
 """Hashes of passwords that users had."""
 
-from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text, bindparam, delete, func, insert, select
+from sqlalchemy import Column, Integer, String, Table, Text, bindparam, delete, func, insert, select
 
 from pileus.kernel.db import Query, Tx, metadata
 
