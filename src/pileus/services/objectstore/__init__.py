@@ -1,0 +1,1 @@
+"""Objects: Swift's API and S3's over one model of accounts, containers, objects and versions."""
