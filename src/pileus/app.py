@@ -69,6 +69,7 @@ MODULES: Mapping[str, ModuleType] = {
 SECTIONS: dict[str, type[Section]] = {
     "cloud": CloudSettings, "ports": PortSettings, "events": EventsSettings, "sagas": SagaSettings, **agent.SECTIONS,
     **{m.SECTION[0]: m.SECTION[1] for m in MODULES.values() if hasattr(m, "SECTION")},
+    **{name: section for m in MODULES.values() for name, section in getattr(m, "SECTIONS", {}).items()},
 }  # fmt: skip
 
 

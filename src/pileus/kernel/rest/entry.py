@@ -74,6 +74,8 @@ class Entry:
         method = scope["method"]
         path = scope["raw_path"].decode("latin-1") if scope.get("raw_path") else scope["path"]
         face, prefix, below = self._door(scope).find(path)
+        if face is not None and face.beside:
+            face = face.pick(method, below, scope["query_string"].decode("latin-1"), headers)
         request_id = "req-" + new_id()
         own = self._own(face, path, method, headers, scope)
         name = face.name if face is not None else "-"
@@ -90,7 +92,8 @@ class Entry:
         if face is not None:
             for header in face.dialect.request_id_headers:
                 answer.headers.setdefault(header, request_id)
-        self._allow_origin(headers, answer)
+        if face is None or not face.dialect.own_origins:
+            self._allow_origin(headers, answer)
         unread = request if request is not None and not request.consumed and _body_left(headers) else None
         if unread is not None:
             answer.headers["connection"] = "close"
@@ -101,7 +104,7 @@ class Entry:
             ctx = request.ctx if request is not None else Ctx()
             access.info(
                 '%s "%s %s" %d %d %.1fms', name, method, path, answer.status, sent, (time.perf_counter() - began) * 1000,
-                extra={"request_id": request_id, "user_id": ctx.user_id, "project_id": ctx.project_id, "address": (scope.get("client") or ("",))[0]},
+                extra={"request_id": request_id, "user_id": ctx.user_id, "project_id": ctx.project_id, "address": self._client(scope, headers)},
             )  # fmt: skip
 
     async def _ask(
@@ -125,9 +128,10 @@ class Entry:
             method=method, path=below, headers=headers, query=query, base=base, receive=receive, scope=scope
         )
         given = headers.get("x-openstack-request-id", "")
-        client = scope.get("client") or ("", 0)
         request.ctx = Ctx(
-            request_id=request_id, address=client[0], global_request_id=given if given.startswith("req-") else ""
+            request_id=request_id,
+            address=self._client(scope, headers),
+            global_request_id=given if given.startswith("req-") else "",
         )
         token = headers.get("x-auth-token") or headers.get("x-storage-token", "")
         return request, await face.answer(request, token, headers.get("x-service-token", ""))
@@ -135,6 +139,13 @@ class Entry:
     def _door(self, scope: Scope) -> Door:
         server = scope.get("server") or ("", 0)
         return self.doors.get(server[1]) or self.doors.get(0) or Door()
+
+    def _client(self, scope: Scope, headers: Mapping[str, str]) -> str:
+        """The client's address: behind a proxy what the proxy itself put last, not what came from further away."""
+        address: str = (scope.get("client") or ("",))[0]
+        if self.settings.trust_forwarded:
+            address = headers.get("x-forwarded-for", address).rpartition(",")[2].strip()
+        return address
 
     def _base(self, scope: Scope, headers: Mapping[str, str], prefix: str) -> str:
         scheme, host = scope.get("scheme", "http"), headers.get("host", "")
@@ -153,7 +164,8 @@ class Entry:
             return Answer(
                 400, {"error": {"code": 400, "title": "Bad Request", "message": "The Host header is missing."}}
             )
-        if method == "OPTIONS" and "access-control-request-method" in headers:
+        own = face is not None and face.dialect.own_origins
+        if method == "OPTIONS" and not own and "access-control-request-method" in headers:
             return Answer(200, headers={"Allow": headers["access-control-request-method"]})
         if path == "/healthcheck" and method in ("GET", "HEAD"):
             wrong = self.healthy()
@@ -170,7 +182,8 @@ class Entry:
         return None
 
     def faces(self) -> list[Face]:
-        found = [f for door in self.doors.values() for f in (door.root, *door.mounts.values()) if f is not None]
+        roots = [f for door in self.doors.values() for f in (door.root, *door.mounts.values()) if f is not None]
+        found = [f for root in roots for f in (root, *(other for _, other in root.beside))]
         return list(dict.fromkeys(found))
 
     def _allow_origin(self, headers: Mapping[str, str], answer: Answer) -> None:
@@ -219,7 +232,7 @@ class Entry:
             return await socket.close(1008)
         base = self._base(scope, headers, prefix)
         request = Request(method="WEBSOCKET", path=below, headers=headers, query=query, base=base, scope=scope)
-        request.ctx = Ctx(request_id="req-" + new_id(), address=(scope.get("client") or ("",))[0])
+        request.ctx = Ctx(request_id="req-" + new_id(), address=self._client(scope, headers))
         request.gathered = socket
         answer = Answer(404) if face is None else await face.answer(request, headers.get("x-auth-token", ""))
         await socket.close(1000 if answer.status < 400 else 1008)

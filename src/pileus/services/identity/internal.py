@@ -12,7 +12,6 @@ from pileus.services.identity.core.bootstrap import Bootstrap
 from pileus.services.identity.core.memory import Known
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.core.session import context
-from pileus.services.identity.core.tokens import Claims
 from pileus.services.identity.core.validation import open_session
 from pileus.services.identity.db import projects
 
@@ -45,21 +44,12 @@ class Internal:
 
     async def _look(self, token: str, grace: int) -> Known:
         near = self._near
-        claims = await self.open(token)
+        claims = await keys.open_claims(near, token)
         if claims is None:
             raise refusals.unauthorized()
         revision = near.memory.revision
         session = await near.db.read(open_session, near, claims, grace)
         return near.memory.remember(token, session, context(session, token), revision)
-
-    async def open(self, token: str) -> Claims | None:
-        """A token's claims, with a key that another process may just have made."""
-        near = self._near
-        claims = near.keyring.open(token)
-        if claims is None and near.db.multi_process and len(token) > 100:
-            await near.db.read(keys.load, near)
-            claims = near.keyring.open(token)
-        return claims
 
     def project_exists(self, tx: Tx, project_id: str) -> bool:
         row = projects.find(tx, project_id)

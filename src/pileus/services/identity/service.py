@@ -10,7 +10,7 @@ from pileus.kernel.policy import Policy
 from pileus.kernel.reconcile import Reconciler
 from pileus.kernel.rest import Face, Operation, Service
 from pileus.kernel.types import HOUR, SECOND
-from pileus.services.identity.api import rules, versions
+from pileus.services.identity.api import rules, rules_delegation, versions
 from pileus.services.identity.api.absent import ABSENT
 from pileus.services.identity.api.app_credentials import AppCredentials
 from pileus.services.identity.api.catalog import Endpoints, Regions, Services
@@ -24,26 +24,36 @@ from pileus.services.identity.api.projects import Projects
 from pileus.services.identity.api.role_assignments import RoleAssignments
 from pileus.services.identity.api.roles import Roles
 from pileus.services.identity.api.tokens import Tokens
+from pileus.services.identity.api.trusts import Trusts
 from pileus.services.identity.api.users import Users
 from pileus.services.identity.core import keys, memory
+from pileus.services.identity.core.guard import Guard
 from pileus.services.identity.core.memory import Memory
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.core.passwords import Passwords
-from pileus.services.identity.core.settings import IdentitySettings
+from pileus.services.identity.core.settings import ComplianceSettings, IdentitySettings
 from pileus.services.identity.core.tokens import Keyring
 from pileus.services.identity.internal import Internal
 from pileus.services.identity.reconcilers.keys import KeyKeeper
 from pileus.services.identity.reconcilers.memory import Forgetter
 
-SECTION = ("identity", IdentitySettings)
-RULES = rules.RULES
+SECTIONS = {"identity": IdentitySettings, "security_compliance": ComplianceSettings}
+RULES = [*rules.RULES, *rules_delegation.RULES]
 CATALOG = [CatalogService(type="identity", name="keystone", url="{base}/v3", description="Identity")]
 
 
 def build(*, db: Database, settings: Settings, policy_overrides: Mapping[str, Any] | None = None, **_: Any) -> Service:
     mine = settings.of(IdentitySettings)
     patience = mine.cache_seconds * SECOND if db.multi_process else None
-    near = Near(mine, db, Passwords(mine), Keyring(), Memory(mine.cache_tokens, patience))
+    near = Near(
+        mine,
+        db,
+        Passwords(mine),
+        Keyring(),
+        Memory(mine.cache_tokens, patience),
+        settings.of(ComplianceSettings),
+        Guard(mine),
+    )
     internal = Internal(near)
     dialect = KeystoneDialect(mine.list_limit)
     face = Face(
@@ -77,11 +87,12 @@ def _items(near: Near, internal: Internal, dialect: KeystoneDialect) -> list[Nou
     return [
         *nouns,
         *versions.operations(),
-        *Tokens(near, internal.open, internal.session).all_operations(),
+        *Tokens(near, internal.session).all_operations(),
         *Own(near, dialect, projects, domains).all_operations(),
         *Members(groups, users).all_operations(),
         *Grants(roles, dialect).all_operations(),
         *RoleAssignments(near, dialect).all_operations(),
         *AppCredentials(near, dialect).all_operations(),
+        *Trusts(near, dialect, roles).all_operations(),
         *ABSENT,
     ]

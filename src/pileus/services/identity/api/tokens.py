@@ -1,78 +1,51 @@
 """Tokens: logging in, checking, revoking."""
 
-import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Operation, Request, Schema
 from pileus.kernel.types import SECOND, NotFound, Unauthorized, iso_micros, iso_naive
-from pileus.services.identity.core import login, places, refusals, revoking
-from pileus.services.identity.core.login import Candidate, Proof
+from pileus.services.identity.core import asking, keys, login, methods, places, refusals, revoking
+from pileus.services.identity.core.asking import Asked
 from pileus.services.identity.core.memory import Known
+from pileus.services.identity.core.methods.method import Attempt, Method, Proof, join
+from pileus.services.identity.core.methods.schemas import DOMAIN, TEXT, named, open_object
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.core.session import Session, context
-from pileus.services.identity.core.tokens import Claims
 from pileus.services.identity.core.validation import open_session
-from pileus.services.identity.db import users
+from pileus.services.identity.db.roles import RoleRow
 
-log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
-
-
-def _object(properties: Mapping[str, Schema], *required: str) -> Schema:
-    return {"type": "object", "properties": dict(properties), "required": list(required)}
-
-
-def _named(properties: Mapping[str, Schema], **more: Schema) -> Schema:
-    """An object that is meant by id or name."""
-    both = {"id": _TEXT, "name": _TEXT}
-    return {**_object({**both, **properties, **more}), "anyOf": [{"required": ["id"]}, {"required": ["name"]}]}
-
-
-_TEXT: Schema = {"type": "string"}
-_DOMAIN = _named({})
-_USER = _named({"password": _TEXT, "domain": _DOMAIN})
-_IDENTITY = _object(
-    {
-        "methods": {"type": "array", "items": _TEXT},
-        "password": _object({"user": _USER}),
-        "token": _object({"id": _TEXT}, "id"),
-        "application_credential": _object(
-            {"id": _TEXT, "name": _TEXT, "secret": _TEXT, "user": _named({"domain": _DOMAIN})}
-        ),
-    },
-    "methods",
-)
 _SCOPE: Schema = {
     "type": ["object", "string"],
     "properties": {
-        "project": _named({"domain": _DOMAIN}),
-        "domain": _DOMAIN,
-        "system": _object({"all": {"enum": [True, "true", "True", "TRUE", "1", "yes", "on"]}}, "all"),
+        "project": named({"domain": DOMAIN}),
+        "domain": DOMAIN,
+        "system": open_object({"all": {"enum": [True, "true", "True", "TRUE", "1", "yes", "on"]}}, "all"),
         "unscoped": {"type": "object"},
-        "OS-TRUST:trust": _object({"id": _TEXT}),
+        "OS-TRUST:trust": open_object({"id": TEXT}),
     },
 }
-_BODY = _object({"auth": _object({"identity": _IDENTITY, "scope": _SCOPE}, "identity")})
 
-Open = Callable[[str], Awaitable[Claims | None]]
+
+def _body(known: Mapping[str, Method]) -> Schema:
+    parts = {name: method.schema for name, method in known.items()}
+    identity = open_object({"methods": {"type": "array", "items": TEXT}, **parts}, "methods")
+    return open_object({"auth": open_object({"identity": identity, "scope": _SCOPE}, "identity")})
+
+
 Look = Callable[[str], Awaitable[Known]]
 
 
-class _Opened(Struct, frozen=True):
-    session: Session
-    catalog: list[dict[str, Any]] | None
-
-
 class Tokens:
-    """`/v3/auth/tokens`. `open_token` and `look_up` are identity's own look at a token, from memory when it can."""
+    """`/v3/auth/tokens`. `look_up` is identity's own look at a token, from memory when it can."""
 
-    def __init__(self, near: Near, open_token: Open, look_up: Look) -> None:
-        self.near, self.open_token, self.look_up = near, open_token, look_up
+    def __init__(self, near: Near, look_up: Look) -> None:
+        self.near, self.look_up = near, look_up
+        self.methods = methods.build(near)
 
     def all_operations(self) -> list[Operation]:
         path = "/v3/auth/tokens"
@@ -85,11 +58,9 @@ class Tokens:
                 summary="Log in, or trade a token for one of another scope.",
                 public=True,
                 writes=False,
-                body=_BODY,
+                body=_body(self.methods),
                 optional_body=True,
-                gather=self._prove,
-                decide=self._enter,
-                view=self._issued,
+                handle=self._issue,
                 answers=201,
             ),
             Operation(method="GET", path=path, name="show", asks="identity:validate_token", resource="token", summary="What a token is worth.", handle=self._show),
@@ -100,58 +71,49 @@ class Tokens:
 
     # --- logging in -----------------------------------------------------------------------------------------------
 
-    async def _prove(self, request: Request) -> None:
-        """The slow part: secrets against hashes. Tokens are looked at later, in the transaction that makes the new one."""
+    async def _issue(self, request: Request) -> Answer:
         auth = (request.body or {}).get("auth")
         if auth is None:
             raise refusals.expected("auth", "request body")
-        login.check_form(auth)
-        asked = login.read_scope(auth)
-        identity, proofs = auth["identity"], []
-        if "password" in identity["methods"]:
-            user = identity["password"].get("user") or {}
-            candidate = await self.near.db.read(login.find_user, self.near, identity["password"])
-            proofs.append(await self._verify("password", candidate, user.get("password")))
-        if "application_credential" in identity["methods"]:
-            payload = identity["application_credential"]
-            candidate = await self.near.db.read(login.find_app_credential, self.near, payload)
-            proofs.append(await self._verify("application_credential", candidate, payload.get("secret")))
-        token = None
-        if "token" in identity["methods"]:
-            token = identity["token"]["id"]
-            await self.open_token(token)
-        request.gathered = proofs, token, asked
-        request.memo["revision"] = self.near.memory.revision
+        asking.check_form(auth, self.methods)
+        asked = asking.read_scope(auth)
+        proofs = [await self._prove(name, request, auth["identity"], asked) for name in _once(auth)]
+        return await self.admit(request, proofs, asked)
 
-    async def _verify(self, method: str, candidate: Candidate, secret: str | None) -> Proof:
-        """Takes the same time whoever is meant, and fails in the same words."""
-        fits = await self.near.passwords.verify(candidate.hash, secret or "")
-        if not fits or not secret or candidate.hash is None:
-            log.info("login refused: %s of user %r does not fit", method, candidate.user_id or "unknown")
-            raise refusals.unauthorized()
-        if method == "password" and self.near.passwords.is_dated(candidate.hash):
-            better = await self.near.passwords.hash(secret)
-            await self.near.db.write(users.rehash, candidate.user_id, candidate.hash, better)
-            candidate = Candidate(better, candidate.user_id)
-        return Proof(
-            user_id=candidate.user_id,
-            methods=(method,),
-            app_credential_id=candidate.app_credential_id,
-            hash=candidate.hash,
+    async def _prove(self, name: str, request: Request, identity: Mapping[str, Any], asked: Asked) -> Proof:
+        attempt = Attempt(
+            payload=identity[name],
+            asked=asked,
+            address=request.ctx.address,
+            method=request.method,
+            url=request.link(request.path),
+            headers=request.headers,
+            body=request.body,
         )
+        return await self.methods[name].prove(attempt)
 
-    def _enter(self, tx: Tx, request: Request) -> _Opened:
-        proofs, token, asked = request.gathered
-        if token is not None:
-            proofs = [login.rescope(tx, self.near, token, asked), *proofs]
-        session = login.enter(tx, self.near, login.join(proofs), asked)
-        return _Opened(session, None if request.query.has("nocatalog") else _catalog(tx, self.near, session))
+    async def admit(self, request: Request, proofs: Sequence[Proof], asked: Asked) -> Answer:
+        """A token for somebody who proved who he is, however the request came."""
+        near, revision = self.near, self.near.memory.revision
+        with_catalog = not request.query.has("nocatalog")
+        uses_up = asked.trust_id or any(proof.writes for proof in proofs)
+        transact = near.db.write if uses_up else near.db.read
+        session, catalog = await transact(self._enter, proofs, asked, with_catalog)
+        token = near.keyring.seal(session.claims)
+        near.memory.remember(token, session, context(session, token), revision)
+        return Answer(201, {"token": token_view(session, catalog)}, {"X-Subject-Token": token})
 
-    def _issued(self, request: Request, opened: _Opened) -> Answer:
-        session = opened.session
-        token = self.near.keyring.seal(session.claims)
-        self.near.memory.remember(token, session, context(session, token), request.memo["revision"])
-        return Answer(201, {"token": token_view(session, opened.catalog)}, {"X-Subject-Token": token})
+    def _enter(
+        self, tx: Tx, proofs: Sequence[Proof], asked: Asked, with_catalog: bool
+    ) -> tuple[Session, list[dict[str, Any]] | None]:
+        """Proofs are looked at again: what they rest on may have changed while secrets were held against hashes."""
+        sure = [self._confirm(tx, proof, asked) for proof in proofs]
+        session = login.enter(tx, self.near, join(sure), asked)
+        return session, _catalog(tx, self.near, session) if with_catalog else None
+
+    def _confirm(self, tx: Tx, proof: Proof, asked: Asked) -> Proof:
+        method = self.methods.get(proof.methods[0])
+        return method.confirm(tx, proof, asked) if method is not None else proof
 
     # --- looking at one ---------------------------------------------------------------------------------------------
 
@@ -188,7 +150,7 @@ class Tokens:
         try:
             return await self.look_up(token)
         except Unauthorized:
-            claims = await self.open_token(token)
+            claims = await keys.open_claims(self.near, token)
         if claims is None:
             raise NotFound("Could not recognize Fernet token")
         if (request.query.one("allow_expired") or "").lower() in ("1", "t", "true", "on", "y", "yes"):
@@ -211,14 +173,29 @@ class Tokens:
         revoking.revoke(tx, self.near, request.ctx, request.gathered, chain)
 
 
+def _once(auth: Mapping[str, Any]) -> list[str]:
+    return list(dict.fromkeys(auth["identity"]["methods"]))
+
+
 def _catalog(tx: Tx, near: Near, session: Session) -> list[dict[str, Any]] | None:
     if not session.claims.scope:
         return None
-    return places.catalog(tx, near, session.user.id, session.project.id if session.project else "")
+    owner = session.held.user_id if session.held is not None else session.user.id
+    return places.catalog(tx, near, owner, session.project.id if session.project else "")
 
 
 async def _revoked(request: Request) -> Answer:
     raise refusals.gone()
+
+
+def _brief_role(role: RoleRow) -> dict[str, Any]:
+    return {"id": role.id, "name": role.name}
+
+
+def _whole_role(role: RoleRow) -> dict[str, Any]:
+    """Tokens of trusts tell all of a role."""
+    more = {"domain_id": role.domain_id or None, "description": role.description, "options": role.options}
+    return {**_brief_role(role), **more}
 
 
 def token_view(session: Session, catalog: list[dict[str, Any]] | None) -> dict[str, Any]:
@@ -241,14 +218,15 @@ def token_view(session: Session, catalog: list[dict[str, Any]] | None) -> dict[s
         view["system"] = {"all": True}
     elif project is not None and domain is not None:
         view["project"] = {"domain": {"id": domain.id, "name": domain.name}, "id": project.id, "name": project.name}
-        view["is_domain"] = False
+        if not claims.trust_id:
+            view["is_domain"] = False
     elif domain is not None:
         view["domain"] = {"id": domain.id, "name": domain.name}
     if claims.scope:
-        view["roles"] = [{"id": role.id, "name": role.name} for role in session.roles]
+        shown = _whole_role if claims.trust_id else _brief_role
+        view["roles"] = [shown(role) for role in session.roles]
     if catalog is not None:
         view["catalog"] = catalog
-    if session.app_credential is not None:
-        row = session.app_credential
-        view["application_credential"] = {"id": row.id, "name": row.name, "restricted": not row.unrestricted}
+    if session.held is not None:
+        view.update(session.held.view)
     return view

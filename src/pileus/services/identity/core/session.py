@@ -3,8 +3,8 @@
 from msgspec import Struct
 
 from pileus.kernel.types import Ctx
+from pileus.services.identity.core.delegations import Held
 from pileus.services.identity.core.tokens import Claims
-from pileus.services.identity.db.app_credentials import AppCredentialRow
 from pileus.services.identity.db.projects import ProjectRow
 from pileus.services.identity.db.roles import RoleRow
 from pileus.services.identity.db.users import UserRow
@@ -15,6 +15,7 @@ class Session(Struct, frozen=True, kw_only=True):
 
     `project`  of a project scope.   `domain`  that of the project, or the one of a domain scope.
     `roles`    global ones, implied ones included; none without a scope.
+    `held`     the delegation that the token uses.
     """
 
     claims: Claims
@@ -23,7 +24,7 @@ class Session(Struct, frozen=True, kw_only=True):
     project: ProjectRow | None
     domain: ProjectRow | None
     roles: tuple[RoleRow, ...]
-    app_credential: AppCredentialRow | None
+    held: Held | None
 
 
 def context(session: Session, token: str) -> Ctx:
@@ -44,6 +45,7 @@ def context(session: Session, token: str) -> Ctx:
         system_scope="all" if claims.scope == "system" else "",
         roles=frozenset(role.name.lower() for role in session.roles),
         app_credential_id=claims.app_credential_id,
+        trust_id=claims.trust_id,
         token=token,
         expires_at=claims.expires_at,
     )

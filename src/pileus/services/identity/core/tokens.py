@@ -11,7 +11,10 @@ from msgspec import Struct
 
 from pileus.kernel.types import SECOND, Micros
 
-METHODS = ("password", "token", "application_credential", "totp", "oauth1", "mapped", "external", "ec2credential")
+METHODS = (
+    "password", "token", "application_credential", "totp", "oauth1", "mapped", "external", "ec2credential",
+    "openid", "saml2", "x509", "kerberos", "oauth2_credential",
+)  # fmt: skip
 """Ways to prove who one is; a token names its own by bits, so the order stays."""
 Scope = Literal["", "project", "domain", "system"]
 _SCOPES: tuple[Scope, ...] = ("", "project", "domain", "system")
@@ -35,9 +38,33 @@ class _Wire(Struct, frozen=True, array_like=True):
     parent: bytes
     epoch: int
     credential: Packed = b""
+    marks: dict[str, Any] = {}
 
 
-class Claims(Struct, frozen=True, kw_only=True):
+class Marks(Struct, frozen=True, kw_only=True):
+    """What a token bears of how it came about; most bear nothing.
+
+    `app_credential_id`, `trust_id`, `access_token_id`  the delegation that it uses (`core.delegations`); one at most.
+    `other_epoch`  of a trust's token: the epoch of the party that it does not show.
+    `idp_id`, `protocol_id`, `group_ids`  of a federated login: who vouched, and the groups that the mapping gave.
+    `thumbprint`  `x5t#S256` of the client certificate that the token is bound to.
+    """
+
+    app_credential_id: str = ""
+    trust_id: str = ""
+    access_token_id: str = ""
+    idp_id: str = ""
+    protocol_id: str = ""
+    group_ids: tuple[str, ...] = ()
+    thumbprint: str = ""
+    other_epoch: str = ""
+
+    def marks(self) -> dict[str, Any]:
+        """Those that are set, to be borne by another struct of this kind."""
+        return {name: value for name in Marks.__struct_fields__ if (value := getattr(self, name))}
+
+
+class Claims(Marks, frozen=True, kw_only=True):
     """What a token says.
 
     `target_id`      the project or domain of the scope; `all` for the system.
@@ -55,7 +82,6 @@ class Claims(Struct, frozen=True, kw_only=True):
     audit_id: str
     parent_id: str
     epoch: int
-    app_credential_id: str = ""
 
     @property
     def audit_ids(self) -> list[str]:
@@ -100,6 +126,7 @@ class Keyring:
             _audit_bytes(claims.parent_id),
             claims.epoch,
             _pack(claims.app_credential_id),
+            _pack_marks(claims),
         )
         return self._fernet.encrypt(_encode(wire)).decode().rstrip("=")
 
@@ -122,6 +149,7 @@ class Keyring:
             parent_id=_audit_text(wire.parent),
             epoch=wire.epoch,
             app_credential_id=_unpack(wire.credential),
+            **_unpack_marks(wire.marks),
         )
 
 
@@ -149,3 +177,17 @@ def _pack(id: str) -> Packed:
 
 def _unpack(packed: Packed) -> str:
     return packed.hex() if isinstance(packed, bytes) else str(packed)
+
+
+def _pack_marks(claims: Claims) -> dict[str, Any]:
+    """All but the application credential, which has a place of its own, with ids packed."""
+    marks = claims.marks()
+    marks.pop("app_credential_id", None)
+    return {name: [_pack(id) for id in value] if name == "group_ids" else _pack(value) for name, value in marks.items()}
+
+
+def _unpack_marks(packed: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: tuple(_unpack(id) for id in value) if name == "group_ids" else _unpack(value)
+        for name, value in packed.items()
+    }
