@@ -30,16 +30,17 @@ from pileus.services.identity.api.tokens import Tokens
 from pileus.services.identity.api.trusts import Trusts
 from pileus.services.identity.api.users import Users
 from pileus.services.identity.core import keys, memory
+from pileus.services.identity.core.guard import Guard
 from pileus.services.identity.core.memory import Memory
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.core.passwords import Passwords
-from pileus.services.identity.core.settings import IdentitySettings
+from pileus.services.identity.core.settings import ComplianceSettings, IdentitySettings
 from pileus.services.identity.core.tokens import Keyring
 from pileus.services.identity.internal import Internal
 from pileus.services.identity.reconcilers.keys import KeyKeeper
 from pileus.services.identity.reconcilers.memory import Forgetter
 
-SECTION = ("identity", IdentitySettings)
+SECTIONS = {"identity": IdentitySettings, "security_compliance": ComplianceSettings}
 RULES = [*rules.RULES, *rules_delegation.RULES]
 CATALOG = [CatalogService(type="identity", name="keystone", url="{base}/v3", description="Identity")]
 
@@ -47,7 +48,15 @@ CATALOG = [CatalogService(type="identity", name="keystone", url="{base}/v3", des
 def build(*, db: Database, settings: Settings, policy_overrides: Mapping[str, Any] | None = None, **_: Any) -> Service:
     mine = settings.of(IdentitySettings)
     patience = mine.cache_seconds * SECOND if db.multi_process else None
-    near = Near(mine, db, Passwords(mine), Keyring(), Memory(mine.cache_tokens, patience))
+    near = Near(
+        mine,
+        db,
+        Passwords(mine),
+        Keyring(),
+        Memory(mine.cache_tokens, patience),
+        settings.of(ComplianceSettings),
+        Guard(mine),
+    )
     internal = Internal(near)
     dialect = KeystoneDialect(mine.list_limit)
     face = Face(
