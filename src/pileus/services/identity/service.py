@@ -19,25 +19,29 @@ from pileus.services.identity.api.dialect import KeystoneDialect
 from pileus.services.identity.api.domains import Domains
 from pileus.services.identity.api.grants import Grants
 from pileus.services.identity.api.groups import Groups, Members
+from pileus.services.identity.api.identity_providers import IdentityProviders, Protocols
+from pileus.services.identity.api.mappings import Mappings
 from pileus.services.identity.api.noun import Noun
 from pileus.services.identity.api.own import Own
 from pileus.services.identity.api.projects import Projects
 from pileus.services.identity.api.role_assignments import RoleAssignments
 from pileus.services.identity.api.roles import Roles
+from pileus.services.identity.api.service_providers import ServiceProviders
 from pileus.services.identity.api.tokens import Tokens
 from pileus.services.identity.api.trusts import Trusts
 from pileus.services.identity.api.users import Users
 from pileus.services.identity.core import keys, memory
+from pileus.services.identity.core.guard import Guard
 from pileus.services.identity.core.memory import Memory
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.core.passwords import Passwords
-from pileus.services.identity.core.settings import IdentitySettings
+from pileus.services.identity.core.settings import ComplianceSettings, IdentitySettings
 from pileus.services.identity.core.tokens import Keyring
 from pileus.services.identity.internal import Internal
 from pileus.services.identity.reconcilers.keys import KeyKeeper
 from pileus.services.identity.reconcilers.memory import Forgetter
 
-SECTION = ("identity", IdentitySettings)
+SECTIONS = {"identity": IdentitySettings, "security_compliance": ComplianceSettings}
 RULES = [*rules.RULES, *rules_delegation.RULES]
 CATALOG = [CatalogService(type="identity", name="keystone", url="{base}/v3", description="Identity")]
 
@@ -45,7 +49,15 @@ CATALOG = [CatalogService(type="identity", name="keystone", url="{base}/v3", des
 def build(*, db: Database, settings: Settings, policy_overrides: Mapping[str, Any] | None = None, **_: Any) -> Service:
     mine = settings.of(IdentitySettings)
     patience = mine.cache_seconds * SECOND if db.multi_process else None
-    near = Near(mine, db, Passwords(mine), Keyring(), Memory(mine.cache_tokens, patience))
+    near = Near(
+        mine,
+        db,
+        Passwords(mine),
+        Keyring(),
+        Memory(mine.cache_tokens, patience),
+        settings.of(ComplianceSettings),
+        Guard(mine),
+    )
     internal = Internal(near)
     dialect = KeystoneDialect(mine.list_limit)
     face = Face(
@@ -76,8 +88,11 @@ def _items(near: Near, internal: Internal, dialect: KeystoneDialect) -> list[Nou
     groups, projects, domains, roles = Groups(near), Projects(near), Domains(near), Roles(near)
     users = Users(near, groups, projects)
     nouns = [users, groups, projects, domains, roles, Regions(near), Services(near), Endpoints(near)]
+    federation = [IdentityProviders(near), Mappings(near), ServiceProviders(near)]
     return [
         *nouns,
+        *federation,
+        *Protocols(near, dialect).all_operations(),
         *versions.operations(),
         *Tokens(near, internal.session).all_operations(),
         *Own(near, dialect, projects, domains).all_operations(),

@@ -8,8 +8,9 @@ from pileus.kernel.db import Tx
 from pileus.kernel.types import Ctx, Micros, clock
 from pileus.services.identity.core.inference import RoleGraph
 from pileus.services.identity.core.session import Session
-from pileus.services.identity.db import roles
+from pileus.services.identity.db import roles, service_providers
 from pileus.services.identity.db.catalog import Offer, all_endpoints, all_services
+from pileus.services.identity.db.service_providers import ServiceProviderRow
 
 CHANGED = "identity.changed"
 
@@ -38,6 +39,7 @@ class Memory:
         self._patience = patience
         self._graph: tuple[int, Micros, RoleGraph] | None = None
         self._offers: tuple[int, Micros, list[Offer]] | None = None
+        self._partners: tuple[int, Micros, list[ServiceProviderRow]] | None = None
 
     def bump(self) -> None:
         self.revision += 1
@@ -88,6 +90,16 @@ class Memory:
             if tx.writes:
                 return offers
             found = self._offers = revision, clock(), offers
+        return found[2]
+
+    def partners(self, tx: Tx) -> list[ServiceProviderRow]:
+        """The enabled service providers."""
+        found = self._partners
+        if tx.writes:
+            return service_providers.enabled(tx)
+        if found is None or not self._holds(found[0], found[1]):
+            revision = self.revision
+            found = self._partners = revision, clock(), service_providers.enabled(tx)
         return found[2]
 
     def _holds(self, revision: int, since: Micros) -> bool:

@@ -1,13 +1,15 @@
 """What users and projects leave behind goes with them."""
 
 from pileus.kernel.db import Tx
-from pileus.services.identity.db import access_rules, app_credentials, trusts
+from pileus.services.identity.db import access_rules, app_credentials, attempts, histories, trusts
 
 
 def remove_of_user(tx: Tx, user_id: str) -> None:
-    """What a user lent, borrowed and handed out."""
+    """What a user lent, borrowed and handed out; passwords of before, and failed logins."""
     remove_credentials(tx, user_id)
     trusts.remove(tx, trusts.with_children(tx, trusts.of_user(tx, user_id)))
+    histories.forget(tx, user_id)
+    attempts.clear(tx, user_id)
 
 
 def remove_credentials(tx: Tx, user_id: str) -> None:
