@@ -9,6 +9,7 @@ from pileus.kernel.types import Ctx, Forbidden, Invalid, Listing, is_uuid, new_h
 from pileus.services.identity.core import refusals
 from pileus.services.identity.core.changes import changed
 from pileus.services.identity.core.extras import merged, options_after, unlocks
+from pileus.services.identity.core.leaving import forget_target
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.db import app_credentials, assignments, groups, projects, roles, users
 from pileus.services.identity.db.projects import ProjectRow
@@ -102,9 +103,7 @@ def delete(tx: Tx, near: Near, ctx: Ctx, row: ProjectRow) -> None:
         roles.remove(tx, role_id)
     gone = [below.id for below in projects.subtree(tx, row)] + [row.id]
     for id in gone:
-        assignments.remove_target(tx, id)
-        app_credentials.remove_of_project(tx, id)
-        users.forget_default_project(tx, id)
+        forget_target(tx, id)
     projects.remove(tx, gone)
     changed(tx, near, ctx, "domain.delete", row.id, before=row, data={"projects": gone[:-1]})
 
