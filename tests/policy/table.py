@@ -11,7 +11,6 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[2] / "src"))
@@ -26,41 +25,51 @@ GOLDEN = Path(__file__).with_name("golden.txt")
 HEADER = """\
 # Who may do what, by the default policies. Made by: python tests/policy/table.py
 #
-# Each cell has two marks: is it allowed on a thing of the caller's own project and user, and on one of another project
-# (of the same domain) and another user: `+` yes, `-` no. `open` needs no token; `token` asks for nothing but a good
-# token, or looks at the row itself (lists tell everybody of their own things). Roles are those on the caller's project, domain or the system, with
-# what they imply. Rules may see more than these targets have (an image's visibility, a network that is shared).
+# A column per role (with what it implies; `nobody` has a token without any), and in it by the token's scope: `+` yes, `-` no, on
+#   1 a project, a thing of that project and of the caller himself     2 a project, a colleague's thing in it
+#   3 a project, a thing of another project, same domain       4 a project, one of another domain
+#   5 the thing's domain        6 another domain        7 the system
+# `open` needs no token; `token` asks for nothing but a good
+# token, or looks at the row itself (lists tell everybody of their own things).
+# Rules may see more than these targets have (an image's visibility, a network that is shared).
 """
-ROLES = {"reader": ["reader"], "member": ["member", "reader"], "manager": ["manager", "member", "reader"]}
-ROLES["admin"] = ["admin", *ROLES["manager"]]
-HOME = {"project_id": "p-own", "project_name": "own", "project_domain_id": "d-own", "project_domain_name": "own"}
-
-
-def caller(name: str, **scope: Any) -> Ctx:
-    roles = frozenset(ROLES.get(name.rsplit(maxsplit=1)[-1], []))
-    return Ctx(user_id="u-own", user_name="own", user_domain_id="d-own", user_domain_name="own", roles=roles, **scope)
-
-
-CALLERS = {
-    "no role": caller("no role", **HOME),
-    **{name: caller(name, **HOME) for name in ROLES},
-    "domain reader": caller("domain reader", domain_id="d-own", domain_name="own"),
-    "domain manager": caller("domain manager", domain_id="d-own", domain_name="own"),
-    "domain admin": caller("domain admin", domain_id="d-own", domain_name="own"),
-    "system reader": caller("system reader", system_scope="all"),
-    "system admin": caller("system admin", system_scope="all"),
+ROLES: dict[str, tuple[str, ...]] = {
+    "nobody": (),
+    "reader": ("reader",),
+    "member": ("member", "reader"),
+    "manager": ("manager", "member", "reader"),
+    "admin": ("admin", "manager", "member", "reader"),
+    "service": ("service",),
 }
+HOME = {"project_id": "p-own", "project_name": "own", "project_domain_id": "d-own", "project_domain_name": "own"}
+SITUATIONS: tuple[tuple[str, Mapping[str, str], tuple[str, str, str]], ...] = (
+    ("mine", HOME, ("p-own", "u-own", "d-own")),
+    ("colleague's", HOME, ("p-own", "u-other", "d-own")),
+    ("other project", HOME, ("p-other", "u-other", "d-own")),
+    ("foreign project", HOME, ("p-other", "u-other", "d-other")),
+    ("domain", {"domain_id": "d-own", "domain_name": "own"}, ("p-other", "u-other", "d-own")),
+    ("other domain", {"domain_id": "d-own", "domain_name": "own"}, ("p-other", "u-other", "d-other")),
+    ("system", {"system_scope": "all"}, ("p-other", "u-other", "d-other")),
+)
+"""What the caller's token is scoped to, and whose a thing is: its project, user and domain."""
+WIDTH = len(SITUATIONS) + 1
 
 
-def thing(whose: str) -> dict[str, object]:
+def caller(role: str, scope: Mapping[str, str]) -> Ctx:
+    return Ctx(
+        user_id="u-own", user_name="own", user_domain_id="d-own", user_domain_name="own", roles=frozenset(ROLES[role]), **scope
+    )  # fmt: skip
+
+
+def thing(project: str, user: str, domain: str) -> dict[str, object]:
     """A target as rules of all services look at it."""
-    domain = "d-own"
-    project, user = f"p-{whose}", f"u-{whose}"
-    noun = {"id": f"x-{whose}", "domain_id": domain, "user_id": user, "project_id": project, "name": "x"}
-    nouns = ("group", "role", "credential", "trust", "endpoint", "service", "prior_role", "implied_role")
+    noun = {"id": "x", "domain_id": domain, "user_id": user, "project_id": project, "name": "x"}
+    nouns = ("group", "role", "credential", "endpoint", "service", "prior_role", "implied_role")
     target = dict.fromkeys(nouns, noun) | {
         "user": {**noun, "id": user}, "project": {**noun, "id": project}, "domain": {**noun, "id": domain},
-        "token": {**noun, "user_id": user}, "domain_id": domain,
+        "token": {**noun, "user_id": user}, "trust": {**noun, "trustor_user_id": user, "trustee_user_id": user},
+        "limit": {"project_id": project, "domain_id": domain, "project": {"domain_id": domain}, "domain": {"id": domain}},
+        "domain_id": domain,
     }  # fmt: skip
     return {
         "project_id": project, "tenant_id": project, "owner": project, "user_id": user, "domain_id": domain,
@@ -69,8 +78,11 @@ def thing(whose: str) -> dict[str, object]:
     }  # fmt: skip
 
 
-def cell(policy: Policy, rule: str, ctx: Ctx) -> str:
-    return "".join("+" if policy.allows(rule, ctx, thing(whose)) else "-" for whose in ("own", "other"))
+CALLS = {role: [(caller(role, scope), thing(*whose)) for _, scope, whose in SITUATIONS] for role in ROLES}
+
+
+def cell(policy: Policy, rule: str, role: str) -> str:
+    return "".join("+" if policy.allows(rule, ctx, target) else "-" for ctx, target in CALLS[role])
 
 
 def faces() -> Iterator[tuple[str, Face]]:
@@ -87,7 +99,7 @@ def asked(op: Operation, by_route: Mapping[tuple[str, str], list[str]]) -> str:
 
 
 def rows() -> Iterator[str]:
-    columns = " ".join(f"{name.replace(' ', '-'):<14}" for name in CALLERS)
+    columns = " ".join(f"{role:<{WIDTH}}" for role in ROLES)
     for name, face in faces():
         by_route: dict[tuple[str, str], list[str]] = {}
         for rule in face.policy.rules.values():
@@ -104,7 +116,7 @@ def rows() -> Iterator[str]:
 def _operation(op: Operation, policy: Policy, by_route: Mapping[tuple[str, str], list[str]]) -> str:
     rules = asked(op, by_route)
     if op.public or not rules:
-        cells = " ".join(f"{'open' if op.public else 'token':<14}" for _ in CALLERS)
+        cells = " ".join(f"{'open' if op.public else 'token':<{WIDTH}}" for _ in ROLES)
     else:
         cells = _cells(policy, *rules.split())
     return f"{cells} {op.method} {op.path}{' ' + op.action if op.action else ''}{f'  ({rules})' if rules else ''}"
@@ -112,7 +124,7 @@ def _operation(op: Operation, policy: Policy, by_route: Mapping[tuple[str, str],
 
 def _cells(policy: Policy, *rules: str) -> str:
     """Of several rules (one asks for a part) the first one is the operation's."""
-    return " ".join(f"{cell(policy, rules[0], ctx):<14}" for ctx in CALLERS.values())
+    return " ".join(f"{cell(policy, rules[0], role):<{WIDTH}}" for role in ROLES)
 
 
 def table() -> str:

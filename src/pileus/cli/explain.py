@@ -24,7 +24,7 @@ def explain() -> None:
 @speaks
 def request(out: Output, state: State, request_id: str) -> None:
     """What became of a request (req-…, from the X-Openstack-Request-Id header): log lines, changes, sagas."""
-    lines = [line for line in _log(state) if line.get("request_id") == request_id]
+    lines = _log(state, request_id)
     changes = _rows(state, "kernel_events", "request_id = :id", {"id": request_id})
     started = _rows(state, "kernel_sagas", "ctx LIKE :id", {"id": f"%{request_id}%"})
     if not (lines or changes or started):
@@ -38,6 +38,36 @@ def request(out: Output, state: State, request_id: str) -> None:
     for saga_row in started:
         out.say(f"saga:    {saga_row['name']} {saga_row['id']} is {saga_row['state']}")
     out.result({"request_id": request_id, "log": lines, "changes": changes, "sagas": started})
+
+
+@explain.command()
+@state_option
+@click.argument("request_id")
+@speaks
+def denied(out: Output, state: State, request_id: str) -> None:
+    """Why a request was refused (403), and the command that would grant it. Reads the log, of a stopped cloud too."""
+    lines = _log(state, request_id)
+    told = next((line for line in lines if line.get("logger") == "pileus.denied"), None)
+    if told is None:
+        known = f"request {request_id} was not denied" if lines else f"nothing is known of {request_id}"
+        raise Failure(known, "the id is in the X-Openstack-Request-Id header; the log keeps 64 MB, five times")
+    facts = {k: v for k, v in told.items() if k not in ("level", "logger", "message")}
+    if told.get("rule"):
+        facts["check"] = _check_of(state, told["service"], told["rule"])
+    if told.get("grant"):
+        facts["then"] = _after_grant(told)
+    words = ("time", "service", "status", "method", "path", "user_name", "user_id", "address", "scope", "roles")
+    shown = ("reason", "rule", "check", "missing", "needs_role", "needs_scope", "grant", "then")
+    for word in (*words, *shown):
+        if facts.get(word) not in (None, "", []):
+            value = facts[word]
+            lines_of = value if isinstance(value, list) and word == "missing" else [value]
+            for n, one in enumerate(lines_of):
+                text = ", ".join(one) if isinstance(one, list) else str(one)
+                out.say(f"  {word.replace('_', ' ') if not n else 'or':12} {text}")
+    if told.get("rule") and not told.get("grant"):
+        out.say("  grant        no single role would do: see what is missing")
+    out.result(facts)
 
 
 @explain.command()
@@ -115,11 +145,34 @@ def rule(out: Output, state: State, name: str) -> None:
     out.result(told)
 
 
-def _log(state: State) -> list[dict[str, Any]]:
+def _log(state: State, request_id: str) -> list[dict[str, Any]]:
+    """What the log has of a request, oldest first."""
     from pileus.cli.logs import old_lines, read_line
 
     files = sorted(state.logs.glob("pileus.log*"), key=lambda p: p.stat().st_mtime)
-    return [read_line(raw) for path in files for raw in old_lines(path)]
+    lines = (read_line(raw) for path in files for raw in old_lines(path) if request_id in raw)
+    return [line for line in lines if line.get("request_id") == request_id]
+
+
+def _check_of(state: State, service: str, name: str) -> str:
+    """What a rule asks today, in the rule language."""
+    from pileus.cli.wiring import policies_of
+
+    policy = policies_of(state).get(service)
+    if policy is None or name not in policy.trees:
+        return ""
+    declared = policy.rules.get(name)
+    return str(policy.overrides.get(name, declared.check if declared else ""))
+
+
+def _after_grant(told: Mapping[str, Any]) -> str:
+    kind, _, id = str(told["needs_scope"]).partition(" ")
+    if told.get("delegated"):
+        return f"make a new {told['delegated']}: one that is there keeps the roles that it was made with"
+    if told.get("same_scope"):
+        return "nothing: the token that was refused has the role at once"
+    scope = {"project": f"--os-project-id {id}", "domain": f"--os-domain-id {id}", "system": "--os-system-scope all"}
+    return f"ask with a token of that scope: {scope[kind]}"
 
 
 def _rows(state: State, table: str, where: str, values: Mapping[str, object]) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from oslo_config import cfg
 from oslo_policy import policy as oslo
 
-from pileus.kernel.policy import Policy, PolicyError, Rule, defaults, explain, load_overrides
+from pileus.kernel.policy import Place, Policy, PolicyError, Remedy, Rule, defaults, explain, load_overrides, remedy
 from pileus.kernel.types import Ctx, Forbidden, cloud
 
 ALICE = Ctx(
@@ -196,6 +196,32 @@ def test_explain_says_what_is_missing():
     assert explain(policy, "show", ALICE, {"project_id": "p1"}).missing == ()
     assert "a token scoped to project, not domain" in explain(policy, "show", Ctx(domain_id="d"), {}).missing
     assert not explain(policy, "nothing", ALICE, {}).defined
+
+
+@pytest.mark.parametrize(
+    ("check", "role", "place"),
+    [
+        ("role:admin or (role:reader and system_scope:all)", "reader", Place("system", "all")),
+        ("role:admin or (role:manager and project_id:%(project_id)s)", "manager", Place("project", "p2")),
+        ("role:admin or (role:manager and domain_id:%(of.domain_id)s)", "manager", Place("domain", "d2")),
+        ("role:admin or role:service", "admin", Place("project", "p1")),
+        ("role:clerk or role:admin", "clerk", Place("project", "p1")),
+        ("not role:member or role:admin", "admin", Place("project", "p1")),
+    ],
+)
+def test_remedy_is_the_weakest_role_that_helps(check, role, place):
+    policy = Policy([Rule("asked", check, scopes=())])
+    target = {"project_id": "p2", "of": {"domain_id": "d2"}}
+    assert remedy(policy, "asked", ALICE, target) == Remedy(role, place)
+
+
+def test_remedy_knows_when_no_role_helps():
+    policy = Policy([Rule("mine", "user_id:%(user_id)s"), Rule("no", "!"), Rule("both", "role:a and role:b")])
+    for rule in ("mine", "no", "both", "unknown"):
+        assert remedy(policy, rule, ALICE, {"user_id": "bob"}) is None
+    nobody = Ctx(user_id="u", token="t")
+    wide = Policy([Rule("asked", "role:admin", scopes=())])
+    assert remedy(wide, "asked", nobody, {}) == Remedy("admin", Place("system", "all"))
 
 
 def test_a_typical_rule_is_fast():

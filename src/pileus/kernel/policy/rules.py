@@ -63,7 +63,9 @@ class Policy:
         details: dict[str, object] = {"rule": rule}
         if not self.in_scope(rule, ctx):
             details["scopes"] = sorted(self._scopes[rule])
-        raise Forbidden(f"Policy doesn't allow {rule} to be performed.", type="PolicyNotAuthorized", details=details)
+        fault = Forbidden(f"Policy doesn't allow {rule} to be performed.", type="PolicyNotAuthorized", details=details)
+        fault.denial = rule, target
+        raise fault
 
     def in_scope(self, rule: str, ctx: Ctx) -> bool:
         return rule not in self._scopes or scope_of(ctx) in self._scopes[rule] or is_cloud(ctx)

@@ -50,6 +50,8 @@ class Dialect:
     """Most rows of one page; None: no bound."""
     auth_first: ClassVar[bool] = True
     """Unknown paths are 401 to callers without a token."""
+    own_origins: ClassVar[bool] = False
+    """The service answers questions of browsers (CORS) itself, preflights too."""
     max_body: ClassVar[int] = 1 << 20
     json_media: ClassVar[str] = "application/json"
 

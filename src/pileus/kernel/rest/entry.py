@@ -74,6 +74,8 @@ class Entry:
         method = scope["method"]
         path = scope["raw_path"].decode("latin-1") if scope.get("raw_path") else scope["path"]
         face, prefix, below = self._door(scope).find(path)
+        if face is not None and face.beside:
+            face = face.pick(method, below, scope["query_string"].decode("latin-1"), headers)
         request_id = "req-" + new_id()
         own = self._own(face, path, method, headers, scope)
         name = face.name if face is not None else "-"
@@ -90,7 +92,8 @@ class Entry:
         if face is not None:
             for header in face.dialect.request_id_headers:
                 answer.headers.setdefault(header, request_id)
-        self._allow_origin(headers, answer)
+        if face is None or not face.dialect.own_origins:
+            self._allow_origin(headers, answer)
         unread = request if request is not None and not request.consumed and _body_left(headers) else None
         if unread is not None:
             answer.headers["connection"] = "close"
@@ -153,7 +156,8 @@ class Entry:
             return Answer(
                 400, {"error": {"code": 400, "title": "Bad Request", "message": "The Host header is missing."}}
             )
-        if method == "OPTIONS" and "access-control-request-method" in headers:
+        own = face is not None and face.dialect.own_origins
+        if method == "OPTIONS" and not own and "access-control-request-method" in headers:
             return Answer(200, headers={"Allow": headers["access-control-request-method"]})
         if path == "/healthcheck" and method in ("GET", "HEAD"):
             wrong = self.healthy()
@@ -170,7 +174,8 @@ class Entry:
         return None
 
     def faces(self) -> list[Face]:
-        found = [f for door in self.doors.values() for f in (door.root, *door.mounts.values()) if f is not None]
+        roots = [f for door in self.doors.values() for f in (door.root, *door.mounts.values()) if f is not None]
+        found = [f for root in roots for f in (root, *(other for _, other in root.beside))]
         return list(dict.fromkeys(found))
 
     def _allow_origin(self, headers: Mapping[str, str], answer: Answer) -> None:

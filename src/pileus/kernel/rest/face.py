@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 from pileus.kernel.db import Database, Page, Tx
 from pileus.kernel.policy import Policy
+from pileus.kernel.rest import denials
 from pileus.kernel.rest.dialect import Dialect
 from pileus.kernel.rest.operations import Decide, Operation, Place, Ready
 from pileus.kernel.rest.remembered import Remembered
@@ -17,6 +18,8 @@ from pileus.kernel.types import Ctx, Fault, NotAllowed, NotBuilt, Unauthorized, 
 log = logging.getLogger("pileus.rest")
 Authenticate: TypeAlias = Callable[[str, str], Awaitable[Ctx]]
 """(token, service token) -> the caller. Raises `Unauthorized`."""
+Takes: TypeAlias = Callable[[str, str, str, Mapping[str, str]], bool]
+"""(method, path, query string, headers) -> whether a request is this face's."""
 
 
 class Face:
@@ -39,6 +42,8 @@ class Face:
         self.suffixes = suffixes
         """Endings of paths that mean nothing (`.json`)."""
         self.remembered = Remembered(db.stamps) if db is not None and db.stamps is not None else None
+        self.beside: list[tuple[Takes, Face]] = []
+        """Other faces at the same door, each asked in turn whether a request is its own: another API on the same paths."""
         self.operations: list[Operation] = []
         self.router: Router[dict[str, Place]] = Router()
         for item in items:
@@ -48,6 +53,10 @@ class Face:
     def add(self, op: Operation) -> None:
         self.operations.append(op)
         self.router.add(op.path, {}).setdefault(op.method, Place()).add(op)
+
+    def pick(self, method: str, path: str, query: str, headers: Mapping[str, str]) -> "Face":
+        """The face that a request is for."""
+        return next((face for takes, face in self.beside if takes(method, path, query, headers)), self)
 
     async def answer(
         self, request: Request, token: str = "", service_token: str = "", ctx: Ctx | None = None
@@ -65,6 +74,8 @@ class Face:
             answer = early
         except Fault as fault:
             answer = self._refuse(request, fault)
+            if fault.denial is not None or answer.status == 403:
+                denials.tell(self.name, self.policy, request, answer.status, fault)
         except Exception:
             log.exception("%s %s failed", request.method, request.path, extra={"request_id": request.ctx.request_id})
             answer = self._refuse(

@@ -376,7 +376,9 @@ class Resource(Generic[N]):
         try:
             request.enforce(rule, target)
         except Forbidden as fault:
-            return self.dialect.denied(request, self, fault, row)
+            told = self.dialect.denied(request, self, fault, row)
+            told.denial = fault.denial
+            return told
         return Forbidden(f"Policy does not allow {rule}")
 
     def _member(self, request: Request, row: Any) -> Any:

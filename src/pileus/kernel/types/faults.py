@@ -21,6 +21,8 @@ class Fault(Exception):
         self.type = type or self.__class__.__name__
         self.details: Mapping[str, object] = details or {}
         self.headers: dict[str, str] = {}
+        self.denial: tuple[str, Mapping[str, object]] | None = None
+        """The rule that said no, and the target it was asked about: for the log, never for the caller."""
 
 
 class Invalid(Fault):

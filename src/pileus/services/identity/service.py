@@ -10,7 +10,7 @@ from pileus.kernel.policy import Policy
 from pileus.kernel.reconcile import Reconciler
 from pileus.kernel.rest import Face, Operation, Service
 from pileus.kernel.types import HOUR, SECOND
-from pileus.services.identity.api import rules, versions
+from pileus.services.identity.api import rules, rules_delegation, versions
 from pileus.services.identity.api.absent import ABSENT
 from pileus.services.identity.api.app_credentials import AppCredentials
 from pileus.services.identity.api.catalog import Endpoints, Regions, Services
@@ -28,6 +28,7 @@ from pileus.services.identity.api.role_assignments import RoleAssignments
 from pileus.services.identity.api.roles import Roles
 from pileus.services.identity.api.rules_catalog import CATALOG_RULES
 from pileus.services.identity.api.tokens import Tokens
+from pileus.services.identity.api.trusts import Trusts
 from pileus.services.identity.api.users import Users
 from pileus.services.identity.core import keys, memory
 from pileus.services.identity.core.memory import Memory
@@ -40,7 +41,7 @@ from pileus.services.identity.reconcilers.keys import KeyKeeper
 from pileus.services.identity.reconcilers.memory import Forgetter
 
 SECTION = ("identity", IdentitySettings)
-RULES = [*rules.RULES, *CATALOG_RULES]
+RULES = [*rules.RULES, *rules_delegation.RULES, *CATALOG_RULES]
 CATALOG = [CatalogService(type="identity", name="keystone", url="{base}/v3", description="Identity")]
 
 
@@ -87,6 +88,7 @@ def _items(near: Near, internal: Internal, dialect: KeystoneDialect) -> list[Nou
         *Grants(roles, dialect).all_operations(),
         *RoleAssignments(near, dialect).all_operations(),
         *AppCredentials(near, dialect).all_operations(),
+        *Trusts(near, dialect, roles).all_operations(),
         *ABSENT,
     ]
 

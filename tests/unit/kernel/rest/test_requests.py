@@ -2,10 +2,16 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
+from pathlib import Path
 
 import httpx
 import pytest
 import websockets
+
+from pileus.kernel.db import Database
+from pileus.kernel.rest import Answer, Dialect, Door, Entry, EntrySettings, Face, Operation, Request
+from unit.kernel.rest import widgets
 
 
 async def make(client: httpx.AsyncClient, name: str, **more: object) -> dict[str, object]:
@@ -217,6 +223,33 @@ async def test_cors(anna: httpx.AsyncClient) -> None:
     assert "POST" in answer.headers["access-control-allow-methods"]
     other = await anna.get("/", headers={"Origin": "https://evil.example"})
     assert "access-control-allow-origin" not in other.headers
+
+
+async def test_a_face_beside_takes_what_is_its_own(tmp_path: Path) -> None:
+    class OwnOrigins(Dialect):
+        own_origins = True
+
+    async def say(request: Request) -> Answer:
+        return Answer(200, {"method": request.method})
+
+    def takes(method: str, path: str, query: str, headers: Mapping[str, str]) -> bool:
+        return "other" in query or "x-other" in headers
+
+    db = Database(f"sqlite:///{tmp_path}/toy.db", synchronous="OFF")
+    await db.start()
+    mine = [Operation(method=method, path="/v1/widgets", handle=say, public=True) for method in ("GET", "OPTIONS")]
+    face = widgets.face(db)
+    face.beside.append((takes, Face("other", OwnOrigins(), face.policy, db, mine)))
+    entry = Entry({0: Door(root=face)}, EntrySettings(origins=("*",)))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(entry), base_url="http://toy") as client:
+        assert (await client.get("/v1/widgets")).status_code == 401
+        assert (await client.get("/v1/widgets?other")).json() == {"method": "GET"}
+        asked = {"x-other": "1", "Origin": "https://a.example", "Access-Control-Request-Method": "PUT"}
+        preflight = await client.options("/v1/widgets", headers=asked)
+        assert preflight.json() == {"method": "OPTIONS"}
+        assert "access-control-allow-origin" not in preflight.headers
+        assert (await client.get("/openapi/other.json")).status_code == 200
+    await db.close()
 
 
 async def test_health_metrics_and_openapi(anna: httpx.AsyncClient) -> None:

@@ -24,10 +24,6 @@ _PATHS = """
 /v3/OS-REVOKE/events GET
 /v3/OS-SIMPLE-CERT/ca GET
 /v3/OS-SIMPLE-CERT/certificates GET
-/v3/OS-TRUST/trusts GET POST
-/v3/OS-TRUST/trusts/{trust_id} DELETE GET
-/v3/OS-TRUST/trusts/{trust_id}/roles GET
-/v3/OS-TRUST/trusts/{trust_id}/roles/{role_id} GET
 /v3/auth/OS-FEDERATION/identity_providers/{idp_id}/protocol/{protocol_id}/websso GET
 /v3/auth/OS-FEDERATION/saml2 POST
 /v3/auth/OS-FEDERATION/saml2/ecp POST

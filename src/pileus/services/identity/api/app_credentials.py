@@ -11,6 +11,7 @@ from pileus.services.identity.api.dialect import KeystoneDialect
 from pileus.services.identity.api.noun import ID, NAME, TEXT, Noun
 from pileus.services.identity.core import app_credentials, passwords
 from pileus.services.identity.core.neighbours import Near
+from pileus.services.identity.core.primary import check_manages_app_credentials
 from pileus.services.identity.core.validation import open_session
 from pileus.services.identity.db.app_credentials import AppCredentialRow
 from pileus.services.identity.db.roles import RoleRow
@@ -66,6 +67,9 @@ class AppCredentials(Noun):
 
     def _enforce(self, request: Request, verb: str, user_id: str) -> None:
         request.enforce(f"identity:{verb}", {"user_id": user_id, "target": {"user": {"id": user_id}}})
+        claims = self.near.keyring.open(request.ctx.token)
+        if claims is not None:
+            check_manages_app_credentials(claims)
 
     def _find(self, tx: Tx, request: Request, verb: str) -> AppCredentialRow:
         """The row, if it is of the user in the path. The rule is asked about its true owner."""

@@ -16,6 +16,7 @@ from pileus.services.identity.core.methods.schemas import DOMAIN, TEXT, named, o
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.core.session import Session, context
 from pileus.services.identity.core.validation import open_session
+from pileus.services.identity.db.roles import RoleRow
 
 _encode = msgspec.json.Encoder().encode
 _SCOPE: Schema = {
@@ -179,11 +180,22 @@ def _once(auth: Mapping[str, Any]) -> list[str]:
 def _catalog(tx: Tx, near: Near, session: Session) -> list[dict[str, Any]] | None:
     if not session.claims.scope:
         return None
-    return places.catalog(tx, near, session.user.id, session.project.id if session.project else "")
+    owner = session.held.user_id if session.held is not None else session.user.id
+    return places.catalog(tx, near, owner, session.project.id if session.project else "")
 
 
 async def _revoked(request: Request) -> Answer:
     raise refusals.gone()
+
+
+def _brief_role(role: RoleRow) -> dict[str, Any]:
+    return {"id": role.id, "name": role.name}
+
+
+def _whole_role(role: RoleRow) -> dict[str, Any]:
+    """Tokens of trusts tell all of a role."""
+    more = {"domain_id": role.domain_id or None, "description": role.description, "options": role.options}
+    return {**_brief_role(role), **more}
 
 
 def token_view(session: Session, catalog: list[dict[str, Any]] | None) -> dict[str, Any]:
@@ -206,11 +218,13 @@ def token_view(session: Session, catalog: list[dict[str, Any]] | None) -> dict[s
         view["system"] = {"all": True}
     elif project is not None and domain is not None:
         view["project"] = {"domain": {"id": domain.id, "name": domain.name}, "id": project.id, "name": project.name}
-        view["is_domain"] = False
+        if not claims.trust_id:
+            view["is_domain"] = False
     elif domain is not None:
         view["domain"] = {"id": domain.id, "name": domain.name}
     if claims.scope:
-        view["roles"] = [{"id": role.id, "name": role.name} for role in session.roles]
+        shown = _whole_role if claims.trust_id else _brief_role
+        view["roles"] = [shown(role) for role in session.roles]
     if catalog is not None:
         view["catalog"] = catalog
     if session.held is not None:

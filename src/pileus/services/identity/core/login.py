@@ -25,7 +25,7 @@ def enter(tx: Tx, near: Near, proof: Proof, asked: Asked) -> Session:
         raise refusals.unauthorized()
     factors.check(user, proof.methods)
     marks = proof.marks()
-    if asked.trust_id:
+    if asked.trust_id and not any(mark in marks for mark in DELEGATIONS):
         marks["trust_id"] = asked.trust_id
     entry = _entry(tx, proof.user_id, asked, marks)
     if entry.user_id != user.id:
@@ -47,7 +47,7 @@ def enter(tx: Tx, near: Near, proof: Proof, asked: Asked) -> Session:
         audit_id=new_audit_id(),
         parent_id=proof.parent_id,
         epoch=user.epoch,
-        **marks,
+        **{**marks, **entry.marks},
     )
     if not asked.given and not claims.scope and user.default_project_id:
         home = replace(claims, scope="project", target_id=user.default_project_id)

@@ -6,12 +6,11 @@ import msgspec
 
 from pileus.kernel.db import Page, Tx
 from pileus.kernel.types import Ctx, Forbidden, Invalid, Listing, NotFound, new_hex
-from pileus.services.identity.core import domains, limit_models, refusals
+from pileus.services.identity.core import domains, limit_models, refusals, remains
 from pileus.services.identity.core.changes import changed
 from pileus.services.identity.core.extras import merged, options_after, unlocks
-from pileus.services.identity.core.leaving import forget_target
 from pileus.services.identity.core.neighbours import Near
-from pileus.services.identity.db import projects
+from pileus.services.identity.db import assignments, projects, users
 from pileus.services.identity.db.projects import ProjectRow
 
 Want = dict[str, Any]
@@ -154,7 +153,9 @@ def delete(tx: Tx, near: Near, ctx: Ctx, row: ProjectRow) -> None:
     if row.is_domain:
         domains.delete(tx, near, ctx, row)
         return
-    forget_target(tx, row.id)
+    assignments.remove_target(tx, row.id)
+    remains.remove_of_project(tx, row.id)
+    users.forget_default_project(tx, row.id)
     projects.remove(tx, [row.id])
     changed(tx, near, ctx, "project.delete", row.id, before=row)
 

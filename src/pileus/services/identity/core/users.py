@@ -6,12 +6,12 @@ import msgspec
 
 from pileus.kernel.db import Page, Tx
 from pileus.kernel.types import Ctx, Invalid, Listing, new_hex
-from pileus.services.identity.core import refusals
+from pileus.services.identity.core import refusals, remains
 from pileus.services.identity.core.changes import changed
 from pileus.services.identity.core.domains import home_domain
 from pileus.services.identity.core.extras import merged, options_after
 from pileus.services.identity.core.neighbours import Near
-from pileus.services.identity.db import app_credentials, assignments, groups, projects, users
+from pileus.services.identity.db import assignments, groups, projects, users
 from pileus.services.identity.db.users import UserRow
 
 Want = dict[str, Any]
@@ -94,7 +94,7 @@ def change_password(tx: Tx, near: Near, ctx: Ctx, row: UserRow, verified: str, h
 
 
 def delete(tx: Tx, near: Near, ctx: Ctx, row: UserRow) -> None:
-    """With the user go memberships, grants and application credentials."""
+    """With the user go memberships, grants, application credentials and trusts."""
     remove(tx, row.id)
     changed(tx, near, ctx, "user.delete", row.id, before=row)
 
@@ -102,7 +102,7 @@ def delete(tx: Tx, near: Near, ctx: Ctx, row: UserRow) -> None:
 def remove(tx: Tx, id: str) -> None:
     groups.leave_all(tx, id)
     assignments.remove_actor(tx, "user", id)
-    app_credentials.remove_of_user(tx, id)
+    remains.remove_of_user(tx, id)
     users.remove(tx, id)
 
 

@@ -6,7 +6,7 @@ from pileus.kernel.db import Tx
 from pileus.kernel.types import Micros
 from pileus.services.identity.core.delegations import DELEGATIONS, Held
 from pileus.services.identity.core.neighbours import Near
-from pileus.services.identity.core.refusals import unauthorized
+from pileus.services.identity.core.refusals import not_authorized, unauthorized
 from pileus.services.identity.core.session import Session
 from pileus.services.identity.core.tokens import Claims
 from pileus.services.identity.db import assignments, projects, revocations, users
@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 def open_session(tx: Tx, near: Near, claims: Claims, grace: Micros = 0) -> Session:
     """Raises `Unauthorized`, always in the same words, for claims that do not hold (any more).
 
+    A trust whose giver lost what he lent is `Forbidden`, as in Keystone.
     `grace` lets tokens pass that ended less than so many microseconds ago.
     """
     if tx.now >= claims.expires_at + grace:
@@ -34,7 +35,7 @@ def open_session(tx: Tx, near: Near, claims: Claims, grace: Micros = 0) -> Sessi
     if user_domain is None or not user_domain.enabled:
         raise _refuse(claims, "the user's domain is gone or disabled")
     project, domain = _scope(tx, claims)
-    held = _held(tx, claims)
+    held = _held(tx, near, claims)
     roles = _roles(tx, near, claims, project, held)
     if claims.scope and not roles:
         raise _refuse(claims, f"the user has no role on {claims.scope} {claims.target_id}")
@@ -66,10 +67,10 @@ def _scope(tx: Tx, claims: Claims) -> tuple[ProjectRow | None, ProjectRow | None
     return None, None
 
 
-def _held(tx: Tx, claims: Claims) -> Held | None:
+def _held(tx: Tx, near: Near, claims: Claims) -> Held | None:
     for mark, delegation in DELEGATIONS.items():
         if id := getattr(claims, mark):
-            held = delegation.hold(tx, id, claims, claims.user_id)
+            held = delegation.hold(tx, near.memory.graph(tx), id, claims, claims.user_id)
             if held is None:
                 raise _refuse(claims, f"the delegation of its {mark} does not stand")
             return held
@@ -82,13 +83,14 @@ def _roles(tx: Tx, near: Near, claims: Claims, project: ProjectRow | None, held:
     above = project.ancestors if project is not None else ()
     owner = held.user_id if held is not None else claims.user_id
     granted = assignments.roles_on(tx, owner, claims.scope, claims.target_id, above)
-    roles = near.memory.graph(tx).effective(granted)
+    graph = near.memory.graph(tx)
+    roles = graph.effective(granted)
     if held is None:
         return tuple(roles)
-    left = tuple(role for role in roles if role.id in held.role_ids)
-    if held.every and len(left) < len(held.role_ids):
-        raise _refuse(claims, "a role that was delegated is no longer its giver's")
-    return left
+    if held.every and not held.role_ids <= {implied for id in granted for implied in graph.closure(id)}:
+        log.debug("token %s refused: a role that was delegated is no longer its giver's", claims.audit_id)
+        raise not_authorized()
+    return tuple(role for role in roles if role.id in held.role_ids)
 
 
 def _refuse(claims: Claims, reason: str) -> Exception:

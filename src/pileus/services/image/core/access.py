@@ -42,8 +42,10 @@ def no_image(image_id: str) -> NotFound:
     return NotFound(f"No image found with ID {image_id}", type="ImageNotFound")
 
 
-def refused(rule: str) -> Forbidden:
-    return Forbidden(f"You are not authorized to complete {rule} action.", details={"rule": rule})
+def refused(rule: str, about: Mapping[str, object] | None = None) -> Forbidden:
+    fault = Forbidden(f"You are not authorized to complete {rule} action.", details={"rule": rule})
+    fault.denial = rule, about or {}
+    return fault
 
 
 def permit(near: Judge, ctx: Ctx, rule: str, row: ImageRow, member: bool) -> None:
@@ -52,12 +54,14 @@ def permit(near: Judge, ctx: Ctx, rule: str, row: ImageRow, member: bool) -> Non
     if near.policy.allows(rule, ctx, about):
         return
     if rule == "get_image" or not near.policy.allows("get_image", ctx, about):
-        raise no_image(row.id)
-    raise refused(rule)
+        hidden = no_image(row.id)
+        hidden.denial = rule, about
+        raise hidden
+    raise refused(rule, about)
 
 
 def permit_visibility(near: Judge, ctx: Ctx, visibility: object, about: Mapping[str, object]) -> None:
     """Two of the four visibilities show an image to others, and have a rule of their own."""
     rule = {"public": "publicize_image", "community": "communitize_image"}.get(str(visibility))
     if rule is not None and not near.policy.allows(rule, ctx, about):
-        raise refused(rule)
+        raise refused(rule, about)

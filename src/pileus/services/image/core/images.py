@@ -56,7 +56,7 @@ def create(tx: Tx, near: Neighbours, ctx: Ctx, want: Mapping[str, object]) -> Im
     if not near.policy.allows("add_image", ctx, about):
         if owner != ctx.project_id:
             raise Forbidden(f"You are not permitted to create images owned by '{owner}'")
-        raise refused("add_image")
+        raise refused("add_image", about)
     permit_visibility(near, ctx, about["visibility"], about)
     properties = {name: str(value) for name, value in want.items() if name not in names.BASE and name != "id"}
     names.check_new(properties)
@@ -116,8 +116,9 @@ def delete(tx: Tx, near: Neighbours, ctx: Ctx, image_id: str) -> str:
 
 def page(tx: Tx, near: Neighbours, ctx: Ctx, search: Search) -> tuple[list[Image], bool]:
     """The images that match and may be shown, and whether there are more. Three statements whatever its size."""
-    if not near.policy.allows("get_images", ctx, {"project_id": ctx.project_id}):
-        raise refused("get_images")
+    own = {"project_id": ctx.project_id}
+    if not near.policy.allows("get_images", ctx, own):
+        raise refused("get_images", own)
     marker = search.listing.marker
     if marker is not None:
         try:

@@ -86,7 +86,7 @@ def find(tx: Tx, near: Neighbours, ctx: Ctx, name: str, rule: str = "get_metadef
     if not near.policy.allows("get_metadef_namespace", ctx, about):
         raise NotFound(f"Metadata definition namespace={name} was not found.")
     if not near.policy.allows(rule, ctx, about):
-        raise refused(rule)
+        raise refused(rule, about)
     return row
 
 
@@ -242,8 +242,9 @@ def _is_taken(tx: Tx, namespace: str, kind: Kind, name: str, but: str = "") -> b
 
 def _permit(near: Neighbours, ctx: Ctx, rule: str) -> None:
     """Rules that are not about one namespace."""
-    if not near.policy.allows(rule, ctx, {"project_id": ctx.project_id, "visibility": "private"}):
-        raise refused(rule)
+    about = {"project_id": ctx.project_id, "visibility": "private"}
+    if not near.policy.allows(rule, ctx, about):
+        raise refused(rule, about)
 
 
 def _fields(ctx: Ctx, given: Mapping[str, Any]) -> dict[str, Any]:

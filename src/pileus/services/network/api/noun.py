@@ -93,8 +93,11 @@ class Noun(Resource[Near]):
             and not (operation == "create" and f.default is not UNSET and want[f.name] == f.default)
         ]
         rules += self.more_rules(operation, want)
-        if not all(request.may(r, target) for r in rules):
-            raise denied([self.rules[operation], *rules])
+        lacking = next((rule for rule in rules if not request.may(rule, target)), None)
+        if lacking is not None:
+            fault = denied([self.rules[operation], *rules])
+            fault.denial = lacking, target
+            raise fault
 
     def before(self, tx: Tx, request: Request, row: Any, want: Want | None) -> None:
         """`If-Match: revision_number=N`: the change is meant for that revision only."""

@@ -2,6 +2,7 @@
 
 from pileus.kernel.db import Tx
 from pileus.services.identity.core.delegations.delegation import Entry, Held
+from pileus.services.identity.core.inference import RoleGraph
 from pileus.services.identity.core.tokens import Marks
 from pileus.services.identity.db import app_credentials
 
@@ -16,7 +17,7 @@ class ByAppCredential:
         scope = "project" if row.project_id else ""
         return Entry(user_id=row.user_id, scope=scope, target_id=row.project_id, expires_at=row.expires_at)  # type: ignore[arg-type]
 
-    def hold(self, tx: Tx, id: str, claims: Marks, user_id: str) -> Held | None:
+    def hold(self, tx: Tx, graph: RoleGraph, id: str, claims: Marks, user_id: str) -> Held | None:
         row = app_credentials.find(tx, id)
         if row is None or row.user_id != user_id or (row.expires_at is not None and tx.now >= row.expires_at):
             return None
