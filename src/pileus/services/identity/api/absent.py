@@ -4,17 +4,9 @@ from pileus.kernel.rest import Operation, absent
 
 _PATHS = """
 /v3/OS-FEDERATION/domains GET
-/v3/OS-FEDERATION/identity_providers GET
-/v3/OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id} DELETE GET PATCH PUT
-/v3/OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}/auth GET
-/v3/OS-FEDERATION/identity_providers/{id} DELETE GET PATCH PUT
-/v3/OS-FEDERATION/identity_providers/{id}/protocols GET
-/v3/OS-FEDERATION/mappings GET
-/v3/OS-FEDERATION/mappings/{id} DELETE GET PATCH PUT
+/v3/OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}/auth GET POST
 /v3/OS-FEDERATION/projects GET
 /v3/OS-FEDERATION/saml2/metadata GET
-/v3/OS-FEDERATION/service_providers GET
-/v3/OS-FEDERATION/service_providers/{id} DELETE GET PATCH PUT
 /v3/OS-OAUTH1/access_token POST
 /v3/OS-OAUTH1/authorize/{request_token_id} PUT
 /v3/OS-OAUTH1/consumers GET POST

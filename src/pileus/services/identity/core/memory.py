@@ -9,9 +9,10 @@ from pileus.kernel.types import Ctx, Micros, clock
 from pileus.services.identity.core.inference import RoleGraph
 from pileus.services.identity.core.session import Session
 from pileus.services.identity.core.visible import chosen
-from pileus.services.identity.db import roles
+from pileus.services.identity.db import roles, service_providers
 from pileus.services.identity.db.catalog import Offer, all_endpoints, all_services
 from pileus.services.identity.db.endpoint_filters import any_filter
+from pileus.services.identity.db.service_providers import ServiceProviderRow
 
 CHANGED = "identity.changed"
 
@@ -41,6 +42,7 @@ class Memory:
         self._graph: tuple[int, Micros, RoleGraph] | None = None
         self._offers: tuple[int, Micros, list[Offer]] | None = None
         self._shown: tuple[int, Micros, dict[str, frozenset[str]] | None] | None = None
+        self._partners: tuple[int, Micros, list[ServiceProviderRow]] | None = None
 
     def bump(self) -> None:
         self.revision += 1
@@ -109,6 +111,16 @@ class Memory:
                 by_project.clear()
             by_project[project_id] = _read_shown(tx, project_id)
         return by_project[project_id]
+
+    def partners(self, tx: Tx) -> list[ServiceProviderRow]:
+        """The enabled service providers."""
+        found = self._partners
+        if tx.writes:
+            return service_providers.enabled(tx)
+        if found is None or not self._holds(found[0], found[1]):
+            revision = self.revision
+            found = self._partners = revision, clock(), service_providers.enabled(tx)
+        return found[2]
 
     def _holds(self, revision: int, since: Micros) -> bool:
         return revision == self.revision and (self._patience is None or clock() - since < self._patience)

@@ -1,13 +1,15 @@
 """What users and projects leave behind goes with them."""
 
 from pileus.kernel.db import Tx
-from pileus.services.identity.db import app_credentials, endpoint_filters, limits, trusts
+from pileus.services.identity.db import app_credentials, attempts, endpoint_filters, histories, limits, trusts
 
 
 def remove_of_user(tx: Tx, user_id: str) -> None:
-    """What a user lent, borrowed and handed out."""
+    """What a user lent, borrowed and handed out; passwords of before, and failed logins."""
     app_credentials.remove_of_user(tx, user_id)
     trusts.remove(tx, trusts.with_children(tx, trusts.of_user(tx, user_id)))
+    histories.forget(tx, user_id)
+    attempts.clear(tx, user_id)
 
 
 def remove_of_project(tx: Tx, project_id: str) -> None:
