@@ -1,7 +1,15 @@
 """What users and projects leave behind goes with them."""
 
 from pileus.kernel.db import Tx
-from pileus.services.identity.db import access_rules, app_credentials, attempts, histories, trusts
+from pileus.services.identity.db import (
+    access_rules,
+    app_credentials,
+    attempts,
+    endpoint_filters,
+    histories,
+    limits,
+    trusts,
+)
 
 
 def remove_of_user(tx: Tx, user_id: str) -> None:
@@ -19,5 +27,8 @@ def remove_credentials(tx: Tx, user_id: str) -> None:
 
 
 def remove_of_project(tx: Tx, project_id: str) -> None:
+    """What was lent, bounded and shown in a project or domain."""
     app_credentials.remove_of_project(tx, project_id)
     trusts.remove(tx, trusts.with_children(tx, trusts.of_project(tx, project_id)))
+    limits.remove_of(tx, project_id)
+    endpoint_filters.forget_project(tx, project_id)
