@@ -130,7 +130,10 @@ class Entry:
         given = headers.get("x-openstack-request-id", "")
         client = scope.get("client") or ("", 0)
         request.ctx = Ctx(
-            request_id=request_id, address=client[0], global_request_id=given if given.startswith("req-") else ""
+            request_id=request_id,
+            address=client[0],
+            agent=headers.get("user-agent", "")[:255],
+            global_request_id=given if given.startswith("req-") else "",
         )
         token = headers.get("x-auth-token") or headers.get("x-storage-token", "")
         return request, await face.answer(request, token, headers.get("x-service-token", ""))
