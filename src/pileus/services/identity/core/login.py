@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from pileus.kernel.db import Tx
 from pileus.kernel.types import SECOND, Unauthorized
-from pileus.services.identity.core import factors, refusals
+from pileus.services.identity.core import compliance, factors, refusals
 from pileus.services.identity.core.asking import Asked
 from pileus.services.identity.core.delegations import DELEGATIONS, Entry
 from pileus.services.identity.core.finding import find_domain, find_project
@@ -19,7 +19,7 @@ from pileus.services.identity.db import users
 def enter(tx: Tx, near: Near, proof: Proof, asked: Asked) -> Session:
     """Open a session for somebody who proved who he is. Raises `Unauthorized` when he may not go there."""
     user = users.find(tx, proof.user_id)
-    if user is None or not user.enabled:
+    if user is None or not compliance.is_enabled(near, user, tx.now):
         raise refusals.unauthorized()
     if proof.hash is not None and user.password_hash != proof.hash:
         raise refusals.unauthorized()

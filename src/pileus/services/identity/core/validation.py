@@ -4,6 +4,7 @@ import logging
 
 from pileus.kernel.db import Tx
 from pileus.kernel.types import Micros
+from pileus.services.identity.core import compliance
 from pileus.services.identity.core.delegations import DELEGATIONS, Held
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.core.refusals import not_authorized, unauthorized
@@ -27,7 +28,7 @@ def open_session(tx: Tx, near: Near, claims: Claims, grace: Micros = 0) -> Sessi
     if revocations.is_revoked(tx, claims.audit_id, claims.chain_id):
         raise _refuse(claims, "it was revoked")
     user = users.find(tx, claims.user_id)
-    if user is None or not user.enabled:
+    if user is None or not compliance.is_enabled(near, user, tx.now):
         raise _refuse(claims, "the user is gone or disabled")
     if user.epoch != claims.epoch:
         raise _refuse(claims, "the user's password or state changed since")
