@@ -7,8 +7,8 @@ from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Operation, Request, nullable
 from pileus.kernel.types import Invalid, Micros
 from pileus.services.identity.api.dialect import KeystoneDialect
-from pileus.services.identity.api.tokens import token_view
-from pileus.services.identity.core import access_keys, credentials, ec2, places, refusals
+from pileus.services.identity.api.tokens import Around, look_around, token_view
+from pileus.services.identity.core import access_keys, credentials, ec2, refusals
 from pileus.services.identity.core.access_keys import AccessKey
 from pileus.services.identity.core.methods.schemas import open_object
 from pileus.services.identity.core.neighbours import Near
@@ -90,11 +90,11 @@ class SignedRequests:
         ]
 
     def _operation(self, name: str, check: Check, kind: str, shown: bool) -> Operation:
-        def view(request: Request, found: tuple[Session, Any]) -> Answer:
-            session, catalog = found
+        def view(request: Request, found: tuple[Session, Around]) -> Answer:
+            session, around = found
             token = self.near.keyring.seal(session.claims)
             self.near.memory.remember(token, session, context(session, token), request.memo["revision"])
-            return Answer(200, {"token": token_view(session, catalog)}, {"X-Subject-Token": token} if shown else {})
+            return Answer(200, {"token": token_view(session, around)}, {"X-Subject-Token": token} if shown else {})
 
         return Operation(
             method="POST",
@@ -110,13 +110,13 @@ class SignedRequests:
             view=view,
         )
 
-    def _decide(self, tx: Tx, request: Request, check: Check) -> tuple[Session, Any]:
+    def _decide(self, tx: Tx, request: Request, check: Check) -> tuple[Session, Around]:
         request.memo["revision"] = self.near.memory.revision
         signed = _signed(request.body)
         key = access_keys.find(tx, self.near, signed["access"])
         check(key, self.near, tx.now, signed)
         session = access_keys.enter(tx, self.near, key)
-        return session, places.catalog(tx, self.near, session.user.id, session.project.id if session.project else "")
+        return session, look_around(tx, self.near, session, True)
 
 
 def _signed(body: Any) -> Mapping[str, Any]:
