@@ -6,11 +6,12 @@ from pileus.services.identity.core.methods.application_credential import Applica
 from pileus.services.identity.core.methods.method import Attempt, Method, Proof
 from pileus.services.identity.core.methods.password import Password
 from pileus.services.identity.core.methods.token import Token
+from pileus.services.identity.core.methods.totp import Totp
 from pileus.services.identity.core.neighbours import Near
 
 __all__ = ["Attempt", "Method", "Proof", "build"]
 
-_ALL: tuple[type[Method], ...] = (Password, Token, ApplicationCredential)
+_ALL: tuple[type[Method], ...] = (Password, Token, ApplicationCredential, Totp)
 
 
 def build(near: Near) -> Mapping[str, Method]:
