@@ -12,7 +12,7 @@ from pileus.kernel.config import Settings
 from pileus.kernel.db import Database
 from pileus.kernel.rest import Door, Entry
 from pileus.services.identity import service
-from pileus.services.identity.core.settings import IdentitySettings
+from pileus.services.identity.core.settings import ComplianceSettings, IdentitySettings
 from pileus.services.identity.internal import Internal
 
 CHEAP = {"password_memory": 8, "password_passes": 1}
@@ -39,16 +39,26 @@ class Reply(Struct):
 class Cloud:
     """One control-plane process."""
 
-    def __init__(self, db: Database, **section: Any) -> None:
+    def __init__(self, db: Database, compliance: Mapping[str, Any] | None = None, **section: Any) -> None:
         settings = {"admin_password": "secret", "demo_password": "demo", **CHEAP, **section}
         self.db = db
-        self.service = service.build(db=db, settings=Settings({"identity": IdentitySettings(**settings)}))
+        sections = {
+            "identity": IdentitySettings(**settings),
+            "security_compliance": ComplianceSettings(**(compliance or {})),
+        }
+        self.service = service.build(db=db, settings=Settings(sections))
         self.internal: Internal = self.service.internal
         self.near = self.internal._near
         self._entry = Entry({0: Door(root=self.service.face)})
 
     async def call(
-        self, method: str, path: str, body: Any = None, token: str = "", headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        token: str = "",
+        headers: Mapping[str, str] | None = None,
+        address: str = "127.0.0.1",
     ) -> Reply:
         raw = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
         given = {"host": "cloud:5000", "content-length": str(len(raw)), **(headers or {})}
@@ -73,7 +83,7 @@ class Cloud:
             "query_string": query.encode(),
             "headers": [(k.encode(), v.encode()) for k, v in given.items()],
             "server": ("cloud", 5000),
-            "client": ("127.0.0.1", 1),
+            "client": (address, 1),
         }
         await self._entry(scope, receive, send)
         content = b"".join(m.get("body", b"") for m in sent[1:])
@@ -81,7 +91,13 @@ class Cloud:
         return Reply(sent[0]["status"], answered, json.loads(content) if content else None)
 
     async def login(
-        self, user: str = "admin", password: str = "", scope: Any = "admin", domain: str = "default", query: str = ""
+        self,
+        user: str = "admin",
+        password: str = "",
+        scope: Any = "admin",
+        domain: str = "default",
+        query: str = "",
+        address: str = "127.0.0.1",
     ) -> Reply:
         """`scope` is a project's name, `None` for none, or the scope itself."""
         who = {"name": user, "domain": {"id": domain}, "password": password or {"admin": "secret"}.get(user, user)}
@@ -90,7 +106,7 @@ class Cloud:
             scope = {"project": {"name": scope, "domain": {"id": domain}}}
         if scope is not None:
             auth["scope"] = scope
-        return await self.call("POST", f"/v3/auth/tokens{query}", {"auth": auth})
+        return await self.call("POST", f"/v3/auth/tokens{query}", {"auth": auth}, address=address)
 
     async def token(self, *args: Any, **more: Any) -> str:
         reply = await self.login(*args, **more)

@@ -27,6 +27,8 @@ from pileus.services.compute import service as compute
 from pileus.services.identity import service as identity
 from pileus.services.image import service as image
 from pileus.services.network import service as network
+from pileus.services.objectstore import service as objectstore
+from pileus.services.objectstore.core.settings import ObjectSettings
 from pileus.services.placement import service as placement
 
 
@@ -56,16 +58,18 @@ class PortSettings(Section, frozen=True):
     metadata: Annotated[int, doc("Metadata of guests, for the network driver's proxy.")] = 8775
     placement: Annotated[int, doc("Placement.")] = 8778
     network: Annotated[int, doc("Network.")] = 9696
+    objectstore: Annotated[int, doc("Objects.")] = 8080
     all: Annotated[int, doc("All services by path: /identity, /compute, …")] = 8999
 
 
 MODULES: Mapping[str, ModuleType] = {
-    "identity": identity, "placement": placement, "image": image, "network": network, "compute": compute,
+    "identity": identity, "objectstore": objectstore, "placement": placement, "image": image, "network": network, "compute": compute,
 }  # fmt: skip
 """In the order of the street: each may call those before it."""
 SECTIONS: dict[str, type[Section]] = {
     "cloud": CloudSettings, "ports": PortSettings, "events": EventsSettings, "sagas": SagaSettings, **agent.SECTIONS,
     **{m.SECTION[0]: m.SECTION[1] for m in MODULES.values() if hasattr(m, "SECTION")},
+    **{name: section for m in MODULES.values() for name, section in getattr(m, "SECTIONS", {}).items()},
 }  # fmt: skip
 
 
@@ -82,6 +86,7 @@ class Cloud:
         self.runner = Runner(self.db, settings.of(SagaSettings))
         self.reconcilers = Reconcilers()
         self.blobs = FileBlobs(state / "images")
+        self.stores = stores(settings, state)
         self.node: agent.Node | None = None
         self.tasks: list[asyncio.Task[Any]] = []
         self.listeners: Listeners | None = None
@@ -97,12 +102,15 @@ class Cloud:
                 settings=self.settings,
                 nodes=self.nodes,
                 blobs=self.blobs,
+                stores=self.stores,
                 metadata_secret=secret(self.state, "metadata"),
                 authenticate=contracts["identity"].authenticate if contracts else None,
                 policy_overrides=self._overrides(name),
                 **contracts,
             )
             self.services[name] = service
+            for face in (service.face, *service.faces.values()):
+                face.call_it([c.type for c in module.CATALOG])
             contracts[name] = service.internal
             for saga, world in service.sagas:
                 self.runner.add(saga, world)
@@ -150,7 +158,8 @@ class Cloud:
         self.listeners = Listeners(entry, [(self.own.host, port) for port in doors])
         self.listeners.bind()
         await self.db.start()
-        await self.blobs.start()
+        for store in (self.blobs, *self.stores.values()):
+            await store.start()
         await self.services["identity"].start()
         await self.db.write(self.services["identity"].internal.bootstrap, self.catalog())
         self.node = agent.Node(node_settings(self.settings), self.wiring())
@@ -180,7 +189,8 @@ class Cloud:
             await service.close()
         if self.node is not None:
             await self.node.close()
-        await self.blobs.close()
+        for store in (self.blobs, *self.stores.values()):
+            await store.close()
         await self.db.close()
 
     def wiring(self) -> agent.Wiring:
@@ -269,6 +279,12 @@ async def bootstrap(settings: Settings, state: Path) -> None:
 def database(settings: Settings, state: Path) -> Database:
     own = settings.of(CloudSettings)
     return Database(own.database or f"sqlite:///{state / 'pileus.db'}", synchronous=own.synchronous)
+
+
+def stores(settings: Settings, state: Path) -> dict[str, FileBlobs]:
+    """Where objects lie, by storage policy."""
+    own = settings.of(ObjectSettings).policies
+    return {name: FileBlobs(folder or state / "objects" / name) for name, folder in own.items()}
 
 
 def secret(state: Path, name: str) -> str:

@@ -104,7 +104,7 @@ class Entry:
             ctx = request.ctx if request is not None else Ctx()
             access.info(
                 '%s "%s %s" %d %d %.1fms', name, method, path, answer.status, sent, (time.perf_counter() - began) * 1000,
-                extra={"request_id": request_id, "user_id": ctx.user_id, "project_id": ctx.project_id, "address": (scope.get("client") or ("",))[0]},
+                extra={"request_id": request_id, "user_id": ctx.user_id, "project_id": ctx.project_id, "address": self._client(scope, headers)},
             )  # fmt: skip
 
     async def _ask(
@@ -128,9 +128,10 @@ class Entry:
             method=method, path=below, headers=headers, query=query, base=base, receive=receive, scope=scope
         )
         given = headers.get("x-openstack-request-id", "")
-        client = scope.get("client") or ("", 0)
         request.ctx = Ctx(
-            request_id=request_id, address=client[0], global_request_id=given if given.startswith("req-") else ""
+            request_id=request_id,
+            address=self._client(scope, headers),
+            global_request_id=given if given.startswith("req-") else "",
         )
         token = headers.get("x-auth-token") or headers.get("x-storage-token", "")
         return request, await face.answer(request, token, headers.get("x-service-token", ""))
@@ -138,6 +139,13 @@ class Entry:
     def _door(self, scope: Scope) -> Door:
         server = scope.get("server") or ("", 0)
         return self.doors.get(server[1]) or self.doors.get(0) or Door()
+
+    def _client(self, scope: Scope, headers: Mapping[str, str]) -> str:
+        """The client's address: behind a proxy what the proxy itself put last, not what came from further away."""
+        address: str = (scope.get("client") or ("",))[0]
+        if self.settings.trust_forwarded:
+            address = headers.get("x-forwarded-for", address).rpartition(",")[2].strip()
+        return address
 
     def _base(self, scope: Scope, headers: Mapping[str, str], prefix: str) -> str:
         scheme, host = scope.get("scheme", "http"), headers.get("host", "")
@@ -224,7 +232,7 @@ class Entry:
             return await socket.close(1008)
         base = self._base(scope, headers, prefix)
         request = Request(method="WEBSOCKET", path=below, headers=headers, query=query, base=base, scope=scope)
-        request.ctx = Ctx(request_id="req-" + new_id(), address=(scope.get("client") or ("",))[0])
+        request.ctx = Ctx(request_id="req-" + new_id(), address=self._client(scope, headers))
         request.gathered = socket
         answer = Answer(404) if face is None else await face.answer(request, headers.get("x-auth-token", ""))
         await socket.close(1000 if answer.status < 400 else 1008)

@@ -1,6 +1,7 @@
 """Who may do what by default: Keystone's own rules, names and scopes of today."""
 
 from pileus.kernel.policy import Rule
+from pileus.services.identity.api.rules_federation import FEDERATION_RULES
 
 _ALL = ("system", "domain", "project")
 _BOTH = ("system", "project")
@@ -133,6 +134,7 @@ def _words(name: str) -> str:
 
 
 RULES: list[Rule] = [
+    *FEDERATION_RULES,
     *(Rule(name, check, "A check that other rules use.", ()) for name, check in _NAMED.items()),
     *(Rule(f"identity:{name}", check, _words(name), ()) for name, check in _ANYBODY.items()),
     *(Rule(f"identity:{name}", check, _words(name), _ALL) for name, check in _EVERYWHERE.items()),

@@ -1,5 +1,6 @@
 """Users."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -18,11 +19,12 @@ from pileus.kernel.rest import (
     shows,
     updates,
 )
-from pileus.kernel.types import Ctx, Filter, Op, iso_naive, parse
+from pileus.kernel.types import Ctx, Filter, Op, clock, iso_naive, parse
 from pileus.services.identity.api.groups import Groups
 from pileus.services.identity.api.noun import ID, NAME, SWITCH, Filters, Noun, Operations, switch
 from pileus.services.identity.api.projects import Projects
-from pileus.services.identity.core import access, groups, passwords, refusals, revoking, users
+from pileus.services.identity.core import access, compliance, groups, passwords, refusals, revoking, users
+from pileus.services.identity.core.methods.secrets import verify_password
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.db.users import UserRow
 
@@ -55,8 +57,14 @@ async def hash_password(near: Near, ctx: Ctx, want: dict[str, Any]) -> dict[str,
         secret = want.pop("password")
         if secret is not None:
             passwords.check_length(secret)
+        compliance.check_strength(near, secret)
         want["password_hash"] = None if secret is None else await near.passwords.hash(secret)
     return want
+
+
+def _with_history(tx: Tx, near: Near, id: str) -> tuple[UserRow | None, Sequence[str]]:
+    row = access.user_or_none(tx, id)
+    return row, compliance.old_hashes(tx, near, row) if row is not None else ()
 
 
 class Users(Noun):
@@ -97,6 +105,7 @@ class Users(Noun):
 
     def extend(self, request: Request, row: UserRow, view: dict[str, Any]) -> None:
         super().extend(request, row, view)
+        view["enabled"] = compliance.is_enabled(self.near, row, clock())
         if row.default_project_id is not None:
             view["default_project_id"] = row.default_project_id
         if request.method == "PATCH":
@@ -176,13 +185,18 @@ class Users(Noun):
         ]
 
     async def _check_passwords(self, request: Request) -> None:
-        given = request.body["user"]
+        """The old password is looked at as at a login; that it has expired does not matter here."""
+        near, given, id = self.near, request.body["user"], request.params["user_id"]
         passwords.check_length(given["password"])
-        row = await self.near.db.read(access.user_or_none, request.params["user_id"])
-        fits = await self.near.passwords.verify(row.password_hash if row else None, given["original_password"])
-        if row is None or not fits:
-            raise refusals.unauthorized()
-        request.gathered = row.password_hash, await self.near.passwords.hash(given["password"])
+        row, old = await near.db.read(_with_history, near, id)
+        verified = await verify_password(near, row, {"id": id}, given["original_password"], request.ctx.address)
+        compliance.check_strength(near, given["password"])
+        assert row is not None
+        compliance.check_own_change(near, row, clock())
+        for hashed in old:
+            if await near.passwords.verify(hashed, given["password"]):
+                raise compliance.repeated(near)
+        request.gathered = verified, await near.passwords.hash(given["password"])
 
     def _change_password(self, tx: Tx, request: Request) -> None:
         row = users.get(tx, self.near, request.ctx, request.params["user_id"])

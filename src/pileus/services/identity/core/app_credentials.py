@@ -4,11 +4,13 @@ import secrets
 from typing import Any
 
 from pileus.kernel.db import Page, Tx
-from pileus.kernel.types import Ctx, Invalid, Listing, NotFound, new_hex, parse
-from pileus.services.identity.core import refusals
+from pileus.kernel.types import Ctx, Invalid, Listing, NotFound, new_hex
+from pileus.services.identity.core import access_rules, refusals
 from pileus.services.identity.core.changes import changed
+from pileus.services.identity.core.ends import read_end
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.core.session import Session
+from pileus.services.identity.db import access_rules as rule_rows
 from pileus.services.identity.db import app_credentials, roles
 from pileus.services.identity.db.app_credentials import AppCredentialRow
 from pileus.services.identity.db.roles import RoleRow
@@ -42,7 +44,7 @@ def check_may_manage(session: Session) -> None:
 def create(tx: Tx, near: Near, ctx: Ctx, session: Session, want: Want) -> AppCredentialRow:
     """For the caller's own user and project. `want["secret_hash"]` was made before, outside the transaction."""
     check_may_manage(session)
-    expires_at = _end(tx, want.get("expires_at"))
+    expires_at = read_end(tx, want.get("expires_at"))
     if app_credentials.find_named(tx, ctx.user_id, want["name"]) is not None:
         raise refusals.conflict("application_credential", f"Duplicate entry found with name {want['name']}")
     row = AppCredentialRow(
@@ -57,6 +59,8 @@ def create(tx: Tx, near: Near, ctx: Ctx, session: Session, want: Want) -> AppCre
         role_ids=_roles(tx, near, session, want.get("roles") or []),
     )
     app_credentials.add(tx, row)
+    rules = access_rules.take(tx, near, ctx, row.user_id, want.get("access_rules") or [])
+    rule_rows.use(tx, row.id, [rule.id for rule in rules])
     changed(tx, near, ctx, "application_credential.create", row.id, after=row, matters=False)
     return row
 
@@ -64,18 +68,6 @@ def create(tx: Tx, near: Near, ctx: Ctx, session: Session, want: Want) -> AppCre
 def delete(tx: Tx, near: Near, ctx: Ctx, row: AppCredentialRow) -> None:
     app_credentials.remove(tx, row.id)
     changed(tx, near, ctx, "application_credential.delete", row.id, before=row)
-
-
-def _end(tx: Tx, text: str | None) -> int | None:
-    if text is None:
-        return None
-    try:
-        at = parse(text)
-    except (ValueError, OverflowError):
-        raise refusals.bad_time() from None
-    if at <= tx.now:
-        raise refusals.past_time()
-    return at
 
 
 def _roles(tx: Tx, near: Near, session: Session, asked: list[dict[str, str]]) -> list[str]:

@@ -70,5 +70,5 @@ def read_scope(auth: Mapping[str, Any]) -> Asked:
 
 def _read_trust(trust: Mapping[str, Any]) -> Asked:
     if not trust.get("id"):
-        raise refusals.expected("id", _TRUST)
+        raise refusals.expected("trust_id", "trust")
     return Asked("project", trust_id=trust["id"])

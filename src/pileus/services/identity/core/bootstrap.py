@@ -125,6 +125,7 @@ class Bootstrap:
         if password:
             hashed = self.near.passwords.hash_now(password)
             update(self.tx, self.near, self.ctx, user, {"enabled": True, "password_hash": hashed})
+            users.change(self.tx, user.id, {"password_expires_at": None})
         projects.change(self.tx, project.id, {"enabled": True})
         self._grant(user.id, role, "project", project.id)
         if system:

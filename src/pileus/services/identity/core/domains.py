@@ -6,11 +6,11 @@ import msgspec
 
 from pileus.kernel.db import Page, Tx
 from pileus.kernel.types import Ctx, Forbidden, Invalid, Listing, is_uuid, new_hex
-from pileus.services.identity.core import refusals
+from pileus.services.identity.core import refusals, remains
 from pileus.services.identity.core.changes import changed
 from pileus.services.identity.core.extras import merged, options_after, unlocks
 from pileus.services.identity.core.neighbours import Near
-from pileus.services.identity.db import app_credentials, assignments, groups, projects, roles, users
+from pileus.services.identity.db import assignments, groups, identity_providers, projects, roles, users
 from pileus.services.identity.db.projects import ProjectRow
 
 Want = dict[str, Any]
@@ -92,18 +92,20 @@ def delete(tx: Tx, near: Near, ctx: Ctx, row: ProjectRow) -> None:
     for user_id in users.ids_of_domain(tx, row.id):
         groups.leave_all(tx, user_id)
         assignments.remove_actor(tx, "user", user_id)
-        app_credentials.remove_of_user(tx, user_id)
+        remains.remove_of_user(tx, user_id)
         users.remove(tx, user_id)
     for group_id in groups.ids_of_domain(tx, row.id):
         assignments.remove_actor(tx, "group", group_id)
         groups.remove(tx, group_id)
+    for provider in identity_providers.of_domain(tx, row.id):
+        identity_providers.remove(tx, provider.id)
     for role_id in roles.ids_of_domain(tx, row.id):
         assignments.remove_role(tx, role_id)
         roles.remove(tx, role_id)
     gone = [below.id for below in projects.subtree(tx, row)] + [row.id]
     for id in gone:
         assignments.remove_target(tx, id)
-        app_credentials.remove_of_project(tx, id)
+        remains.remove_of_project(tx, id)
         users.forget_default_project(tx, id)
     projects.remove(tx, gone)
     changed(tx, near, ctx, "domain.delete", row.id, before=row, data={"projects": gone[:-1]})

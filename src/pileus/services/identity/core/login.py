@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from pileus.kernel.db import Tx
 from pileus.kernel.types import SECOND, Unauthorized
-from pileus.services.identity.core import factors, refusals
+from pileus.services.identity.core import compliance, factors, refusals
 from pileus.services.identity.core.asking import Asked
 from pileus.services.identity.core.delegations import DELEGATIONS, Entry
 from pileus.services.identity.core.finding import find_domain, find_project
@@ -19,13 +19,13 @@ from pileus.services.identity.db import users
 def enter(tx: Tx, near: Near, proof: Proof, asked: Asked) -> Session:
     """Open a session for somebody who proved who he is. Raises `Unauthorized` when he may not go there."""
     user = users.find(tx, proof.user_id)
-    if user is None or not user.enabled:
+    if user is None or not compliance.is_enabled(near, user, tx.now):
         raise refusals.unauthorized()
     if proof.hash is not None and user.password_hash != proof.hash:
         raise refusals.unauthorized()
     factors.check(user, proof.methods)
     marks = proof.marks()
-    if asked.trust_id:
+    if asked.trust_id and not any(mark in marks for mark in DELEGATIONS):
         marks["trust_id"] = asked.trust_id
     entry = _entry(tx, proof.user_id, asked, marks)
     if entry.user_id != user.id:
@@ -47,7 +47,7 @@ def enter(tx: Tx, near: Near, proof: Proof, asked: Asked) -> Session:
         audit_id=new_audit_id(),
         parent_id=proof.parent_id,
         epoch=user.epoch,
-        **marks,
+        **{**marks, **entry.marks},
     )
     if not asked.given and not claims.scope and user.default_project_id:
         home = replace(claims, scope="project", target_id=user.default_project_id)

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from pileus.kernel.db import Database
+from pileus.services.identity.core.guard import Guard
 from pileus.services.identity.core.memory import Memory
 from pileus.services.identity.core.passwords import Passwords
-from pileus.services.identity.core.settings import IdentitySettings
+from pileus.services.identity.core.settings import ComplianceSettings, IdentitySettings
 from pileus.services.identity.core.tokens import Keyring
 
 
@@ -18,3 +19,5 @@ class Near:
     passwords: Passwords
     keyring: Keyring
     memory: Memory
+    compliance: ComplianceSettings
+    guard: Guard

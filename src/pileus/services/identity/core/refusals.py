@@ -12,6 +12,11 @@ def unauthorized() -> Unauthorized:
     return Unauthorized(NO_AUTHENTICATION)
 
 
+def password_expired(user_id: str) -> Unauthorized:
+    """For him who knows the password only."""
+    return Unauthorized(f"The password is expired and needs to be changed for user: {user_id}.")
+
+
 def missing(noun: str, id: str) -> NotFound:
     return NotFound(f"Could not find {noun}: {id}.")
 

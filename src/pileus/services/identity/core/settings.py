@@ -1,6 +1,6 @@
 """What an operator may choose."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pileus.kernel.config import Section, doc
 
@@ -25,8 +25,24 @@ class IdentitySettings(Section, frozen=True):
         ),
     ] = 5
     cache_tokens: Annotated[int, doc("Tokens kept in memory.")] = 10_000
+    trust_redelegations: Annotated[int, doc("How often a trust may be given on, one after the other.")] = 3
     max_project_depth: Annotated[int, doc("Levels of projects below a domain.")] = 5
+    limit_model: Annotated[
+        Literal["flat", "strict_two_level"],
+        doc("How limits of projects and domains must fit: each alone, or a project's not above its parent's."),
+    ] = "flat"
+    whole_catalog_if_unfiltered: Annotated[
+        bool, doc("Whether a project without endpoint filters sees the whole catalog; else it sees none.")
+    ] = True
     list_limit: Annotated[int, doc("Most rows of one page; 0: no bound.")] = 0
+    login_failures_account: Annotated[
+        int, doc("Failed logins of one account in `login_window` before more are turned away for a while; 0: no bound.")
+    ] = 30
+    login_failures_address: Annotated[
+        int,
+        doc("Failed logins from one address in `login_window` before more are turned away for a while; 0: no bound."),
+    ] = 1_000
+    login_window: Annotated[int, doc("Seconds over which failed logins are counted.", ge=1)] = 600
     region: Annotated[str, doc("Region of the catalog made at first start.")] = "RegionOne"
     admin_password: Annotated[
         str, doc("Password of `admin` at first start; empty: a random one, shown once.", secret=True)
@@ -34,3 +50,35 @@ class IdentitySettings(Section, frozen=True):
     demo_password: Annotated[
         str, doc("Password of `demo` at first start; empty: a random one, shown once.", secret=True)
     ] = ""
+
+
+class ComplianceSettings(Section, frozen=True):
+    """`[security_compliance]` in pileus.toml: names and meanings are Keystone's; 0 and empty switch a rule off."""
+
+    lockout_failure_attempts: Annotated[
+        int, doc("Wrong passwords in a row after which an account is locked; 0: never.", ge=0)
+    ] = 0
+    lockout_duration: Annotated[
+        int, doc("Seconds that an account stays locked; 0: until an admin enables the user again.", ge=0)
+    ] = 1_800
+    disable_user_account_days_inactive: Annotated[
+        int, doc("Days without a login by password after which a user counts as disabled; 0: never.", ge=0)
+    ] = 0
+    password_expires_days: Annotated[
+        int, doc("Days after which a password set from now on must be changed; 0: never.", ge=0)
+    ] = 0
+    unique_last_password_count: Annotated[
+        int, doc("Passwords of a user, the current one included, that a new one must differ from; 0: none.", ge=0)
+    ] = 0
+    minimum_password_age: Annotated[
+        int, doc("Days that a password of the user's own choice stands before he may change it again; 0: none.", ge=0)
+    ] = 0
+    password_regex: Annotated[
+        str, doc("Regular expression that every new password must match from its beginning; empty: any will do.")
+    ] = ""
+    password_regex_description: Annotated[
+        str, doc("That expression in words: what somebody hears whose new password does not match.")
+    ] = ""
+    change_password_upon_first_use: Annotated[
+        bool, doc("Whether a password that an admin set must be changed before it opens anything.")
+    ] = False

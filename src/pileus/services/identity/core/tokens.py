@@ -45,6 +45,7 @@ class Marks(Struct, frozen=True, kw_only=True):
     """What a token bears of how it came about; most bear nothing.
 
     `app_credential_id`, `trust_id`, `access_token_id`  the delegation that it uses (`core.delegations`); one at most.
+    `other_epoch`  of a trust's token: the epoch of the party that it does not show.
     `idp_id`, `protocol_id`, `group_ids`  of a federated login: who vouched, and the groups that the mapping gave.
     `thumbprint`  `x5t#S256` of the client certificate that the token is bound to.
     """
@@ -56,6 +57,7 @@ class Marks(Struct, frozen=True, kw_only=True):
     protocol_id: str = ""
     group_ids: tuple[str, ...] = ()
     thumbprint: str = ""
+    other_epoch: str = ""
 
     def marks(self) -> dict[str, Any]:
         """Those that are set, to be borne by another struct of this kind."""

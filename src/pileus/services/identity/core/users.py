@@ -6,12 +6,12 @@ import msgspec
 
 from pileus.kernel.db import Page, Tx
 from pileus.kernel.types import Ctx, Invalid, Listing, new_hex
-from pileus.services.identity.core import refusals
+from pileus.services.identity.core import compliance, refusals, remains
 from pileus.services.identity.core.changes import changed
 from pileus.services.identity.core.domains import home_domain
 from pileus.services.identity.core.extras import merged, options_after
 from pileus.services.identity.core.neighbours import Near
-from pileus.services.identity.db import app_credentials, assignments, groups, projects, users
+from pileus.services.identity.db import assignments, attempts, groups, projects, users
 from pileus.services.identity.db.users import UserRow
 
 Want = dict[str, Any]
@@ -43,20 +43,19 @@ def create(tx: Tx, near: Near, ctx: Ctx, want: Want) -> UserRow:
     name = want["name"].strip()
     _check_name(tx, name, domain.id, "")
     _check_default_project(tx, want)
-    hashed = want.get("password_hash")
+    options = options_after({}, want.get("options"))
+    password = compliance.new_password(tx, near, None, options, want.get("password_hash"))
     row = UserRow(
         id=new_hex(),
         domain_id=domain.id,
         name=name,
         enabled=want.get("enabled", True),
         default_project_id=want.get("default_project_id"),
-        password_hash=hashed,
-        password_created_at=tx.now if hashed else None,
-        password_expires_at=None,
         epoch=0,
         created_at=tx.now,
-        options=options_after({}, want.get("options")),
+        options=options,
         extra=merged({}, want),
+        **password,
     )
     users.add(tx, row)
     changed(tx, near, ctx, "user.create", row.id, after=row, matters=False)
@@ -75,7 +74,13 @@ def update(tx: Tx, near: Near, ctx: Ctx, row: UserRow, want: Want) -> UserRow:
         new["options"] = options_after(row.options, want["options"])
     new["extra"] = merged(row.extra, want)
     if "password_hash" in want:
-        new.update(_password(tx, want["password_hash"]))
+        options = new.get("options", row.options)
+        new.update(compliance.new_password(tx, near, row, options, want["password_hash"]))
+    if want.get("enabled"):
+        attempts.clear(tx, row.id)
+        new["last_active_at"] = tx.now
+    if row.enabled and new.get("enabled") is False:
+        remains.remove_credentials(tx, row.id)
     if "password_hash" in want or (row.enabled and new.get("enabled") is False):
         new["epoch"] = row.epoch + 1
     return _store(tx, near, ctx, row, new)
@@ -83,18 +88,15 @@ def update(tx: Tx, near: Near, ctx: Ctx, row: UserRow, want: Want) -> UserRow:
 
 def change_password(tx: Tx, near: Near, ctx: Ctx, row: UserRow, verified: str, hashed: str) -> UserRow:
     """The user's own change: `verified` is the hash that the old password fitted, which must still stand."""
-    if row.password_hash != verified or not row.enabled:
+    if row.password_hash != verified or not compliance.is_enabled(near, row, tx.now):
         raise refusals.unauthorized()
-    if row.options.get("lock_password"):
-        raise Invalid(
-            "Password validation error: You cannot change your password at this time due to password policy disallowing "
-            "password changes. Please contact your administrator to reset your password.."
-        )
-    return _store(tx, near, ctx, row, {**_password(tx, hashed), "epoch": row.epoch + 1})
+    compliance.check_own_change(near, row, tx.now)
+    new = compliance.new_password(tx, near, row, row.options, hashed, own=True)
+    return _store(tx, near, ctx, row, {**new, "epoch": row.epoch + 1})
 
 
 def delete(tx: Tx, near: Near, ctx: Ctx, row: UserRow) -> None:
-    """With the user go memberships, grants and application credentials."""
+    """With the user go memberships, grants, application credentials and trusts."""
     remove(tx, row.id)
     changed(tx, near, ctx, "user.delete", row.id, before=row)
 
@@ -102,7 +104,7 @@ def delete(tx: Tx, near: Near, ctx: Ctx, row: UserRow) -> None:
 def remove(tx: Tx, id: str) -> None:
     groups.leave_all(tx, id)
     assignments.remove_actor(tx, "user", id)
-    app_credentials.remove_of_user(tx, id)
+    remains.remove_of_user(tx, id)
     users.remove(tx, id)
 
 
@@ -111,11 +113,6 @@ def _store(tx: Tx, near: Near, ctx: Ctx, row: UserRow, new: dict[str, Any]) -> U
     after = msgspec.structs.replace(row, **new)
     changed(tx, near, ctx, "user.update", row.id, before=row, after=after)
     return after
-
-
-def _password(tx: Tx, hashed: str | None) -> dict[str, Any]:
-    created = tx.now if hashed else None
-    return {"password_hash": hashed, "password_created_at": created, "password_expires_at": None}
 
 
 def _check_name(tx: Tx, name: str, domain_id: str, own_id: str) -> None:

@@ -4,9 +4,10 @@ import logging
 
 from pileus.kernel.db import Tx
 from pileus.kernel.types import Micros
+from pileus.services.identity.core import compliance
 from pileus.services.identity.core.delegations import DELEGATIONS, Held
 from pileus.services.identity.core.neighbours import Near
-from pileus.services.identity.core.refusals import unauthorized
+from pileus.services.identity.core.refusals import not_authorized, unauthorized
 from pileus.services.identity.core.session import Session
 from pileus.services.identity.core.tokens import Claims
 from pileus.services.identity.db import assignments, projects, revocations, users
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 def open_session(tx: Tx, near: Near, claims: Claims, grace: Micros = 0) -> Session:
     """Raises `Unauthorized`, always in the same words, for claims that do not hold (any more).
 
+    A trust whose giver lost what he lent is `Forbidden`, as in Keystone.
     `grace` lets tokens pass that ended less than so many microseconds ago.
     """
     if tx.now >= claims.expires_at + grace:
@@ -26,7 +28,7 @@ def open_session(tx: Tx, near: Near, claims: Claims, grace: Micros = 0) -> Sessi
     if revocations.is_revoked(tx, claims.audit_id, claims.chain_id):
         raise _refuse(claims, "it was revoked")
     user = users.find(tx, claims.user_id)
-    if user is None or not user.enabled:
+    if user is None or not compliance.is_enabled(near, user, tx.now):
         raise _refuse(claims, "the user is gone or disabled")
     if user.epoch != claims.epoch:
         raise _refuse(claims, "the user's password or state changed since")
@@ -34,7 +36,7 @@ def open_session(tx: Tx, near: Near, claims: Claims, grace: Micros = 0) -> Sessi
     if user_domain is None or not user_domain.enabled:
         raise _refuse(claims, "the user's domain is gone or disabled")
     project, domain = _scope(tx, claims)
-    held = _held(tx, claims)
+    held = _held(tx, near, claims)
     roles = _roles(tx, near, claims, project, held)
     if claims.scope and not roles:
         raise _refuse(claims, f"the user has no role on {claims.scope} {claims.target_id}")
@@ -66,10 +68,10 @@ def _scope(tx: Tx, claims: Claims) -> tuple[ProjectRow | None, ProjectRow | None
     return None, None
 
 
-def _held(tx: Tx, claims: Claims) -> Held | None:
+def _held(tx: Tx, near: Near, claims: Claims) -> Held | None:
     for mark, delegation in DELEGATIONS.items():
         if id := getattr(claims, mark):
-            held = delegation.hold(tx, id, claims, claims.user_id)
+            held = delegation.hold(tx, near.memory.graph(tx), id, claims, claims.user_id)
             if held is None:
                 raise _refuse(claims, f"the delegation of its {mark} does not stand")
             return held
@@ -82,13 +84,14 @@ def _roles(tx: Tx, near: Near, claims: Claims, project: ProjectRow | None, held:
     above = project.ancestors if project is not None else ()
     owner = held.user_id if held is not None else claims.user_id
     granted = assignments.roles_on(tx, owner, claims.scope, claims.target_id, above)
-    roles = near.memory.graph(tx).effective(granted)
+    graph = near.memory.graph(tx)
+    roles = graph.effective(granted)
     if held is None:
         return tuple(roles)
-    left = tuple(role for role in roles if role.id in held.role_ids)
-    if held.every and len(left) < len(held.role_ids):
-        raise _refuse(claims, "a role that was delegated is no longer its giver's")
-    return left
+    if held.every and not held.role_ids <= {implied for id in granted for implied in graph.closure(id)}:
+        log.debug("token %s refused: a role that was delegated is no longer its giver's", claims.audit_id)
+        raise not_authorized()
+    return tuple(role for role in roles if role.id in held.role_ids)
 
 
 def _refuse(claims: Claims, reason: str) -> Exception:

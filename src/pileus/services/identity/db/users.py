@@ -25,6 +25,8 @@ users = Table(
     Column("created_at", Time, nullable=False),
     Column("options", Json, nullable=False),
     Column("extra", Json, nullable=False),
+    Column("last_active_at", Time),
+    Column("password_self_service", Flag, nullable=False),
     Index("identity_user_name", "domain_id", "name", unique=True),
 )
 
@@ -34,6 +36,8 @@ class UserRow(Struct, frozen=True):
 
     `epoch`  counts what makes older tokens worthless (a new password, being disabled): a token remembers the epoch it was
              issued in, and one of another epoch is dead. A number has no clock to be wrong about.
+    `last_active_at`         of the first login of the last day with one.
+    `password_self_service`  the user chose the password, not somebody else for him.
     """
 
     id: str
@@ -48,6 +52,8 @@ class UserRow(Struct, frozen=True):
     created_at: int
     options: dict[str, Any]
     extra: dict[str, Any]
+    last_active_at: int | None = None
+    password_self_service: bool = False
 
 
 _c = users.c

@@ -8,7 +8,7 @@ from pileus.services.identity.core import refusals
 from pileus.services.identity.core.finding import find_user
 from pileus.services.identity.core.methods.method import Attempt, Method, Proof
 from pileus.services.identity.core.methods.schemas import TEXT, USER, open_object
-from pileus.services.identity.core.methods.secrets import verify
+from pileus.services.identity.core.methods.secrets import account_of, verify
 from pileus.services.identity.db import app_credentials
 from pileus.services.identity.db.app_credentials import AppCredentialRow
 
@@ -21,8 +21,10 @@ class ApplicationCredential(Method):
 
     async def prove(self, attempt: Attempt) -> Proof:
         row = await self.near.db.read(_find, attempt.payload)
+        payload = attempt.payload
         found, user_id, id = (row.secret_hash, row.user_id, row.id) if row else (None, "", "")
-        await verify(self.near, self.name, found, attempt.payload.get("secret"), user_id)
+        account = id or f"unknown {payload.get('id') or account_of(None, payload.get('user') or {})}"
+        await verify(self.near, self.name, found, payload.get("secret"), account, attempt.address)
         return Proof(user_id=user_id, methods=(self.name,), app_credential_id=id)
 
 

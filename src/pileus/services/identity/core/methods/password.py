@@ -1,10 +1,12 @@
 """Login by password."""
 
-from pileus.services.identity.core import refusals
+from pileus.kernel.db import Tx
+from pileus.services.identity.core import compliance, refusals
+from pileus.services.identity.core.asking import Asked
 from pileus.services.identity.core.finding import find_user
 from pileus.services.identity.core.methods.method import Attempt, Method, Proof
 from pileus.services.identity.core.methods.schemas import TEXT, USER, open_object
-from pileus.services.identity.core.methods.secrets import verify
+from pileus.services.identity.core.methods.secrets import verify_password
 from pileus.services.identity.db import users
 
 
@@ -16,14 +18,24 @@ class Password(Method):
 
     async def prove(self, attempt: Attempt) -> Proof:
         """An unknown user is not told apart from a wrong password."""
-        named = attempt.payload.get("user")
+        near, named = self.near, attempt.payload.get("user")
         if named is None:
             raise refusals.expected("user", "password")
-        row = await self.near.db.read(find_user, named)
-        found, id = (row.password_hash, row.id) if row else (None, "")
-        hashed = await verify(self.near, self.name, found, named.get("password"), id)
-        if self.near.passwords.is_dated(hashed):
-            better = await self.near.passwords.hash(named["password"])
-            await self.near.db.write(users.rehash, id, hashed, better)
+        row = await near.db.read(find_user, named)
+        hashed = await verify_password(near, row, named, named.get("password"), attempt.address)
+        assert row is not None
+        if near.passwords.is_dated(hashed):
+            better = await near.passwords.hash(named["password"])
+            await near.db.write(users.rehash, row.id, hashed, better)
             hashed = better
-        return Proof(user_id=id, methods=(self.name,), hash=hashed)
+        return Proof(user_id=row.id, methods=(self.name,), hash=hashed, writes=not compliance.seen_today(row))
+
+    def confirm(self, tx: Tx, proof: Proof, asked: Asked) -> Proof:
+        """Raises `Unauthorized` for a password that must be changed first. The first login of a day is noted."""
+        row = users.find(tx, proof.user_id)
+        if row is not None and compliance.is_enabled(self.near, row, tx.now):
+            if compliance.is_expired(row, tx.now):
+                raise refusals.password_expired(row.id)
+            if tx.writes and not compliance.seen_today(row, tx.now):
+                users.change(tx, row.id, {"last_active_at": tx.now})
+        return proof

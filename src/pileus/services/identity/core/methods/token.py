@@ -2,7 +2,7 @@
 
 from pileus.kernel.db import Tx
 from pileus.kernel.types import NotFound, Unauthorized
-from pileus.services.identity.core import refusals
+from pileus.services.identity.core import primary, refusals
 from pileus.services.identity.core.asking import Asked
 from pileus.services.identity.core.keys import open_claims
 from pileus.services.identity.core.methods.method import Attempt, Method, Proof, in_order
@@ -31,15 +31,14 @@ class Token(Method):
         if claims is None:
             raise NotFound("Could not recognize Fernet token")
         try:
-            session = open_session(tx, self.near, claims)
+            open_session(tx, self.near, claims)
         except Unauthorized:
             raise NotFound("Failed to validate token") from None
+        primary.check_trades(claims)
         if claims.scope == "system" and asked.scope in ("project", "domain"):
             raise refusals.forbidden(
                 "Using a system-scoped token to create a project-scoped or domain-scoped token is not allowed."
             )
-        if session.held is not None:
-            raise refusals.forbidden("Using a delegated token to create another token is not allowed.")
         return Proof(
             user_id=claims.user_id,
             methods=in_order(self.name, *claims.methods),

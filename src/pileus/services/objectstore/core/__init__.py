@@ -1,0 +1,1 @@
+"""Decisions about accounts, containers and objects, and the way of bytes in and out. Shared by both faces."""

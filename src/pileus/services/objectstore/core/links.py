@@ -1,0 +1,50 @@
+"""Links: objects that stand for another one."""
+
+from msgspec import Struct
+
+from pileus.kernel.db import Tx
+from pileus.kernel.types import Conflict
+from pileus.services.objectstore.core.neighbours import Neighbours
+from pileus.services.objectstore.core.objects import Permit, fetch
+from pileus.services.objectstore.db.containers import ContainerRow
+from pileus.services.objectstore.db.objects import SYMLINK, ObjectRow, Whole
+
+TARGET, ACCOUNT, ETAG, SIZE = "link-target", "link-account", "link-etag", "link-size"
+"""In `details.system` of a link: `container/object`, the account when another, and what a static link was promised."""
+HOPS = 2
+
+
+class Target(Struct, frozen=True):
+    account: str
+    container: str
+    name: str
+    etag: str = ""
+    """That the target must have; empty: any."""
+
+
+def target_of(account: str, row: ObjectRow) -> Target:
+    """Where a link in `account` leads."""
+    kept = row.kept.system
+    container, _, name = kept[TARGET].partition("/")
+    return Target(kept.get(ACCOUNT) or account, container, name, kept.get(ETAG, ""))
+
+
+def follow(
+    tx: Tx, near: Neighbours, account: str, container: ContainerRow, whole: Whole, permit: Permit
+) -> tuple[ContainerRow, Whole]:
+    """What is at the end of the links that begin at `whole`; itself when it is none. `permit` judges each container.
+
+    Raises `Conflict` of type `LinkLoop` (more than 2 hops) or `LinkChanged` (a static link's target is another by now),
+    and what `fetch` raises.
+    """
+    hops = 0
+    while whole.object.kind == SYMLINK:
+        hops += 1
+        if hops > HOPS:
+            raise Conflict(f"Too many levels of symbolic links, maximum allowed is {HOPS}", type="LinkLoop")
+        target = target_of(account, whole.object)
+        container, whole = fetch(tx, near, target.account, target.container, target.name, permit)
+        account = target.account
+        if target.etag and whole.object.etag != target.etag:
+            raise Conflict("Object Etag does not match X-Symlink-Target-Etag header.", type="LinkChanged")
+    return container, whole

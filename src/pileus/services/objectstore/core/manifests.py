@@ -1,0 +1,195 @@
+"""Manifests of large objects: static ones name their segments, dynamic ones a prefix; what a range of one is made of."""
+
+import base64
+import hashlib
+from collections.abc import Iterator, Sequence
+
+import msgspec
+from msgspec import Struct
+
+from pileus.kernel.db import Tx
+from pileus.kernel.types import Ctx, Invalid, NotFound, iso_naive
+from pileus.services.objectstore.core import objects as decisions
+from pileus.services.objectstore.core.faults import Mismatch
+from pileus.services.objectstore.core.intake import Body
+from pileus.services.objectstore.core.neighbours import Neighbours
+from pileus.services.objectstore.core.objects import Permit, Put
+from pileus.services.objectstore.db import containers, objects
+from pileus.services.objectstore.db.objects import SLO, ObjectRow
+
+DEPTH = 10
+"""Manifests within manifests."""
+
+
+class Segment(Struct, frozen=True, omit_defaults=True):
+    """One of a static manifest, in the names and the form that `multipart-manifest=get` shows: the body of the object
+    is the JSON list of them."""
+
+    name: str = ""
+    """`/container/object`; empty with `data`."""
+    bytes: int = 0
+    """Of the whole segment, or of `data`."""
+    hash: str = ""
+    content_type: str = ""
+    last_modified: str = ""
+    range: str = ""
+    """`first-last` as in HTTP, both there; empty: all of it."""
+    sub_slo: bool = False
+    data: str = ""
+    """Base64: bytes that stand in the manifest itself."""
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Container and object."""
+        container, _, name = self.name.removeprefix("/").partition("/")
+        return container, name
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """First byte of the segment, and the one behind the last."""
+        if not self.range:
+            return 0, self.bytes
+        first, _, last = self.range.partition("-")
+        return int(first), int(last) + 1
+
+    @property
+    def size(self) -> int:
+        """What it brings to the whole."""
+        first, end = self.span
+        return end - first
+
+
+class Wish(Struct, frozen=True, kw_only=True):
+    """A segment as a client asks for it; what is None is not compared."""
+
+    container: str = ""
+    name: str = ""
+    etag: str | None = None
+    size: int | None = None
+    range: str = ""
+    """`first-last`, `first-` or `-count`."""
+    data: bytes | None = None
+    """Bytes of the manifest's own, instead of an object."""
+
+
+class Piece(Struct, frozen=True):
+    """`length` bytes from `offset` of the segment at `index`."""
+
+    index: int
+    offset: int
+    length: int
+
+
+def plan(segments: Sequence[Segment], first: int, end: int) -> Iterator[Piece]:
+    """What bytes `first` to `end` (exclusive) of the whole are made of, in order. Pure."""
+    at = 0
+    for index, segment in enumerate(segments):
+        begin, _ = segment.span
+        size = segment.size
+        if at + size > first and at < end:
+            skip = max(0, first - at)
+            yield Piece(index, begin + skip, min(size, end - at) - skip)
+        at += size
+        if at >= end:
+            return
+
+
+def segments_of(text: bytes) -> list[Segment]:
+    """What a static manifest's body says."""
+    return _DECODER.decode(text)
+
+
+def put_static(
+    tx: Tx,
+    near: Neighbours,
+    ctx: Ctx,
+    account: str,
+    container: str,
+    name: str,
+    wishes: Sequence[Wish],
+    want: Put,
+    permit: Permit,
+) -> tuple[ObjectRow, list[Segment]]:
+    """Check the segments and make the manifest, in one decision.
+
+    `want.etag` is the MD5 of the segments' ETags, when the client says one. Raises `Invalid` of type `BadSegments`, its details:
+    `problems`, a list of (`/container/object`, reason); `Mismatch`; and what `objects.put` raises.
+    """
+    segments, problems = _resolved(tx, near, account, wishes, permit)
+    if problems:
+        raise Invalid("Some segments will not do.", type="BadSegments", details={"problems": problems})
+    etag = etag_of(segments)
+    if want.etag and want.etag != etag:
+        raise Mismatch("The segments are not those of the ETag.", type="BadDigest", details={"computed": etag})
+    text = msgspec.json.encode(segments)
+    body = Body(size=len(text), hashes={"md5": hashlib.md5(text, usedforsecurity=False).hexdigest()}, data=text)
+    shown = sum(segment.size for segment in segments)
+    made = msgspec.structs.replace(want, etag="", kind=SLO, shown_size=shown, shown_etag=etag)
+    return decisions.put(tx, near, ctx, account, container, name, made, body), segments
+
+
+def etag_of(segments: Sequence[Segment]) -> str:
+    """MD5 over the segments' ETags, each followed by its range where it has one."""
+    words = (f"{one.hash}:{one.range};" if one.range else one.hash for one in segments)
+    return hashlib.md5("".join(words).encode(), usedforsecurity=False).hexdigest()
+
+
+def _resolved(
+    tx: Tx, near: Neighbours, account: str, wishes: Sequence[Wish], permit: Permit
+) -> tuple[list[Segment], list[tuple[str, str]]]:
+    """The segments as they are, and what speaks against any. One query per container."""
+    rows: dict[tuple[str, str], ObjectRow] = {}
+    problems: list[tuple[str, str]] = []
+    for container in sorted({wish.container for wish in wishes if wish.data is None}):
+        row = containers.find(tx, account, container)
+        if row is not None:
+            permit(row)
+            names = sorted({wish.name for wish in wishes if wish.container == container and wish.data is None})
+            rows |= {(container, one): found for one, found in objects.some(tx, row.id, names).items()}
+    segments: list[Segment] = []
+    for wish in wishes:
+        try:
+            segments.append(_segment(tx, wish, rows.get((wish.container, wish.name))))
+        except (Invalid, NotFound) as fault:
+            problems.append((f"/{wish.container}/{wish.name}", fault.message))
+    return segments, problems
+
+
+def _segment(tx: Tx, wish: Wish, row: ObjectRow | None) -> Segment:
+    """Raises `Invalid` or `NotFound`, whose message is the reason."""
+    if wish.data is not None:
+        digest = hashlib.md5(wish.data, usedforsecurity=False).hexdigest()
+        return Segment(bytes=len(wish.data), hash=digest, data=base64.b64encode(wish.data).decode())
+    if row is None or 0 < row.delete_at <= tx.now:
+        raise NotFound("404 Not Found")
+    if wish.size is not None and wish.size != row.size:
+        raise Invalid("Size Mismatch")
+    if wish.etag is not None and wish.etag != row.etag:
+        raise Invalid("Etag Mismatch")
+    span = _satisfied(wish.range, row.size) if wish.range else ""
+    if row.size < 1:
+        raise Invalid("Too Small; each segment must be at least 1 byte.")
+    return Segment(
+        f"/{wish.container}/{wish.name}",
+        row.size,
+        row.etag,
+        row.content_type,
+        iso_naive(row.modified_at),
+        span,
+        row.kind == SLO,
+    )
+
+
+def _satisfied(text: str, size: int) -> str:
+    first, _, last = text.partition("-")
+    if not first:
+        count = int(last)
+        begin, end = max(0, size - count), size - 1
+    else:
+        begin, end = int(first), min(int(last), size - 1) if last else size - 1
+    if begin > end:
+        raise Invalid("Unsatisfiable Range")
+    return "" if (begin, end) == (0, size - 1) else f"{begin}-{end}"
+
+
+_DECODER = msgspec.json.Decoder(list[Segment])

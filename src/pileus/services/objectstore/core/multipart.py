@@ -1,0 +1,194 @@
+"""Uploads in parts: begun, filled part by part in any order, completed into one object without a byte moved, or dropped."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+
+import msgspec
+
+from pileus.kernel.db import Tx
+from pileus.kernel.types import Ctx, Invalid, NotFound, new_hex
+from pileus.services.objectstore.core import limits, quotas
+from pileus.services.objectstore.core import objects as decisions
+from pileus.services.objectstore.core.conditions import ANYTHING, Conditions
+from pileus.services.objectstore.core.intake import Body
+from pileus.services.objectstore.core.neighbours import Neighbours
+from pileus.services.objectstore.core.objects import Put
+from pileus.services.objectstore.core.stock import named, now
+from pileus.services.objectstore.db import bodies, counters, objects, uploads
+from pileus.services.objectstore.db.bodies import PieceRow
+from pileus.services.objectstore.db.columns import Details
+from pileus.services.objectstore.db.containers import ContainerRow
+from pileus.services.objectstore.db.objects import PARTS, ObjectRow
+from pileus.services.objectstore.db.spans import after
+from pileus.services.objectstore.db.uploads import PartRow, UploadRow
+
+NUMBERS = range(1, 10_001)
+UPLOAD = "upload"
+"""In `details.system` of a completed object: its upload's id, so that a repeated completion finds it."""
+
+
+def begin(
+    tx: Tx, near: Neighbours, ctx: Ctx, container: ContainerRow, name: str, content_type: str, details: Details
+) -> UploadRow:
+    """Raises `Invalid`."""
+    limits.check_object_name(near, name)
+    limits.check_meta(near, details.meta)
+    row = UploadRow(new_hex(), container.id, name, ctx.user_id, content_type, tx.now, details or None)
+    uploads.add(tx, row)
+    return row
+
+
+def find(tx: Tx, container: ContainerRow, name: str, upload_id: str) -> UploadRow:
+    """Raises `NotFound` of type `NoSuchUpload`."""
+    row = uploads.find(tx, upload_id)
+    if row is None or row.container_id != container.id or row.name != name:
+        raise NotFound("The specified upload does not exist.", type="NoSuchUpload")
+    return row
+
+
+def put_part(
+    tx: Tx,
+    near: Neighbours,
+    container: ContainerRow,
+    name: str,
+    upload_id: str,
+    number: int,
+    body: Body,
+    checks: Mapping[str, str] | None = None,
+) -> PartRow:
+    """The decision for `intake.store`: that part, in the place of an earlier one of its number.
+
+    Raises `NotFound` (`NoSuchUpload`, `NoSuchContainer`), `Invalid` (`InvalidPartNumber`), `TooLarge` (`QuotaExceeded`).
+    """
+    if number not in NUMBERS:
+        raise Invalid(f"Part number must be from {NUMBERS[0]} to {NUMBERS[-1]}", type="InvalidPartNumber")
+    standing, account = decisions.standing(tx, container.account, container.name)
+    find(tx, standing, name, upload_id)
+    old = uploads.part(tx, upload_id, number)
+    quotas.check(tx, standing, account, 0, body.size - (old.size if old else 0))
+    if old is not None:
+        _let_go(tx, standing, [old])
+        uploads.remove_part(tx, upload_id, number)
+    part = PartRow(upload_id, number, named(tx, body), body.size, body.md5, now(tx), dict(checks or {}) or None)
+    uploads.add_part(tx, part)
+    counters.bump(tx, standing.account, standing.id, standing.place, 0, body.size)
+    return part
+
+
+def parts(tx: Tx, upload: UploadRow, after_number: int = 0, limit: int = 1000) -> tuple[list[PartRow], bool]:
+    """Parts behind that number, and whether there are more."""
+    found = uploads.parts_of(tx, upload.id, after_number, limit + 1)
+    return found[:limit], len(found) > limit
+
+
+def complete(
+    tx: Tx,
+    near: Neighbours,
+    ctx: Ctx,
+    container: ContainerRow,
+    name: str,
+    upload_id: str,
+    chosen: Sequence[tuple[int, str]],
+    *,
+    conditions: Conditions = ANYTHING,
+    finish: Callable[[UploadRow, Sequence[PartRow], Details], Details] | None = None,
+) -> ObjectRow:
+    """One object of the chosen parts (number, ETag without quotes); the others go. Its ETag is `md5(md5s)-N`.
+
+    `finish` may add to the details what follows from the parts (checksums of the whole), or raise. Completing again what is
+    complete gives the same object. Raises `NotFound` (`NoSuchUpload`), `Invalid` (`InvalidPart`, `InvalidPartOrder`,
+    `PartTooSmall`; details: `number`), and what `objects.put` raises.
+    """
+    upload = uploads.find(tx, upload_id)
+    if upload is None:
+        done = objects.find(tx, container.id, name)
+        if done is not None and done.kept.system.get(UPLOAD) == upload_id:
+            return done
+    upload = find(tx, container, name, upload_id)
+    there = uploads.parts_of(tx, upload_id)
+    used = _chosen(near, there, chosen)
+    details = upload.details or Details()
+    details = finish(upload, used, details) if finish is not None else details
+    details = msgspec.structs.replace(details, system={**details.system, UPLOAD: upload_id})
+    _forget(tx, container, upload, [part for part in there if part not in used])
+    size = sum(part.size for part in used)
+    counters.bump(tx, container.account, container.id, container.place, 0, -size)
+    whole_id = _whole(tx, used, size)
+    etag = (
+        f"{hashlib.md5(b''.join(bytes.fromhex(p.etag) for p in used), usedforsecurity=False).hexdigest()}-{len(used)}"
+    )
+    want = Put(content_type=upload.content_type, details=details, conditions=conditions, kind=PARTS, shown_etag=etag)
+    body = Body(size=size, hashes={}, body_id=whole_id)
+    made = decisions.put(tx, near, ctx, container.account, container.name, name, want, body)
+    if whole_id:
+        bodies.let_go(tx, whole_id)
+    return made
+
+
+def drop(tx: Tx, container: ContainerRow, upload: UploadRow) -> None:
+    """The upload and its parts are no more."""
+    _forget(tx, container, upload, uploads.parts_of(tx, upload.id))
+
+
+def under_way(
+    tx: Tx, container: ContainerRow, prefix: str = "", name: str = "", upload_id: str = "", limit: int = 1000
+) -> tuple[list[UploadRow], bool]:
+    """Uploads by name, then id: behind that name, or of that name behind that id; and whether there are more."""
+    behind = upload_id or (HIGHEST if name else "")
+    found = uploads.of_container(tx, container.id, max(name, prefix), after(prefix) or HIGHEST, name, behind, limit + 1)
+    return found[:limit], len(found) > limit
+
+
+HIGHEST = "\U0010ffff" * 300
+
+
+def _chosen(near: Neighbours, there: Sequence[PartRow], chosen: Sequence[tuple[int, str]]) -> list[PartRow]:
+    numbers = [number for number, _ in chosen]
+    if not chosen or any(a >= b for a, b in pairwise(numbers)):
+        raise Invalid("The list of parts was not in ascending order.", type="InvalidPartOrder")
+    by_number = {part.number: part for part in there}
+    used = []
+    for number, etag in chosen:
+        part = by_number.get(number)
+        if part is None or part.etag != etag:
+            raise Invalid(
+                "One or more of the parts could not be found.", type="InvalidPart", details={"number": number}
+            )
+        used.append(part)
+    for part in used[:-1]:
+        if part.size < near.settings.part_least:
+            raise Invalid(
+                "A part is too small.", type="PartTooSmall", details={"number": part.number, "size": part.size}
+            )
+    return used
+
+
+def _whole(tx: Tx, used: Sequence[PartRow], size: int) -> int:
+    """A body in pieces, with one reference that is the caller's; 0 when it has no bytes."""
+    if not size:
+        for part in used:
+            if part.body_id:
+                bodies.let_go(tx, part.body_id)
+        return 0
+    whole_id = bodies.add(tx, size=size, md5="")
+    rows, start = [], 0
+    for part in used:
+        if part.size:
+            rows.append(PieceRow(part.number, start, part.size, part.body_id))
+            start += part.size
+    bodies.add_pieces(tx, whole_id, rows)
+    return whole_id
+
+
+def _forget(tx: Tx, container: ContainerRow, upload: UploadRow, unused: Sequence[PartRow]) -> None:
+    _let_go(tx, container, unused)
+    uploads.drop_parts(tx, upload.id, NUMBERS[-1])
+    uploads.remove(tx, upload.id)
+
+
+def _let_go(tx: Tx, container: ContainerRow, gone: Sequence[PartRow]) -> None:
+    for part in gone:
+        if part.body_id:
+            bodies.let_go(tx, part.body_id)
+    counters.bump(tx, container.account, container.id, container.place, 0, -sum(part.size for part in gone))

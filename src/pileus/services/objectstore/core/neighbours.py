@@ -1,0 +1,27 @@
+"""What decisions about objects need beyond their transaction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pileus.contracts.identity import Identity
+from pileus.drivers.blob.protocol import BlobStore
+from pileus.kernel.db import Database
+from pileus.kernel.policy import Policy
+from pileus.services.objectstore.core.arrivals import Arrivals
+from pileus.services.objectstore.core.settings import ObjectSettings
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    settings: ObjectSettings
+    policy: Policy
+    db: Database
+    """For bytes alone: what takes or gives them decides before and after."""
+    stores: Mapping[str, BlobStore]
+    """By storage policy; the first is the default."""
+    identity: Identity
+    arrivals: Arrivals
+
+    @property
+    def default_place(self) -> str:
+        return next(iter(self.stores))

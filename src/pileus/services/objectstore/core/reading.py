@@ -1,0 +1,171 @@
+"""Bytes on their way out: from a row, a blob, parts, or the segments of a manifest. Nothing is ever loaded whole."""
+
+import base64
+from collections.abc import AsyncIterator
+
+from pileus.drivers.blob.protocol import BlobError, BlobMissing
+from pileus.kernel.db import Tx
+from pileus.kernel.types import Conflict, Fault, Unavailable
+from pileus.services.objectstore.core import manifests, objects
+from pileus.services.objectstore.core.listings import Subdir, Wanted, of_container
+from pileus.services.objectstore.core.neighbours import Neighbours
+from pileus.services.objectstore.core.objects import Permit
+from pileus.services.objectstore.db import bodies, containers
+from pileus.services.objectstore.db.bodies import BodyRow, PieceRow
+from pileus.services.objectstore.db.containers import ContainerRow
+from pileus.services.objectstore.db.objects import DLO, PARTS, SLO, ItemRow, Whole
+
+PIECES = 1000
+"""Pieces looked up at once."""
+
+
+async def content(
+    near: Neighbours,
+    account: str,
+    whole: Whole,
+    permit: Permit,
+    first: int = 0,
+    end: int | None = None,
+    *,
+    depth: int = 0,
+) -> AsyncIterator[bytes]:
+    """Bytes `first` to `end` (exclusive; None: to the end), as they come.
+
+    `permit` judges the containers of segments. Raises `Conflict` of type `SegmentChanged`, `SegmentMissing` or `TooDeep`, and
+    `Unavailable`; faces ask for the first bytes before they send a status.
+    """
+    kind = whole.object.kind
+    if kind == DLO:
+        source = _dynamic(near, account, whole, permit, first, end, depth)
+    else:
+        last = whole.object.size if end is None else min(end, whole.object.size)
+        if last <= first:
+            return
+        if kind == SLO:
+            source = _static(near, account, whole, permit, first, last, depth)
+        elif kind == PARTS:
+            source = _parts(near, whole.object.body_id, first, last)
+        else:
+            source = raw(near, whole, first, last)
+    async for chunk in source:
+        yield chunk
+
+
+async def raw(near: Neighbours, whole: Whole, first: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+    """The object's own bytes: of a manifest its text."""
+    if whole.data is not None:
+        yield whole.data[first:end]
+    elif whole.blob:
+        async for chunk in _blob(near, whole.place, whole.blob, first, end):
+            yield chunk
+
+
+def dynamic_folder(whole: Whole) -> tuple[str, str]:
+    """Container and prefix of a dynamic manifest's segments."""
+    container, _, prefix = whole.object.kept.headers["x-object-manifest"].partition("/")
+    return container, prefix
+
+
+def dynamic_page(
+    tx: Tx, near: Neighbours, account: str, whole: Whole, permit: Permit, marker: str = "", limit: int = 10_000
+) -> tuple[ContainerRow | None, list[ItemRow], bool]:
+    """Segments of a dynamic manifest behind `marker`, and whether there are more. No container: no segments."""
+    name, prefix = dynamic_folder(whole)
+    row = containers.find(tx, account, name)
+    if row is None:
+        return None, [], False
+    permit(row)
+    found = of_container(tx, row, Wanted(prefix=prefix, marker=marker, limit=limit))
+    return row, [one for one in found.items if not isinstance(one, Subdir)], found.more
+
+
+async def _dynamic(
+    near: Neighbours, account: str, whole: Whole, permit: Permit, first: int, end: int | None, depth: int
+) -> AsyncIterator[bytes]:
+    _check_depth(depth)
+    at, marker, more = 0, "", True
+    while more and (end is None or at < end):
+        row, items, more = await near.db.read_aside(dynamic_page, near, account, whole, permit, marker)
+        for item in items:
+            size = max(item.size, 0)
+            if at + size > first and (end is None or at < end) and row is not None:
+                skip = max(0, first - at)
+                stop = size if end is None else min(size, end - at)
+                segment = await _segment(near, account, row.name, item.name, permit)
+                async for chunk in content(near, account, segment, permit, skip, stop, depth=depth + 1):
+                    yield chunk
+            at += size
+            marker = item.name
+
+
+async def _static(
+    near: Neighbours, account: str, whole: Whole, permit: Permit, first: int, end: int, depth: int
+) -> AsyncIterator[bytes]:
+    _check_depth(depth)
+    text = b"".join([chunk async for chunk in raw(near, whole)])
+    segments = manifests.segments_of(text)
+    for piece in manifests.plan(segments, first, end):
+        wanted = segments[piece.index]
+        if wanted.data:
+            yield base64.b64decode(wanted.data)[piece.offset : piece.offset + piece.length]
+            continue
+        segment = await _segment(near, account, *wanted.place, permit)
+        if segment.object.etag != wanted.hash or segment.object.size != wanted.bytes:
+            raise Conflict(f"Object segment {wanted.name} no longer valid", type="SegmentChanged")
+        stop = piece.offset + piece.length
+        async for chunk in content(near, account, segment, permit, piece.offset, stop, depth=depth + 1):
+            yield chunk
+
+
+async def _segment(near: Neighbours, account: str, container: str, name: str, permit: Permit) -> Whole:
+    try:
+        return (await near.db.read(objects.fetch, near, account, container, name, permit))[1]
+    except Fault as fault:
+        if fault.status != 404:
+            raise
+        raise Conflict(f"While processing manifest, got 404 for /{container}/{name}", type="SegmentMissing") from fault
+
+
+async def _parts(near: Neighbours, whole_id: int, first: int, end: int) -> AsyncIterator[bytes]:
+    at = first
+    while at < end:
+        found = await near.db.read(_pieces, whole_id, at, end)
+        if not found:
+            raise Unavailable("The object's parts are no longer there.")
+        for piece, body in found:
+            skip, stop = max(0, at - piece.start), min(piece.size, end - piece.start)
+            if body.data is not None:
+                yield body.data[skip:stop]
+            else:
+                async for chunk in _blob(near, body.place, body.blob, skip, stop):
+                    yield chunk
+            at = piece.start + stop
+
+
+def _pieces(tx: Tx, whole_id: int, first: int, end: int) -> list[tuple[PieceRow, BodyRow]]:
+    rows = bodies.pieces_of(tx, whole_id, first, end, PIECES)
+    found = bodies.some(tx, [row.part_id for row in rows])
+    return [(row, found[row.part_id]) for row in rows if row.part_id in found]
+
+
+async def _blob(near: Neighbours, place: str, blob: str, first: int, end: int | None) -> AsyncIterator[bytes]:
+    store = near.stores.get(place)
+    if store is None:
+        raise Unavailable(f"The storage policy {place} is not configured.")
+    stream = store.open(blob, first, None if end is None else end - first)
+    try:
+        async for chunk in stream:
+            yield chunk
+    except BlobMissing as error:
+        raise Unavailable("The object's bytes are not there; they may be in quarantine.", type="BodyLost") from error
+    except BlobError as error:
+        raise Unavailable(f"The object store failed: {error}.") from error
+    finally:
+        close = getattr(stream, "aclose", None)
+        if close is not None:
+            await close()
+
+
+def _check_depth(depth: int) -> None:
+    if depth > manifests.DEPTH:
+        raise Conflict("Max recursion depth exceeded", type="TooDeep")

@@ -1,0 +1,11 @@
+"""The object store has no rules of oslo.policy: accounts belong to projects, and containers carry ACLs. Two names say who is who."""
+
+from pileus.kernel.policy import Rule
+
+RULES = [
+    Rule("objectstore:operator", "role:admin or role:member", "Whose project an account is, may do all in it."),
+    Rule("objectstore:reader", "role:reader or role:member or role:admin", "May read the account of its project."),
+    Rule(
+        "objectstore:reseller", "role:reseller_admin or role:admin", "May do all in every account, and set its quotas."
+    ),
+]

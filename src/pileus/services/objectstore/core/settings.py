@@ -1,0 +1,41 @@
+"""`[objectstore]` of `pileus.toml`."""
+
+from typing import Annotated
+
+import msgspec
+
+from pileus.kernel.config import Section, doc
+
+
+class ObjectSettings(Section, frozen=True, kw_only=True):
+    """Settings of the object store."""
+
+    policies: Annotated[
+        dict[str, str],
+        doc(
+            "storage policies by name, each with the folder of its bodies (empty: in the state directory); the first is the default"
+        ),
+    ] = msgspec.field(default_factory=lambda: {"standard": ""})
+    reseller_prefix: Annotated[str, doc("what stands before the project's id in an account's name")] = "AUTH_"
+    inline_bytes: Annotated[int, doc("bodies up to this many bytes lie in the database", ge=0, le=1 << 20)] = 16384
+    largest: Annotated[int, doc("bytes of one upload at most", ge=1)] = 5 * (1 << 30) + 2
+    name_bytes: Annotated[int, doc("bytes of an object's name at most", ge=1, le=1024)] = 1024
+    container_name_bytes: Annotated[int, doc("bytes of a container's name at most", ge=1, le=256)] = 256
+    meta_count: Annotated[int, doc("metadata of one account, container or object at most", ge=0)] = 90
+    meta_name_bytes: Annotated[int, doc("bytes of a metadata name at most", ge=1)] = 128
+    meta_value_bytes: Annotated[int, doc("bytes of a metadata value at most", ge=1)] = 256
+    meta_bytes: Annotated[int, doc("bytes of all metadata names and values of one thing at most", ge=1)] = 4096
+    listing: Annotated[int, doc("items of a listing at most, and when no limit is asked for", ge=1)] = 10000
+    containers_max: Annotated[int, doc("containers of an account; 0: any number", ge=0)] = 0
+    segments_max: Annotated[int, doc("segments of a static large object", ge=1)] = 1000
+    manifest_bytes: Annotated[int, doc("bytes of a static large object's manifest at most", ge=1)] = 8 << 20
+    part_least: Annotated[int, doc("bytes that every part but the last of an S3 upload must have", ge=0)] = 5 << 20
+    object_events: Annotated[bool, doc("write a line of the change log for every object, not only for containers")] = (
+        False
+    )
+    orphan_minutes: Annotated[int, doc("age at which a blob that no row names is removed", ge=0)] = 60
+    upload_days: Annotated[
+        int, doc("days after which an upload in parts that was never completed is removed; 0: never", ge=0)
+    ] = 7
+    scrub_mib: Annotated[int, doc("MiB a second that the scrubber reads; 0: it does not", ge=0)] = 10
+    scrub_days: Annotated[int, doc("days after which a body is read and checked again", ge=1)] = 30

@@ -1,0 +1,207 @@
+"""Bodies: the bytes behind objects, inline or as the name of a blob. Several objects may have the same one.
+
+Beside the objects and not in them: listings walk narrow rows, and a copy takes one more reference.
+"""
+
+from msgspec import Struct
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    insert,
+    select,
+    update,
+)
+
+from pileus.kernel.db import Query, Time, Tx, metadata
+from pileus.kernel.types import Micros
+from pileus.services.objectstore.db.columns import Id, Name
+
+bodies = Table(
+    "objectstore_bodies",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("refs", Integer, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("md5", Text, nullable=False),
+    Column("place", Text, nullable=False, default=""),
+    Column("blob", Name, nullable=False, default=""),
+    Column("checked_at", Time, nullable=False, default=0),
+    Column("data", LargeBinary),
+)
+Index(
+    "ix_objectstore_bodies_blob",
+    bodies.c.blob,
+    unique=True,
+    sqlite_where=bodies.c.blob != "",
+    postgresql_where=bodies.c.blob != "",
+)
+Index(
+    "ix_objectstore_bodies_checked_at",
+    bodies.c.place,
+    bodies.c.checked_at,
+    sqlite_where=bodies.c.blob != "",
+    postgresql_where=bodies.c.blob != "",
+)
+pieces = Table(
+    "objectstore_pieces",
+    metadata,
+    Column("whole_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("start", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("part_id", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+garbage = Table(
+    "objectstore_garbage",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("place", Text, nullable=False),
+    Column("blob", Text, nullable=False),
+    Column("whole_id", BigInteger, nullable=False),
+    Column("since", Time, nullable=False),
+)
+
+GARBAGE = "objectstore:garbage"
+"""Woken when a blob has lost its last name."""
+
+
+class BodyRow(Struct, frozen=True):
+    """Exactly one of `data`, `blob` and pieces holds the bytes; none when `size` is 0."""
+
+    id: int
+    refs: int
+    """How many objects, versions, parts and pieces name it."""
+    size: int
+    md5: str
+    """Of the bytes; empty for a body of pieces."""
+    place: str
+    """The storage policy whose store has the blob; empty when inline or in pieces."""
+    blob: str
+    checked_at: Micros
+    """When the scrubber last read it; its writing counts as reading."""
+    data: bytes | None
+
+
+class PieceRow(Struct, frozen=True):
+    """One part of a body that was brought in parts."""
+
+    number: int
+    start: int
+    """Offset in the whole."""
+    size: int
+    part_id: int
+
+
+class GarbageRow(Struct, frozen=True):
+    """A blob that no body names any more, or a body of pieces whose pieces are to be let go."""
+
+    id: int
+    place: str
+    blob: str
+    whole_id: int
+    since: Micros
+
+
+_INSERT = Query(insert(bodies).returning(bodies.c.id), into=int)
+_GET = Query(select(bodies).where(bodies.c.id == bindparam("id")), into=BodyRow)
+_TAKE = Query(update(bodies).where(bodies.c.id == bindparam("b_id")).values(refs=bodies.c.refs + 1))
+_LET_GO = Query(
+    update(bodies)
+    .where(bodies.c.id == bindparam("b_id"))
+    .values(refs=bodies.c.refs - 1)
+    .returning(bodies.c.refs, bodies.c.place, bodies.c.blob, bodies.c.size, bodies.c.data.is_(None))
+)
+_DELETE = Query(delete(bodies).where(bodies.c.id == bindparam("id")))
+_PIECES = Query(
+    select(pieces.c.number, pieces.c.start, pieces.c.size, pieces.c.part_id)
+    .where(
+        pieces.c.whole_id == bindparam("whole_id"),
+        pieces.c.start < bindparam("end"),
+        pieces.c.start + pieces.c.size > bindparam("first"),
+    )
+    .order_by(pieces.c.number)
+    .limit(bindparam("b_limit")),
+    into=PieceRow,
+)
+_PIECES_INSERT = Query(insert(pieces))
+_PIECES_DELETE = Query(
+    delete(pieces).where(pieces.c.whole_id == bindparam("whole_id"), pieces.c.number <= bindparam("last"))
+)
+_GARBAGE_INSERT = Query(insert(garbage))
+_GARBAGE = Query(select(garbage).order_by(garbage.c.id).limit(bindparam("b_limit")), into=GarbageRow)
+_GARBAGE_DELETE = Query(delete(garbage).where(garbage.c.id.in_(bindparam("ids", expanding=True))))
+_SOME = Query(select(bodies).where(bodies.c.id.in_(bindparam("ids", expanding=True))), into=BodyRow)
+_NAMED = Query(select(bodies.c.blob).where(bodies.c.blob.in_(bindparam("blobs", expanding=True))), into=str)
+
+
+def add(tx: Tx, *, size: int, md5: str, data: bytes | None = None, place: str = "", blob: str = "") -> int:
+    """A body with one reference; its id."""
+    found = tx.row(_INSERT, refs=1, size=size, md5=md5, place=place, blob=blob, checked_at=tx.now, data=data)
+    assert found is not None
+    return found
+
+
+def get(tx: Tx, body_id: int) -> BodyRow | None:
+    return tx.row(_GET, id=body_id)
+
+
+def some(tx: Tx, ids: list[int]) -> dict[int, BodyRow]:
+    return {row.id: row for row in tx.rows(_SOME, ids=ids)}
+
+
+def take(tx: Tx, body_id: int) -> None:
+    """One more names it."""
+    tx.run(_TAKE, b_id=body_id)
+
+
+def let_go(tx: Tx, body_id: int) -> None:
+    """One less names it. What nobody names is gone at once, its blob when the sweeper comes by."""
+    found = tx.row(_LET_GO, b_id=body_id)
+    if found is None or found[0] > 0:
+        return
+    _, place, blob, size, bare = found
+    tx.run(_DELETE, id=body_id)
+    in_pieces = bool(bare and not blob and size)
+    if blob or in_pieces:
+        whole_id = body_id if in_pieces else 0
+        tx.run(_GARBAGE_INSERT, place=place, blob=blob, whole_id=whole_id, since=tx.now)
+        tx.wake(GARBAGE)
+
+
+def pieces_of(tx: Tx, whole_id: int, first: int, end: int, limit: int) -> list[PieceRow]:
+    """The pieces that bytes `first` to `end` (exclusive) touch, in order."""
+    return tx.rows(_PIECES, whole_id=whole_id, first=first, end=end, b_limit=limit)
+
+
+def add_pieces(tx: Tx, whole_id: int, rows: list[PieceRow]) -> None:
+    """References to the parts go over to the pieces."""
+    names = PieceRow.__struct_fields__
+    tx.run_many(
+        _PIECES_INSERT, [{"whole_id": whole_id, **{name: getattr(row, name) for name in names}} for row in rows]
+    )
+
+
+def drop_pieces(tx: Tx, whole_id: int, last: int) -> None:
+    """Those up to number `last`; the caller has let go of their bodies."""
+    tx.run(_PIECES_DELETE, whole_id=whole_id, last=last)
+
+
+def some_garbage(tx: Tx, limit: int) -> list[GarbageRow]:
+    return tx.rows(_GARBAGE, b_limit=limit)
+
+
+def drop_garbage(tx: Tx, ids: list[int]) -> None:
+    tx.run(_GARBAGE_DELETE, ids=ids)
+
+
+def named(tx: Tx, blobs: list[str]) -> set[str]:
+    """Those of `blobs` that a body names."""
+    return set(tx.rows(_NAMED, blobs=blobs))

@@ -1,0 +1,1 @@
+"""Work of the object store that never ends."""

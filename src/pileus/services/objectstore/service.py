@@ -1,0 +1,46 @@
+"""The object store: its name, its settings, and how it is put together."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pileus.contracts.identity import CatalogService, Identity
+from pileus.drivers.blob.protocol import BlobStore
+from pileus.kernel.config import Settings
+from pileus.kernel.db import Database
+from pileus.kernel.policy import Policy
+from pileus.kernel.rest import Authenticate, Dialect, Face, Service
+from pileus.services.objectstore.core.arrivals import Arrivals
+from pileus.services.objectstore.core.neighbours import Neighbours
+from pileus.services.objectstore.core.rules import RULES
+from pileus.services.objectstore.core.settings import ObjectSettings
+from pileus.services.objectstore.internal import Internal
+
+SECTION = ("objectstore", ObjectSettings)
+CATALOG = [
+    CatalogService(type="object-store", name="swift", url="{base}/v1/AUTH_{{project_id}}", description="Objects")
+]
+PORT = 8080
+
+
+def build(
+    *,
+    db: Database,
+    settings: Settings,
+    stores: Mapping[str, BlobStore],
+    identity: Identity,
+    authenticate: Authenticate | None = None,
+    policy_overrides: Mapping[str, Any] | None = None,
+    **_: object,
+) -> Service:
+    """`stores`: one per storage policy, the default first; started and closed by whoever made them."""
+    section = settings.of(ObjectSettings)
+    policy = Policy(RULES, policy_overrides)
+    near = Neighbours(section, policy, db, stores, identity, Arrivals())
+    return Service(
+        name="objectstore",
+        face=Face("objectstore", Dialect(), policy, db, [], authenticate),
+        internal=Internal(near),
+    )
+
+
+__all__ = ["CATALOG", "PORT", "RULES", "SECTION", "build"]
