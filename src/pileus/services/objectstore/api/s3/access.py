@@ -1,7 +1,6 @@
 """Who may do what with buckets: their project's members, and those whom grants name."""
 
 from pileus.kernel.rest import Request
-
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.core import accounts
 from pileus.services.objectstore.core.neighbours import Neighbours
@@ -44,5 +43,3 @@ def allowed(near: Neighbours, request: Request, row: ContainerRow, right: str) -
         if right == READ and near.policy.allows("objectstore:reader", request.ctx, target):
             return True
     return bool(request.ctx.user_id) and near.policy.allows("objectstore:reseller", request.ctx, target)
-
-

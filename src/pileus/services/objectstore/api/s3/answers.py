@@ -11,7 +11,7 @@ from pileus.kernel.rest import Answer, Request
 from pileus.kernel.types import SECOND, Micros
 from pileus.services.objectstore.api.s3 import xml
 from pileus.services.objectstore.api.s3.faults import fault
-from pileus.services.objectstore.core.objects import NULL
+from pileus.services.objectstore.core.stock import NULL
 from pileus.services.objectstore.db.objects import ItemRow, ObjectRow
 
 XML = "application/xml"

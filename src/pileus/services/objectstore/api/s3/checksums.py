@@ -6,7 +6,6 @@ import hashlib
 import zlib
 from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping, Sequence
 
-
 from msgspec import Struct
 
 from pileus.services.objectstore.api.s3.faults import fault
@@ -32,7 +31,9 @@ def wanted(headers: Mapping[str, str]) -> Wanted | None:
     if trailer and trailer in ALGORITHMS and trailer not in given:
         given.append(trailer)
     if len(given) > 1:
-        raise fault("InvalidRequest", "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")
+        raise fault(
+            "InvalidRequest", "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
+        )
     named = (headers.get("x-amz-sdk-checksum-algorithm") or headers.get("x-amz-checksum-algorithm") or "").lower()
     if named and named not in ALGORITHMS:
         raise fault(
@@ -87,7 +88,7 @@ class Running:
 
 
 def _steps() -> dict[str, Callable[[bytes, int], int]]:
-    from awscrt import checksums  # a millisecond and some MiB: not at start
+    from awscrt import checksums  # noqa: PLC0415 - some MiB, and most clients send MD5
 
     return {"crc32": zlib.crc32, "crc32c": checksums.crc32c, "crc64nvme": checksums.crc64nvme}
 
@@ -111,7 +112,7 @@ def composite(algorithm: str, parts: list[str]) -> str:
 
 def joined(algorithm: str, parts: Sequence[tuple[str, int]]) -> str:
     """The CRC of a whole from its parts' (base64, bytes): no byte is read again."""
-    from awscrt import checksums
+    from awscrt import checksums  # noqa: PLC0415
 
     combine = {
         "crc32": checksums.combine_crc32, "crc32c": checksums.combine_crc32c, "crc64nvme": checksums.combine_crc64nvme,
@@ -132,5 +133,3 @@ def shown(system: Mapping[str, str], headers: MutableMapping[str, str]) -> None:
 
 def kept(algorithm: str, value: str, kind: str = "FULL_OBJECT") -> dict[str, str]:
     return {KEPT + algorithm: value, "checksum-type": kind}
-
-

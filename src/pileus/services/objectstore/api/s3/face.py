@@ -44,5 +44,3 @@ def _known(near: Neighbours, handle: S3Handle) -> Callable[[Request], Awaitable[
         return await handle(near, request, request.memo[Address])
 
     return run
-
-

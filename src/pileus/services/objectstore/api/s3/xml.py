@@ -15,17 +15,16 @@ _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _DEEPEST = 32
 
-Content: TypeAlias = "str | int | bool | None | Sequence[Node]"
+Content: TypeAlias = "str | int | bool | Sequence[Node] | None"
 Node: TypeAlias = "tuple[str, Content]"
 """An element: its name, and its text or its children. None leaves it out."""
 
 
-def document(root: str, children: Sequence[Node], namespace: str = NAMESPACE) -> bytes:
+def document(root: str, content: Content, namespace: str = NAMESPACE) -> bytes:
     """A whole answer. Characters that XML has no place for become U+FFFD (keys may hold them: clients ask for `encoding-type=url`)."""
     space = f' xmlns="{namespace}"' if namespace else ""
-    parts = [_HEAD, f"<{root}{space}>"]
-    _write(parts, children)
-    parts.append(f"</{root}>")
+    parts = [_HEAD]
+    _write(parts, [(root + space, content)])
     return "".join(parts).encode("utf-8", "replace")
 
 
@@ -51,7 +50,7 @@ def _write(parts: list[str], nodes: Iterable[Node]) -> None:
             parts.append(f"</{close}>")
 
 
-_UNFIT = {n: "\ufffd" for n in (*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF, *range(0xD800, 0xE000))}
+_UNFIT = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF, *range(0xD800, 0xE000)), "\ufffd")
 
 
 def parsed(raw: bytes, root: str) -> Element:

@@ -27,9 +27,7 @@ async def list_buckets(near: Neighbours, request: Request, where: Address) -> An
     wanted = Wanted(prefix=prefix, marker=answers.opened(token), limit=limit)
     found = await near.db.read(of_account, account, wanted)
     rows = [row for row in found.items if not isinstance(row, Subdir)]
-    shown = [
-        ("Bucket", [("Name", row.name), ("CreationDate", answers.moment(row.created_at))]) for row in rows
-    ]
+    shown = [("Bucket", [("Name", row.name), ("CreationDate", answers.moment(row.created_at))]) for row in rows]
     body: list[xml.Node] = [("Owner", answers.owner(account)), ("Buckets", shown)]
     if found.more:
         body.append(("ContinuationToken", answers.sealed(rows[-1].name)))
@@ -63,7 +61,7 @@ def _place(near: Neighbours, raw: bytes) -> str:
     if not raw:
         return ""
     asked = xml.text_of(xml.parsed(raw, "CreateBucketConfiguration"), "LocationConstraint")
-    region, colon, place = asked.partition(":")
+    _, colon, place = asked.partition(":")
     if colon and place not in near.stores:
         raise fault("InvalidLocationConstraint")
     return place
@@ -86,7 +84,9 @@ def _delete(tx: Tx, near: Neighbours, request: Request, name: str) -> None:
 async def get_location(near: Neighbours, request: Request, where: Address) -> Answer:
     await near.db.read(find, near, request, where.bucket, READ)
     region = near.settings.s3_region
-    return Answer(200, raw=xml.document("LocationConstraint", "" if region == "us-east-1" else region), media=answers.XML)
+    return Answer(
+        200, raw=xml.document("LocationConstraint", "" if region == "us-east-1" else region), media=answers.XML
+    )
 
 
 async def get_versioning(near: Neighbours, request: Request, where: Address) -> Answer:
@@ -109,7 +109,10 @@ async def put_versioning(near: Neighbours, request: Request, where: Address) -> 
 def _set_versioning(tx: Tx, near: Neighbours, request: Request, name: str, state: str) -> None:
     row = find(tx, near, request, name, WRITE)
     if row.kept.system.get("object-lock") and state != "enabled":
-        raise fault("InvalidBucketState", "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.")
+        raise fault(
+            "InvalidBucketState",
+            "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.",
+        )
     containers.update(tx, near, request.ctx, row, Change(versioning=state))
 
 

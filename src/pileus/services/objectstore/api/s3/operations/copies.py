@@ -40,7 +40,12 @@ async def put(near: Neighbours, request: Request, where: Address) -> Answer:
     source = read_source(request)
     directive = request.headers.get("x-amz-metadata-directive", "COPY")
     if directive not in ("COPY", "REPLACE"):
-        raise fault("InvalidArgument", "Unknown metadata directive.", ArgumentName="x-amz-metadata-directive", ArgumentValue=directive)
+        raise fault(
+            "InvalidArgument",
+            "Unknown metadata directive.",
+            ArgumentName="x-amz-metadata-directive",
+            ArgumentValue=directive,
+        )
     fresh = details_of(request.headers) if directive == "REPLACE" else None
     same = (source.bucket, source.key, source.version) == (where.bucket, where.key, None)
     if same and fresh is None:
@@ -80,7 +85,10 @@ def read(tx: Tx, near: Neighbours, request: Request, source: Source) -> Whole:
     permit = access.permit(near, request, READ)
     _, whole = objects.fetch(tx, near, row.account, row.name, source.key, permit, version=source.version)
     if whole.object.kind == MARKER:
-        raise fault("InvalidRequest", "The source of a copy request may not specifically refer to a delete marker by version id.")
+        raise fault(
+            "InvalidRequest",
+            "The source of a copy request may not specifically refer to a delete marker by version id.",
+        )
     try:
         check_read(source_conditions(request.headers), whole.object)
     except NotModified:
@@ -92,11 +100,15 @@ def read_source(request: Request) -> Source:
     """`/bucket/key?versionId=…`, percent-encoded. Raises `InvalidArgument`."""
     path, _, query = request.headers[SOURCE].partition("?versionId=")
     try:
-        bucket, slash, key = unquote_to_bytes(path).decode("utf-8").lstrip("/").partition("/")
+        bucket, _, key = unquote_to_bytes(path).decode("utf-8").lstrip("/").partition("/")
     except UnicodeDecodeError:
-        bucket, slash, key = "", "", ""
+        bucket, key = "", ""
     if not bucket or not key:
-        raise fault("InvalidArgument", f"Copy Source must mention the source bucket and key: {SOURCE}: sourcebucket/sourcekey", ArgumentName=SOURCE)
+        raise fault(
+            "InvalidArgument",
+            f"Copy Source must mention the source bucket and key: {SOURCE}: sourcebucket/sourcekey",
+            ArgumentName=SOURCE,
+        )
     return Source(bucket, key, answers.version_of(query) if query else None)
 
 

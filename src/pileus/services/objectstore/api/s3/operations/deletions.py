@@ -15,7 +15,7 @@ from pileus.services.objectstore.api.s3.operations.buckets import find
 from pileus.services.objectstore.core import objects
 from pileus.services.objectstore.core.conditions import ANYTHING, Conditions
 from pileus.services.objectstore.core.neighbours import Neighbours
-from pileus.services.objectstore.core.objects import Deleted
+from pileus.services.objectstore.core.stock import Deleted
 from pileus.services.objectstore.db.containers import ContainerRow
 from pileus.services.objectstore.db.objects import MARKER
 
@@ -31,7 +31,10 @@ class _Asked(Struct, frozen=True):
 
 
 async def delete_objects(near: Neighbours, request: Request, where: Address) -> Answer:
-    if not any(name == "content-md5" or name.startswith("x-amz-checksum-") for name in request.headers) and "x-amz-trailer" not in request.headers:
+    if (
+        not any(name == "content-md5" or name.startswith("x-amz-checksum-") for name in request.headers)
+        and "x-amz-trailer" not in request.headers
+    ):
         raise fault("InvalidRequest", "Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
     body = xml.parsed(await bodies.small(request), "Delete")
     quiet = xml.text_of(body, "Quiet").lower() == "true"
@@ -54,7 +57,9 @@ def _read(one: Element) -> _Asked:
     return _Asked(key, answers.version_of(version) if version else None, conditions)
 
 
-def _delete(tx: Tx, near: Neighbours, request: Request, bucket: str, wanted: list[_Asked], quiet: bool) -> list[xml.Node]:
+def _delete(
+    tx: Tx, near: Neighbours, request: Request, bucket: str, wanted: list[_Asked], quiet: bool
+) -> list[xml.Node]:
     row = find(tx, near, request, bucket, WRITE)
     bypass = request.headers.get("x-amz-bypass-governance-retention", "").lower() == "true"
     shown: list[xml.Node] = []

@@ -29,11 +29,18 @@ async def _first(near: Neighbours, request: Request, where: Address) -> Answer:
     query, name = request.query, answers.writer_of_names(request)
     limit = answers.number(request, "max-keys", PAGE, most=PAGE)
     prefix, delimiter, marker = (query.one(key) or "" for key in ("prefix", "delimiter", "marker"))
-    row, found = await near.db.read(_list, near, request, where.bucket, Wanted(prefix=prefix, delimiter=delimiter, marker=marker, limit=limit))
+    row, found = await near.db.read(
+        _list, near, request, where.bucket, Wanted(prefix=prefix, delimiter=delimiter, marker=marker, limit=limit)
+    )
     body: list[xml.Node] = [("Name", row.name), ("Prefix", name(prefix)), ("Marker", name(marker))]
     if found.more and found.items and delimiter:
         body.append(("NextMarker", name(found.items[-1].name)))
-    body += [("MaxKeys", limit), ("Delimiter", name(delimiter) or None), ("EncodingType", name.kind), ("IsTruncated", found.more)]
+    body += [
+        ("MaxKeys", limit),
+        ("Delimiter", name(delimiter) or None),
+        ("EncodingType", name.kind),
+        ("IsTruncated", found.more),
+    ]
     return answers.document("ListBucketResult", body + items(found, name, row.account))
 
 
@@ -43,9 +50,13 @@ async def _second(near: Neighbours, request: Request, where: Address) -> Answer:
     prefix, delimiter, start = (query.one(key) or "" for key in ("prefix", "delimiter", "start-after"))
     token = query.one("continuation-token")
     if token == "":
-        raise fault("InvalidArgument", "The continuation token provided is incorrect", ArgumentName="continuation-token")
+        raise fault(
+            "InvalidArgument", "The continuation token provided is incorrect", ArgumentName="continuation-token"
+        )
     marker = start if token is None else answers.opened(token)
-    row, found = await near.db.read(_list, near, request, where.bucket, Wanted(prefix=prefix, delimiter=delimiter, marker=marker, limit=limit))
+    row, found = await near.db.read(
+        _list, near, request, where.bucket, Wanted(prefix=prefix, delimiter=delimiter, marker=marker, limit=limit)
+    )
     body: list[xml.Node] = [
         ("Name", row.name),
         ("Prefix", name(prefix)),
@@ -62,7 +73,9 @@ async def _second(near: Neighbours, request: Request, where: Address) -> Answer:
     return answers.document("ListBucketResult", body + items(found, name, owner))
 
 
-def _list(tx: Tx, near: Neighbours, request: Request, bucket: str, wanted: Wanted) -> tuple[ContainerRow, Listed[ItemRow]]:
+def _list(
+    tx: Tx, near: Neighbours, request: Request, bucket: str, wanted: Wanted
+) -> tuple[ContainerRow, Listed[ItemRow]]:
     row = find(tx, near, request, bucket, READ)
     if not wanted.limit:
         return row, Listed([], False)

@@ -19,7 +19,8 @@ from pileus.services.objectstore.core import intake, objects, reading
 from pileus.services.objectstore.core.conditions import check_read
 from pileus.services.objectstore.core.intake import Body
 from pileus.services.objectstore.core.neighbours import Neighbours
-from pileus.services.objectstore.core.objects import Deleted, Put
+from pileus.services.objectstore.core.objects import Put
+from pileus.services.objectstore.core.stock import Deleted
 from pileus.services.objectstore.db.columns import Details
 from pileus.services.objectstore.db.containers import ContainerRow
 from pileus.services.objectstore.db.objects import MARKER, ObjectRow, Whole
@@ -48,9 +49,7 @@ async def put_object(near: Neighbours, request: Request, where: Address) -> Answ
 
 def _admit(tx: Tx, near: Neighbours, request: Request, where: Address, want: Put, size: int) -> ContainerRow:
     row = find(tx, near, request, where.bucket, WRITE)
-    return objects.admit(
-        tx, near, row.account, row.name, where.key, access.permit(near, request, WRITE), want, size
-    )
+    return objects.admit(tx, near, row.account, row.name, where.key, access.permit(near, request, WRITE), want, size)
 
 
 def _with(want: Put, found: Mapping[str, str]) -> Put:
@@ -95,7 +94,9 @@ async def look(near: Neighbours, request: Request, where: Address) -> tuple[Cont
         value = request.query.one("response-" + name)
         if value is not None:
             if Signed not in request.memo:
-                raise fault("InvalidRequest", "Request specific response headers cannot be used for anonymous GET requests.")
+                raise fault(
+                    "InvalidRequest", "Request specific response headers cannot be used for anonymous GET requests."
+                )
             headers[name.title()] = value
     return row, whole, headers
 

@@ -35,8 +35,12 @@ async def begin(near: Neighbours, request: Request, where: Address) -> Answer:
     if algorithm:
         if algorithm not in checksums.ALGORITHMS:
             raise fault("InvalidRequest", "Checksum algorithm provided is unsupported.")
-        if kind == "FULL_OBJECT" and algorithm in ("sha1", "sha256") or kind == "COMPOSITE" and algorithm == "crc64nvme":
-            raise fault("InvalidRequest", f"The {kind} checksum type cannot be used with the {algorithm} checksum algorithm.")
+        if (kind == "FULL_OBJECT" and algorithm in ("sha1", "sha256")) or (
+            kind == "COMPOSITE" and algorithm == "crc64nvme"
+        ):
+            raise fault(
+                "InvalidRequest", f"The {kind} checksum type cannot be used with the {algorithm} checksum algorithm."
+            )
         details = Details(details.meta, details.headers, {_ALGORITHM: algorithm, _KIND: kind})
     media = request.headers.get("content-type") or "binary/octet-stream"
     row, upload = await near.db.write(_begin, near, request, where, media, details)
@@ -63,7 +67,9 @@ async def put_part(near: Neighbours, request: Request, where: Address) -> Answer
 
     def decide(tx: Tx, body: Body) -> PartRow:
         found = upload.check(body)
-        return multipart.put_part(tx, near, _find(tx, near, request, where, WRITE)[0], where.key, _id(request), number, body, found)
+        return multipart.put_part(
+            tx, near, _find(tx, near, request, where, WRITE)[0], where.key, _id(request), number, body, found
+        )
 
     made = await intake.store(near, row.place, upload.chunks(), decide, hashes=upload.hashes)
     headers = {"ETag": f'"{made.etag}"', **{checksums.HEADER + k: v for k, v in (made.checks or {}).items()}}
@@ -79,10 +85,14 @@ async def _copy_part(near: Neighbours, request: Request, where: Address, number:
     stream = reading.content(near, account, whole, permit, *span)
 
     def decide(tx: Tx, body: Body) -> PartRow:
-        return multipart.put_part(tx, near, _find(tx, near, request, where, WRITE)[0], where.key, _id(request), number, body)
+        return multipart.put_part(
+            tx, near, _find(tx, near, request, where, WRITE)[0], where.key, _id(request), number, body
+        )
 
     made = await intake.store(near, row.place, stream, decide)
-    return answers.document("CopyPartResult", [("LastModified", answers.moment(made.modified_at)), ("ETag", f'"{made.etag}"')])
+    return answers.document(
+        "CopyPartResult", [("LastModified", answers.moment(made.modified_at)), ("ETag", f'"{made.etag}"')]
+    )
 
 
 def _source(
@@ -99,7 +109,12 @@ def _source_range(request: Request, whole: Whole) -> tuple[int, int]:
         return 0, whole.object.size
     found = read_range({"range": text}, whole.object.size)
     if found is None:
-        raise fault("InvalidArgument", "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy", ArgumentName="x-amz-copy-source-range", ArgumentValue=text)
+        raise fault(
+            "InvalidArgument",
+            "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy",
+            ArgumentName="x-amz-copy-source-range",
+            ArgumentValue=text,
+        )
     return found
 
 
@@ -147,7 +162,9 @@ def _sum(upload: UploadRow, used: Sequence[PartRow], details: Details) -> Detail
         if kind == "COMPOSITE":
             system |= checksums.kept(algorithm, checksums.composite(algorithm, sums), kind)
         else:
-            system |= checksums.kept(algorithm, checksums.joined(algorithm, [(s, p.size) for s, p in zip(sums, used, strict=True)]))
+            system |= checksums.kept(
+                algorithm, checksums.joined(algorithm, [(s, p.size) for s, p in zip(sums, used, strict=True)])
+            )
     return Details(details.meta, details.headers, system)
 
 
@@ -251,7 +268,12 @@ def _id(request: Request) -> str:
 def _number(request: Request) -> int:
     text = request.query.one("partNumber") or ""
     if not (text.isascii() and text.isdigit() and 1 <= len(text) <= 5 and int(text) in multipart.NUMBERS):
-        raise fault("InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive", ArgumentName="partNumber", ArgumentValue=text)
+        raise fault(
+            "InvalidArgument",
+            "Part number must be an integer between 1 and 10000, inclusive",
+            ArgumentName="partNumber",
+            ArgumentValue=text,
+        )
     return int(text)
 
 
