@@ -43,6 +43,13 @@ class IdentitySettings(Section, frozen=True):
         doc("Failed logins from one address in `login_window` before more are turned away for a while; 0: no bound."),
     ] = 1_000
     login_window: Annotated[int, doc("Seconds over which failed logins are counted.", ge=1)] = 600
+    domains: Annotated[
+        dict[str, dict[str, dict[str, str | int | float | bool | list[str]]]],
+        doc(
+            "Options of single domains by name, `[identity.domains.<name>.ldap]`; they count instead of those set by the API.",
+            secret=True,
+        ),
+    ] = {}
     region: Annotated[str, doc("Region of the catalog made at first start.")] = "RegionOne"
     admin_password: Annotated[
         str, doc("Password of `admin` at first start; empty: a random one, shown once.", secret=True)
