@@ -9,6 +9,7 @@ from pileus.kernel.config import Settings
 from pileus.kernel.db import Database
 from pileus.kernel.policy import Policy
 from pileus.kernel.rest import Authenticate, Dialect, Face, Service
+from pileus.services.objectstore.api.s3 import face as s3
 from pileus.services.objectstore.core.arrivals import Arrivals
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.core.rules import RULES
@@ -36,9 +37,11 @@ def build(
     section = settings.of(ObjectSettings)
     policy = Policy(RULES, policy_overrides)
     near = Neighbours(section, policy, db, stores, identity, Arrivals())
+    face = Face("objectstore", Dialect(), policy, db, [], authenticate)
+    face.beside.append((s3.takes(near), s3.build(near)))
     return Service(
         name="objectstore",
-        face=Face("objectstore", Dialect(), policy, db, [], authenticate),
+        face=face,
         internal=Internal(near),
     )
 
