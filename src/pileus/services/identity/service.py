@@ -10,14 +10,16 @@ from pileus.kernel.policy import Policy
 from pileus.kernel.reconcile import Reconciler
 from pileus.kernel.rest import Face, Operation, Service
 from pileus.kernel.types import HOUR, SECOND
-from pileus.services.identity.api import rules, rules_delegation, rules_domain_config, versions
+from pileus.services.identity.api import rules, rules_credentials, rules_delegation, rules_domain_config, versions
 from pileus.services.identity.api.absent import ABSENT
 from pileus.services.identity.api.access_rules import AccessRules
 from pileus.services.identity.api.app_credentials import AppCredentials
 from pileus.services.identity.api.catalog import Endpoints, Regions, Services
+from pileus.services.identity.api.credentials import Credentials
 from pileus.services.identity.api.dialect import KeystoneDialect
 from pileus.services.identity.api.domain_config import DomainConfig
 from pileus.services.identity.api.domains import Domains
+from pileus.services.identity.api.ec2 import Ec2Credentials, SignedRequests
 from pileus.services.identity.api.endpoint_groups import EndpointFilters, EndpointGroups
 from pileus.services.identity.api.grants import Grants
 from pileus.services.identity.api.groups import Groups, Members
@@ -42,12 +44,14 @@ from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.core.passwords import Passwords
 from pileus.services.identity.core.settings import ComplianceSettings, IdentitySettings
 from pileus.services.identity.core.tokens import Keyring
+from pileus.services.identity.core.vault import Vault
 from pileus.services.identity.internal import Internal
 from pileus.services.identity.reconcilers.keys import KeyKeeper
 from pileus.services.identity.reconcilers.memory import Forgetter
+from pileus.services.identity.reconcilers.vault import VaultKeeper
 
 SECTIONS = {"identity": IdentitySettings, "security_compliance": ComplianceSettings}
-RULES = [*rules.RULES, *rules_delegation.RULES, *rules_domain_config.RULES, *CATALOG_RULES]
+RULES = [*rules.RULES, *rules_credentials.RULES, *rules_delegation.RULES, *rules_domain_config.RULES, *CATALOG_RULES]
 CATALOG = [CatalogService(type="identity", name="keystone", url="{base}/v3", description="Identity")]
 
 
@@ -64,6 +68,7 @@ def build(*, db: Database, settings: Settings, policy_overrides: Mapping[str, An
         Memory(mine.cache_tokens, patience),
         settings.of(ComplianceSettings),
         Guard(mine),
+        Vault(),
     )
     internal = Internal(near)
     dialect = KeystoneDialect(mine.list_limit)
@@ -76,6 +81,7 @@ def build(*, db: Database, settings: Settings, policy_overrides: Mapping[str, An
         internal.authenticate,
     )
     rotation = Reconciler("identity.keys", KeyKeeper(near).work, every=HOUR, wake=(keys.CHANGED,))
+    vault = Reconciler("identity.vault", VaultKeeper(near).work, every=HOUR)
     forgetting = Reconciler("identity.memory", Forgetter(near.memory).work, every=HOUR, wake=(memory.CHANGED,))
 
     async def close() -> None:
@@ -85,7 +91,7 @@ def build(*, db: Database, settings: Settings, policy_overrides: Mapping[str, An
         name="identity",
         face=face,
         internal=internal,
-        reconcilers=[rotation, forgetting] if db.multi_process else [rotation],
+        reconcilers=[rotation, vault, forgetting] if db.multi_process else [rotation, vault],
         start=internal.start,
         close=close,
     )
@@ -107,6 +113,9 @@ def _items(near: Near, internal: Internal, dialect: KeystoneDialect) -> list[Nou
         *Grants(roles, dialect).all_operations(),
         *RoleAssignments(near, dialect).all_operations(),
         *AppCredentials(near, dialect).all_operations(),
+        Credentials(near),
+        *Ec2Credentials(near, dialect).all_operations(),
+        *SignedRequests(near).all_operations(),
         *AccessRules(near, dialect).all_operations(),
         *Trusts(near, dialect, roles).all_operations(),
         *ABSENT,

@@ -25,6 +25,11 @@ class IdentitySettings(Section, frozen=True):
         ),
     ] = 5
     cache_tokens: Annotated[int, doc("Tokens kept in memory.")] = 10_000
+    credential_key_rotation: Annotated[
+        int, doc("Seconds after which a new key seals credentials; all older ones are then sealed anew with it.")
+    ] = 7_776_000
+    credential_user_limit: Annotated[int, doc("Most credentials of one user; -1: no bound.")] = -1
+    credential_auth_ttl: Annotated[int, doc("Seconds by which the time of a signed EC2 request may be off.")] = 900
     trust_redelegations: Annotated[int, doc("How often a trust may be given on, one after the other.")] = 3
     max_project_depth: Annotated[int, doc("Levels of projects below a domain.")] = 5
     limit_model: Annotated[
