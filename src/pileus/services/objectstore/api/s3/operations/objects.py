@@ -69,6 +69,7 @@ async def get_object(near: Neighbours, request: Request, where: Address) -> Answ
     first, end, status = (0, size, 200) if span is None else (*span, 206)
     headers["Content-Length"] = str(end - first)
     if span is not None:
+        headers = {name: value for name, value in headers.items() if not name.startswith(checksums.HEADER)}
         headers["Content-Range"] = f"bytes {first}-{end - 1}/{size}"
     permit = access.permit(near, request, READ)
     if whole.data is not None and not whole.object.kind:
