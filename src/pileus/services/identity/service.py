@@ -9,7 +9,7 @@ from pileus.kernel.db import Database
 from pileus.kernel.policy import Policy
 from pileus.kernel.reconcile import Reconciler
 from pileus.kernel.rest import Face, Operation, Service
-from pileus.kernel.types import HOUR, SECOND
+from pileus.kernel.types import HOUR, MINUTE, SECOND
 from pileus.services.identity.api import rules, rules_delegation, versions
 from pileus.services.identity.api.absent import ABSENT
 from pileus.services.identity.api.access_rules import AccessRules
@@ -42,6 +42,7 @@ from pileus.services.identity.core.passwords import Passwords
 from pileus.services.identity.core.settings import ComplianceSettings, IdentitySettings
 from pileus.services.identity.core.tokens import Keyring
 from pileus.services.identity.internal import Internal
+from pileus.services.identity.reconcilers.failures import FailureWriter
 from pileus.services.identity.reconcilers.keys import KeyKeeper
 from pileus.services.identity.reconcilers.memory import Forgetter
 
@@ -75,14 +76,18 @@ def build(*, db: Database, settings: Settings, policy_overrides: Mapping[str, An
     rotation = Reconciler("identity.keys", KeyKeeper(near).work, every=HOUR, wake=(keys.CHANGED,))
     forgetting = Reconciler("identity.memory", Forgetter(near.memory).work, every=HOUR, wake=(memory.CHANGED,))
 
+    failures = FailureWriter(near)
+    failed_logins = Reconciler("identity.failures", failures.work, every=MINUTE)
+
     async def close() -> None:
         near.passwords.close()
+        await failures.work()
 
     return Service(
         name="identity",
         face=face,
         internal=internal,
-        reconcilers=[rotation, forgetting] if db.multi_process else [rotation],
+        reconcilers=[rotation, failed_logins, *([forgetting] if db.multi_process else [])],
         start=internal.start,
         close=close,
     )
