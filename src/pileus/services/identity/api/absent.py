@@ -20,14 +20,6 @@ _PATHS = """
 /v3/auth/OS-FEDERATION/saml2 POST
 /v3/auth/OS-FEDERATION/saml2/ecp POST
 /v3/auth/OS-FEDERATION/websso/{protocol_id} GET
-/v3/credentials GET POST
-/v3/credentials/{credential_id} DELETE GET PATCH
-/v3/domains/config/default GET
-/v3/domains/config/{group}/default GET
-/v3/domains/config/{group}/{option}/default GET
-/v3/domains/{domain_id}/config DELETE GET PATCH PUT
-/v3/domains/{domain_id}/config/{group} DELETE GET PATCH
-/v3/domains/{domain_id}/config/{group}/{option} DELETE GET PATCH
 /v3/users/{user_id}/OS-OAUTH1/access_tokens GET
 /v3/users/{user_id}/OS-OAUTH1/access_tokens/{access_token_id} DELETE GET
 /v3/users/{user_id}/OS-OAUTH1/access_tokens/{access_token_id}/roles GET
