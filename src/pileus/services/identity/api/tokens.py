@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Operation, Request, Schema
@@ -17,6 +18,7 @@ from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.core.session import Session, context
 from pileus.services.identity.core.validation import open_session
 from pileus.services.identity.db.roles import RoleRow
+from pileus.services.identity.db.service_providers import ServiceProviderRow
 
 _encode = msgspec.json.Encoder().encode
 _SCOPE: Schema = {
@@ -38,6 +40,13 @@ def _body(known: Mapping[str, Method]) -> Schema:
 
 
 Look = Callable[[str], Awaitable[Known]]
+
+
+class Around(Struct, frozen=True):
+    """What a token's body tells besides the token: where services are, and which clouds let our users in."""
+
+    catalog: list[dict[str, Any]] | None
+    partners: Sequence[ServiceProviderRow]
 
 
 class Tokens:
@@ -63,7 +72,7 @@ class Tokens:
                 handle=self._issue,
                 answers=201,
             ),
-            Operation(method="GET", path=path, name="show", asks="identity:validate_token", resource="token", summary="What a token is worth.", handle=self._show),
+            Operation(method="GET", path=path, name="show", unbounded=True, asks="identity:validate_token", resource="token", summary="What a token is worth.", handle=self._show),
             Operation(method="HEAD", path=path, name="check", asks="identity:check_token", resource="token", summary="Whether a token is good.", handle=self._check),
             Operation(method="DELETE", path=path, name="revoke", asks="identity:revoke_token", resource="token", summary="Revoke a token.", gather=self._find, decide=self._revoke, answers=204),
             Operation(method="GET", path=f"{path}/OS-PKI/revoked", name="revoked", resource="token", summary="Gone with PKI tokens.", handle=_revoked),
@@ -98,18 +107,16 @@ class Tokens:
         with_catalog = not request.query.has("nocatalog")
         uses_up = asked.trust_id or any(proof.writes for proof in proofs)
         transact = near.db.write if uses_up else near.db.read
-        session, catalog = await transact(self._enter, proofs, asked, with_catalog)
+        session, around = await transact(self._enter, proofs, asked, with_catalog)
         token = near.keyring.seal(session.claims)
         near.memory.remember(token, session, context(session, token), revision)
-        return Answer(201, {"token": token_view(session, catalog)}, {"X-Subject-Token": token})
+        return Answer(201, {"token": token_view(session, around)}, {"X-Subject-Token": token})
 
-    def _enter(
-        self, tx: Tx, proofs: Sequence[Proof], asked: Asked, with_catalog: bool
-    ) -> tuple[Session, list[dict[str, Any]] | None]:
+    def _enter(self, tx: Tx, proofs: Sequence[Proof], asked: Asked, with_catalog: bool) -> tuple[Session, Around]:
         """Proofs are looked at again: what they rest on may have changed while secrets were held against hashes."""
         sure = [self._confirm(tx, proof, asked) for proof in proofs]
         session = login.enter(tx, self.near, join(sure), asked)
-        return session, _catalog(tx, self.near, session) if with_catalog else None
+        return session, look_around(tx, self.near, session, with_catalog)
 
     def _confirm(self, tx: Tx, proof: Proof, asked: Asked) -> Proof:
         method = self.methods.get(proof.methods[0])
@@ -122,10 +129,8 @@ class Tokens:
         with_catalog = not request.query.has("nocatalog")
         body = known.bodies.get(with_catalog)
         if body is None:
-            catalog = None
-            if with_catalog:
-                catalog = await self.near.db.read(_catalog, self.near, known.session)
-            body = known.bodies[with_catalog] = _encode({"token": token_view(known.session, catalog)})
+            around = await self.near.db.read(look_around, self.near, known.session, with_catalog)
+            body = known.bodies[with_catalog] = _encode({"token": token_view(known.session, around)})
         return Answer(200, None, {"X-Subject-Token": token}, raw=body)
 
     async def _check(self, request: Request) -> Answer:
@@ -141,6 +146,8 @@ class Tokens:
             request.enforce(rule, {"target": {"token": {"user_id": request.ctx.user_id}}})
             raise
         request.enforce(rule, {"target": {"token": {"user_id": known.session.user.id}}})
+        if known.ctx.reach is not None and not _heeds_rules(request):
+            raise NotFound("Failed to validate token")
         return token, known
 
     async def _look(self, request: Request, token: str) -> Known:
@@ -173,15 +180,24 @@ class Tokens:
         revoking.revoke(tx, self.near, request.ctx, request.gathered, chain)
 
 
+def _heeds_rules(request: Request) -> bool:
+    """Whether who asks says that he will hold requests against access rules: else he hears of no token that has some."""
+    try:
+        return float(request.headers.get("openstack-identity-access-rules", "0")) >= 1.0
+    except ValueError:
+        return False
+
+
 def _once(auth: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(auth["identity"]["methods"]))
 
 
-def _catalog(tx: Tx, near: Near, session: Session) -> list[dict[str, Any]] | None:
-    if not session.claims.scope:
-        return None
-    owner = session.held.user_id if session.held is not None else session.user.id
-    return places.catalog(tx, near, owner, session.project.id if session.project else "")
+def look_around(tx: Tx, near: Near, session: Session, with_catalog: bool) -> Around:
+    catalog = None
+    if with_catalog and session.claims.scope:
+        owner = session.held.user_id if session.held is not None else session.user.id
+        catalog = places.catalog(tx, near, owner, session.project.id if session.project else "")
+    return Around(catalog, near.memory.partners(tx))
 
 
 async def _revoked(request: Request) -> Answer:
@@ -193,12 +209,12 @@ def _brief_role(role: RoleRow) -> dict[str, Any]:
 
 
 def _whole_role(role: RoleRow) -> dict[str, Any]:
-    """Tokens of trusts tell all of a role."""
+    """Tokens of trusts and of federated users tell all of a role."""
     more = {"domain_id": role.domain_id or None, "description": role.description, "options": role.options}
     return {**_brief_role(role), **more}
 
 
-def token_view(session: Session, catalog: list[dict[str, Any]] | None) -> dict[str, Any]:
+def token_view(session: Session, around: Around) -> dict[str, Any]:
     """A token as the API shows it."""
     claims, user, project, domain = session.claims, session.user, session.project, session.domain
     ends = user.password_expires_at
@@ -223,10 +239,14 @@ def token_view(session: Session, catalog: list[dict[str, Any]] | None) -> dict[s
     elif domain is not None:
         view["domain"] = {"id": domain.id, "name": domain.name}
     if claims.scope:
-        shown = _whole_role if claims.trust_id else _brief_role
+        shown = _whole_role if claims.trust_id or claims.idp_id else _brief_role
         view["roles"] = [shown(role) for role in session.roles]
-    if catalog is not None:
-        view["catalog"] = catalog
+    if around.catalog is not None:
+        view["catalog"] = around.catalog
+    if around.partners:
+        view["service_providers"] = [
+            {"auth_url": row.auth_url, "id": row.id, "sp_url": row.sp_url} for row in around.partners
+        ]
     if session.held is not None:
         view.update(session.held.view)
     return view
