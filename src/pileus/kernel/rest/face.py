@@ -271,6 +271,7 @@ def _as_caller(known: Ctx, anonymous: Ctx) -> Ctx:
         token=known.token,
         expires_at=known.expires_at,
         address=anonymous.address,
+        agent=anonymous.agent,
         version=anonymous.version,
         global_request_id=anonymous.global_request_id,
     )

@@ -50,6 +50,8 @@ class Ctx(Struct, frozen=True, kw_only=True):
     """Microseconds; 0 for a caller without token."""
     address: str = ""
     """The client's address."""
+    agent: str = ""
+    """What the client calls itself (User-Agent), shortened."""
     version: Version = Version(0, 0)
     """The microversion that this request negotiated; (0, 0) where the service has none."""
     global_request_id: str = ""

@@ -15,14 +15,6 @@ _PATHS = """
 /v3/auth/OS-FEDERATION/saml2 POST
 /v3/auth/OS-FEDERATION/saml2/ecp POST
 /v3/auth/OS-FEDERATION/websso/{protocol_id} GET
-/v3/credentials GET POST
-/v3/credentials/{credential_id} DELETE GET PATCH
-/v3/domains/config/default GET
-/v3/domains/config/{group}/default GET
-/v3/domains/config/{group}/{option}/default GET
-/v3/domains/{domain_id}/config DELETE GET PATCH PUT
-/v3/domains/{domain_id}/config/{group} DELETE GET PATCH
-/v3/domains/{domain_id}/config/{group}/{option} DELETE GET PATCH
 """
 """Each line a path and its methods."""
 
