@@ -15,6 +15,7 @@ from pileus.services.identity.api.absent import ABSENT
 from pileus.services.identity.api.access_rules import AccessRules
 from pileus.services.identity.api.app_credentials import AppCredentials
 from pileus.services.identity.api.catalog import Endpoints, Regions, Services
+from pileus.services.identity.api.consumers import Consumers
 from pileus.services.identity.api.credentials import Credentials
 from pileus.services.identity.api.dialect import KeystoneDialect
 from pileus.services.identity.api.domain_config import DomainConfig
@@ -27,6 +28,7 @@ from pileus.services.identity.api.identity_providers import IdentityProviders, P
 from pileus.services.identity.api.limits import Limits, RegisteredLimits
 from pileus.services.identity.api.mappings import Mappings
 from pileus.services.identity.api.noun import Noun
+from pileus.services.identity.api.oauth1 import AccessTokens, OAuth1Endpoints
 from pileus.services.identity.api.own import Own
 from pileus.services.identity.api.policies import EndpointPolicies, Policies
 from pileus.services.identity.api.projects import Projects
@@ -118,6 +120,9 @@ def _items(near: Near, internal: Internal, dialect: KeystoneDialect) -> list[Nou
         *Grants(roles, dialect).all_operations(),
         *RoleAssignments(near, dialect).all_operations(),
         *AppCredentials(near, dialect).all_operations(),
+        Consumers(near),
+        *OAuth1Endpoints(near).all_operations(),
+        *AccessTokens(near, dialect, roles).all_operations(),
         Credentials(near),
         *Ec2Credentials(near, dialect).all_operations(),
         *SignedRequests(near).all_operations(),

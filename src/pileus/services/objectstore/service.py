@@ -8,7 +8,9 @@ from pileus.drivers.blob.protocol import BlobStore
 from pileus.kernel.config import Settings
 from pileus.kernel.db import Database
 from pileus.kernel.policy import Policy
-from pileus.kernel.rest import Authenticate, Dialect, Face, Service
+from pileus.kernel.rest import Authenticate, Face, Service
+from pileus.services.objectstore.api.swift.dialect import SwiftDialect
+from pileus.services.objectstore.api.swift.proxy import Proxy
 from pileus.services.objectstore.core.arrivals import Arrivals
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.core.rules import RULES
@@ -38,7 +40,7 @@ def build(
     near = Neighbours(section, policy, db, stores, identity, Arrivals())
     return Service(
         name="objectstore",
-        face=Face("objectstore", Dialect(), policy, db, [], authenticate),
+        face=Face("objectstore", SwiftDialect(), policy, db, Proxy(near).operations(), authenticate),
         internal=Internal(near),
     )
 
