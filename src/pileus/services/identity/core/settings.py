@@ -25,6 +25,12 @@ class IdentitySettings(Section, frozen=True):
         ),
     ] = 5
     cache_tokens: Annotated[int, doc("Tokens kept in memory.")] = 10_000
+    request_token_lifetime: Annotated[
+        int, doc("Seconds in which a user may grant what an OAuth1 consumer asked for; 0: no bound.")
+    ] = 28_800
+    access_token_lifetime: Annotated[
+        int, doc("Seconds for which an OAuth1 consumer may use what was granted; 0: no bound.")
+    ] = 86_400
     credential_key_rotation: Annotated[
         int, doc("Seconds after which a new key seals credentials; all older ones are then sealed anew with it.")
     ] = 7_776_000
