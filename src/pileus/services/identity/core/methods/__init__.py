@@ -12,8 +12,7 @@ from pileus.services.identity.core.neighbours import Near
 
 __all__ = ["Attempt", "Method", "Proof", "build"]
 
-_ALL: tuple[type[Method], ...] = (Password, Token, ApplicationCredential, Totp)
-_ALL: tuple[type[Method], ...] = (Password, Token, ApplicationCredential, OAuth1)
+_ALL: tuple[type[Method], ...] = (Password, Token, ApplicationCredential, OAuth1, Totp)
 
 
 def build(near: Near) -> Mapping[str, Method]:
