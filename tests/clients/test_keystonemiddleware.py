@@ -21,7 +21,7 @@ from pileus.kernel.types import SECOND, clock
 TYPE, PLACE = "guarded", "http://guarded.test:9999"
 AUDIT_MAP = f"""
 [DEFAULT]
-target_endpoint_type = None
+target_endpoint_type = guarded
 [custom_actions]
 [path_keywords]
 things = thing
@@ -213,7 +213,7 @@ def test_audit_names_who_did_what(town: Town, audited: Guarded, caplog: pytest.L
     with caplog.at_level(logging.INFO):
         assert audited(town.token("demo")).status_int == 200
     events = [record.args for record in caplog.records if record.name == "keystonemiddleware.audit"]
-    assert [event[0] for event in events] == ["audit.http.request", "audit.http.response"]
-    said = events[-1][-1]
+    assert [event["event_type"] for event in events] == ["audit.http.request", "audit.http.response"]
+    said = events[-1]["payload"]
     assert (said["initiator"]["name"], said["initiator"]["project_id"]) == ("demo", town.demo[0])
     assert (said["outcome"], said["action"], said["target"]["name"]) == ("success", "read/list", TYPE)
