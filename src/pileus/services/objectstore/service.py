@@ -8,12 +8,17 @@ from pileus.drivers.blob.protocol import BlobStore
 from pileus.kernel.config import Settings
 from pileus.kernel.db import Database
 from pileus.kernel.policy import Policy
+from pileus.kernel.reconcile import Reconciler
 from pileus.kernel.rest import Authenticate, Dialect, Face, Service
+from pileus.kernel.types import HOUR, MINUTE, SECOND
+from pileus.services.objectstore.core import accounts
 from pileus.services.objectstore.core.arrivals import Arrivals
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.core.rules import RULES
 from pileus.services.objectstore.core.settings import ObjectSettings
 from pileus.services.objectstore.internal import Internal
+from pileus.services.objectstore.reconcilers.endings import Endings
+from pileus.services.objectstore.reconcilers.scrubber import Scrubber
 
 SECTION = ("objectstore", ObjectSettings)
 CATALOG = [
@@ -36,10 +41,17 @@ def build(
     section = settings.of(ObjectSettings)
     policy = Policy(RULES, policy_overrides)
     near = Neighbours(section, policy, db, stores, identity, Arrivals())
+    endings = Endings(near)
     return Service(
         name="objectstore",
         face=Face("objectstore", Dialect(), policy, db, [], authenticate),
         internal=Internal(near),
+        reconcilers=[
+            Reconciler("objectstore.expire", endings.expire, every=MINUTE, wake=(accounts.DELETED,)),
+            Reconciler("objectstore.clear", endings.clear, every=30 * SECOND),
+            Reconciler("objectstore.sweep", endings.sweep, every=HOUR),
+            Reconciler("objectstore.scrub", Scrubber(near).scrub, every=10 * MINUTE),
+        ],
     )
 
 
