@@ -34,7 +34,9 @@ bodies = Table(
     Column("blob", Name, nullable=False, default=""),
     Column("checked_at", Time, nullable=False, default=0),
     Column("data", LargeBinary),
+    sqlite_autoincrement=True,
 )
+"""An id is never given again: what was read before, and copies or clears later, must not meet another body."""
 Index(
     "ix_objectstore_bodies_blob",
     bodies.c.blob,
@@ -114,7 +116,7 @@ _LET_GO = Query(
     update(bodies)
     .where(bodies.c.id == bindparam("b_id"))
     .values(refs=bodies.c.refs - 1)
-    .returning(bodies.c.refs, bodies.c.place, bodies.c.blob, bodies.c.size, bodies.c.data.is_(None))
+    .returning(bodies.c.refs, bodies.c.place, bodies.c.blob, bodies.c.size, bodies.c.md5)
 )
 _DELETE = Query(delete(bodies).where(bodies.c.id == bindparam("id")))
 _PIECES = Query(
@@ -196,9 +198,9 @@ def let_go(tx: Tx, body_id: int) -> None:
     found = tx.row(_LET_GO, b_id=body_id)
     if found is None or found[0] > 0:
         return
-    _, place, blob, size, bare = found
+    _, place, blob, size, md5 = found
     tx.run(_DELETE, id=body_id)
-    in_pieces = bool(bare and not blob and size)
+    in_pieces = bool(size and not md5)
     if blob or in_pieces:
         whole_id = body_id if in_pieces else 0
         tx.run(_GARBAGE_INSERT, place=place, blob=blob, whole_id=whole_id, since=tx.now)
