@@ -115,7 +115,7 @@ class Validator:
         """All that is wrong with `value`, the shallowest first; empty when nothing is."""
         if self.is_valid(value):
             return []
-        found = [_problem(e) for e in self._rs.iter_errors(value)]
+        found = [_problem(e, value) for e in self._rs.iter_errors(value)]
         return sorted(found, key=lambda p: len(p.path))
 
 
@@ -160,7 +160,10 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(repr(n) for n in names)
 
 
-def _problem(error: Any) -> Problem:
+def _problem(error: Any, whole: Any) -> Problem:
+    """The value at fault is taken from `whole`: the validator's own copy has its keys in another order."""
+    path = tuple(error.instance_path)
+    instance = functools.reduce(lambda value, step: value[step], path, whole)
     kind = error.kind
     name = str(kind.name)
     names: tuple[str, ...] = ()
@@ -168,11 +171,11 @@ def _problem(error: Any) -> Problem:
         names = (str(kind.property),)
     elif name in ("additionalProperties", "unevaluatedProperties"):
         names = tuple(sorted(str(n) for n in kind.unexpected))
-    return Problem(tuple(error.instance_path), _wording(name, kind, error), name, error.instance, names)
+    return Problem(path, _wording(name, kind, error, instance), name, instance, names)
 
 
-def _wording(name: str, kind: Any, error: Any) -> str:
-    shown = repr(error.instance)
+def _wording(name: str, kind: Any, error: Any, instance: Any) -> str:
+    shown = repr(instance)
     if len(shown) > 400:
         shown = shown[:400] + "…"
     match name:
@@ -189,7 +192,7 @@ def _wording(name: str, kind: Any, error: Any) -> str:
         case "minLength":
             return f"{shown} is too short"
         case "minItems":
-            return f"{shown} is too short" if error.instance else "[] should be non-empty"
+            return f"{shown} is too short" if instance else "[] should be non-empty"
         case "maximum" | "exclusiveMaximum":
             return f"{shown} is greater than the maximum of {kind.limit}"
         case "minimum" | "exclusiveMinimum":

@@ -1,6 +1,6 @@
 """Words that every floor shares: ids, times, faults, callers, lists."""
 
-from pileus.kernel.types.context import Ctx, cloud
+from pileus.kernel.types.context import Ctx, Reach, cloud
 from pileus.kernel.types.digests import Digest, digest, joined
 from pileus.kernel.types.faults import (
     BadRange,
@@ -67,6 +67,7 @@ __all__ = [
     "Op",
     "OutOfSpace",
     "OverQuota",
+    "Reach",
     "Sort",
     "Stale",
     "TimedOut",

@@ -1,6 +1,7 @@
 """Who may do what by default: Keystone's own rules, names and scopes of today."""
 
 from pileus.kernel.policy import Rule
+from pileus.services.identity.api.rules_federation import FEDERATION_RULES
 
 _ALL = ("system", "domain", "project")
 _BOTH = ("system", "project")
@@ -51,9 +52,11 @@ _NAMED = {
     ),
 }
 _ANYBODY: dict[str, str] = dict.fromkeys(
-    ["get_auth_catalog", "get_auth_projects", "get_auth_domains", "get_auth_system", "get_region", "list_regions"], ""
+    ["get_auth_catalog", "get_auth_projects", "get_auth_domains", "get_auth_system"], ""
 )
 _EVERYWHERE: dict[str, str] = {
+    "get_region": "",
+    "list_regions": "",
     "get_user": _READ_USER,
     "list_users": f"{_LOOK} or (role:reader and domain_id:%(target.domain_id)s)",
     "create_user": _WRITE_USER,
@@ -89,7 +92,7 @@ _EVERYWHERE: dict[str, str] = {
     "remove_user_from_group": f"({_ADMIN}) or (role:manager and {_MEMBERSHIP})",
     "check_user_in_group": f"{_LOOK} or (role:reader and {_MEMBERSHIP})",
     "get_role": f"({_LOOK}) or (role:manager and rule:domain_managed_target_role)",
-    "list_roles": f"({_LOOK}) or (role:manager and domain_id:%(target.domain_id)s)",
+    "list_roles": f"({_LOOK}) or (role:manager and not domain_id:None)",
     "check_grant": _READ_GRANT,
     "list_grants": _LIST_GRANTS,
     "create_grant": _WRITE_GRANT,
@@ -133,6 +136,7 @@ def _words(name: str) -> str:
 
 
 RULES: list[Rule] = [
+    *FEDERATION_RULES,
     *(Rule(name, check, "A check that other rules use.", ()) for name, check in _NAMED.items()),
     *(Rule(f"identity:{name}", check, _words(name), ()) for name, check in _ANYBODY.items()),
     *(Rule(f"identity:{name}", check, _words(name), _ALL) for name, check in _EVERYWHERE.items()),

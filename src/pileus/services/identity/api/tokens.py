@@ -4,21 +4,26 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Operation, Request, Schema
 from pileus.kernel.types import SECOND, NotFound, Unauthorized, iso_micros, iso_naive
-from pileus.services.identity.core import asking, keys, login, methods, places, refusals, revoking
+from pileus.services.identity.core import asking, keys, login, methods, places, receipts, refusals, revoking
 from pileus.services.identity.core.asking import Asked
+from pileus.services.identity.core.factors import Insufficient
 from pileus.services.identity.core.memory import Known
 from pileus.services.identity.core.methods.method import Attempt, Method, Proof, join
 from pileus.services.identity.core.methods.schemas import DOMAIN, TEXT, named, open_object
 from pileus.services.identity.core.neighbours import Near
+from pileus.services.identity.core.receipts import Partial, Receipt
 from pileus.services.identity.core.session import Session, context
 from pileus.services.identity.core.validation import open_session
 from pileus.services.identity.db.roles import RoleRow
+from pileus.services.identity.db.service_providers import ServiceProviderRow
 
 _encode = msgspec.json.Encoder().encode
+_RECEIPT = "openstack-auth-receipt"
 _SCOPE: Schema = {
     "type": ["object", "string"],
     "properties": {
@@ -38,6 +43,13 @@ def _body(known: Mapping[str, Method]) -> Schema:
 
 
 Look = Callable[[str], Awaitable[Known]]
+
+
+class Around(Struct, frozen=True):
+    """What a token's body tells besides the token: where services are, and which clouds let our users in."""
+
+    catalog: list[dict[str, Any]] | None
+    partners: Sequence[ServiceProviderRow]
 
 
 class Tokens:
@@ -63,7 +75,7 @@ class Tokens:
                 handle=self._issue,
                 answers=201,
             ),
-            Operation(method="GET", path=path, name="show", asks="identity:validate_token", resource="token", summary="What a token is worth.", handle=self._show),
+            Operation(method="GET", path=path, name="show", unbounded=True, asks="identity:validate_token", resource="token", summary="What a token is worth.", handle=self._show),
             Operation(method="HEAD", path=path, name="check", asks="identity:check_token", resource="token", summary="Whether a token is good.", handle=self._check),
             Operation(method="DELETE", path=path, name="revoke", asks="identity:revoke_token", resource="token", summary="Revoke a token.", gather=self._find, decide=self._revoke, answers=204),
             Operation(method="GET", path=f"{path}/OS-PKI/revoked", name="revoked", resource="token", summary="Gone with PKI tokens.", handle=_revoked),
@@ -78,7 +90,7 @@ class Tokens:
         asking.check_form(auth, self.methods)
         asked = asking.read_scope(auth)
         proofs = [await self._prove(name, request, auth["identity"], asked) for name in _once(auth)]
-        return await self.admit(request, proofs, asked)
+        return await self.admit(request, proofs, asked, request.headers.get(_RECEIPT, ""))
 
     async def _prove(self, name: str, request: Request, identity: Mapping[str, Any], asked: Asked) -> Proof:
         attempt = Attempt(
@@ -92,24 +104,39 @@ class Tokens:
         )
         return await self.methods[name].prove(attempt)
 
-    async def admit(self, request: Request, proofs: Sequence[Proof], asked: Asked) -> Answer:
-        """A token for somebody who proved who he is, however the request came."""
+    async def admit(self, request: Request, proofs: Sequence[Proof], asked: Asked, receipt: str = "") -> Answer:
+        """A token for somebody who proved who he is, however the request came; a receipt when more must be proved.
+
+        `receipt` is one that was given for earlier proofs.
+        """
         near, revision = self.near, self.near.memory.revision
         with_catalog = not request.query.has("nocatalog")
+        earlier = (receipt, await receipts.read(near, receipt)) if receipt else None
         uses_up = asked.trust_id or any(proof.writes for proof in proofs)
         transact = near.db.write if uses_up else near.db.read
-        session, catalog = await transact(self._enter, proofs, asked, with_catalog)
+        entered = await transact(self._enter, proofs, earlier, asked, with_catalog)
+        if isinstance(entered, Partial):
+            return Answer(401, _receipt_view(entered), {_RECEIPT.title(): receipts.seal(near, entered.receipt)})
+        session, around = entered
         token = near.keyring.seal(session.claims)
         near.memory.remember(token, session, context(session, token), revision)
-        return Answer(201, {"token": token_view(session, catalog)}, {"X-Subject-Token": token})
+        return Answer(201, {"token": token_view(session, around)}, {"X-Subject-Token": token})
 
     def _enter(
-        self, tx: Tx, proofs: Sequence[Proof], asked: Asked, with_catalog: bool
-    ) -> tuple[Session, list[dict[str, Any]] | None]:
-        """Proofs are looked at again: what they rest on may have changed while secrets were held against hashes."""
+        self, tx: Tx, proofs: Sequence[Proof], earlier: tuple[str, Receipt] | None, asked: Asked, with_catalog: bool
+    ) -> tuple[Session, Around] | Partial:
+        """Proofs are looked at again: what they rest on may have changed while secrets were held against hashes.
+
+        Too few of them are an answer, not a refusal: a code that was shown is used up all the same.
+        """
         sure = [self._confirm(tx, proof, asked) for proof in proofs]
-        session = login.enter(tx, self.near, join(sure), asked)
-        return session, _catalog(tx, self.near, session) if with_catalog else None
+        if earlier is not None:
+            sure.append(receipts.confirm(tx, earlier[1], earlier[0], sure[0].user_id))
+        try:
+            session = login.enter(tx, self.near, join(sure), asked)
+        except Insufficient as missing:
+            return receipts.issue(tx, self.near, missing)
+        return session, look_around(tx, self.near, session, with_catalog)
 
     def _confirm(self, tx: Tx, proof: Proof, asked: Asked) -> Proof:
         method = self.methods.get(proof.methods[0])
@@ -122,10 +149,8 @@ class Tokens:
         with_catalog = not request.query.has("nocatalog")
         body = known.bodies.get(with_catalog)
         if body is None:
-            catalog = None
-            if with_catalog:
-                catalog = await self.near.db.read(_catalog, self.near, known.session)
-            body = known.bodies[with_catalog] = _encode({"token": token_view(known.session, catalog)})
+            around = await self.near.db.read(look_around, self.near, known.session, with_catalog)
+            body = known.bodies[with_catalog] = _encode({"token": token_view(known.session, around)})
         return Answer(200, None, {"X-Subject-Token": token}, raw=body)
 
     async def _check(self, request: Request) -> Answer:
@@ -141,6 +166,8 @@ class Tokens:
             request.enforce(rule, {"target": {"token": {"user_id": request.ctx.user_id}}})
             raise
         request.enforce(rule, {"target": {"token": {"user_id": known.session.user.id}}})
+        if known.ctx.reach is not None and not _heeds_rules(request):
+            raise NotFound("Failed to validate token")
         return token, known
 
     async def _look(self, request: Request, token: str) -> Known:
@@ -173,15 +200,37 @@ class Tokens:
         revoking.revoke(tx, self.near, request.ctx, request.gathered, chain)
 
 
+def _heeds_rules(request: Request) -> bool:
+    """Whether who asks says that he will hold requests against access rules: else he hears of no token that has some."""
+    try:
+        return float(request.headers.get("openstack-identity-access-rules", "0")) >= 1.0
+    except ValueError:
+        return False
+
+
 def _once(auth: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(auth["identity"]["methods"]))
 
 
-def _catalog(tx: Tx, near: Near, session: Session) -> list[dict[str, Any]] | None:
-    if not session.claims.scope:
-        return None
-    owner = session.held.user_id if session.held is not None else session.user.id
-    return places.catalog(tx, near, owner, session.project.id if session.project else "")
+def look_around(tx: Tx, near: Near, session: Session, with_catalog: bool) -> Around:
+    catalog = None
+    if with_catalog and session.claims.scope:
+        owner = session.held.user_id if session.held is not None else session.user.id
+        catalog = places.catalog(tx, near, owner, session.project.id if session.project else "")
+    return Around(catalog, near.memory.partners(tx))
+
+
+def _receipt_view(partial: Partial) -> dict[str, Any]:
+    receipt, user, domain = partial.receipt, partial.user, partial.domain
+    return {
+        "receipt": {
+            "methods": receipt.methods,
+            "user": {"id": user.id, "name": user.name, "domain": {"id": domain.id, "name": domain.name}},
+            "expires_at": iso_micros(receipt.expires_at),
+            "issued_at": iso_micros(receipt.issued_at),
+        },
+        "required_auth_methods": partial.required,
+    }
 
 
 async def _revoked(request: Request) -> Answer:
@@ -193,12 +242,12 @@ def _brief_role(role: RoleRow) -> dict[str, Any]:
 
 
 def _whole_role(role: RoleRow) -> dict[str, Any]:
-    """Tokens of trusts tell all of a role."""
+    """Tokens of trusts and of federated users tell all of a role."""
     more = {"domain_id": role.domain_id or None, "description": role.description, "options": role.options}
     return {**_brief_role(role), **more}
 
 
-def token_view(session: Session, catalog: list[dict[str, Any]] | None) -> dict[str, Any]:
+def token_view(session: Session, around: Around) -> dict[str, Any]:
     """A token as the API shows it."""
     claims, user, project, domain = session.claims, session.user, session.project, session.domain
     ends = user.password_expires_at
@@ -223,10 +272,14 @@ def token_view(session: Session, catalog: list[dict[str, Any]] | None) -> dict[s
     elif domain is not None:
         view["domain"] = {"id": domain.id, "name": domain.name}
     if claims.scope:
-        shown = _whole_role if claims.trust_id else _brief_role
+        shown = _whole_role if claims.trust_id or claims.idp_id else _brief_role
         view["roles"] = [shown(role) for role in session.roles]
-    if catalog is not None:
-        view["catalog"] = catalog
+    if around.catalog is not None:
+        view["catalog"] = around.catalog
+    if around.partners:
+        view["service_providers"] = [
+            {"auth_url": row.auth_url, "id": row.id, "sp_url": row.sp_url} for row in around.partners
+        ]
     if session.held is not None:
         view.update(session.held.view)
     return view
