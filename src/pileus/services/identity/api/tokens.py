@@ -116,7 +116,7 @@ class Tokens:
         """Proofs are looked at again: what they rest on may have changed while secrets were held against hashes."""
         sure = [self._confirm(tx, proof, asked) for proof in proofs]
         session = login.enter(tx, self.near, join(sure), asked)
-        return session, _around(tx, self.near, session, with_catalog)
+        return session, look_around(tx, self.near, session, with_catalog)
 
     def _confirm(self, tx: Tx, proof: Proof, asked: Asked) -> Proof:
         method = self.methods.get(proof.methods[0])
@@ -129,7 +129,7 @@ class Tokens:
         with_catalog = not request.query.has("nocatalog")
         body = known.bodies.get(with_catalog)
         if body is None:
-            around = await self.near.db.read(_around, self.near, known.session, with_catalog)
+            around = await self.near.db.read(look_around, self.near, known.session, with_catalog)
             body = known.bodies[with_catalog] = _encode({"token": token_view(known.session, around)})
         return Answer(200, None, {"X-Subject-Token": token}, raw=body)
 
@@ -192,7 +192,7 @@ def _once(auth: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(auth["identity"]["methods"]))
 
 
-def _around(tx: Tx, near: Near, session: Session, with_catalog: bool) -> Around:
+def look_around(tx: Tx, near: Near, session: Session, with_catalog: bool) -> Around:
     catalog = None
     if with_catalog and session.claims.scope:
         owner = session.held.user_id if session.held is not None else session.user.id

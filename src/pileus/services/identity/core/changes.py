@@ -10,7 +10,7 @@ from pileus.kernel.db import Tx
 from pileus.kernel.types import Ctx
 from pileus.services.identity.core.neighbours import Near
 
-_SECRET = frozenset({"password_hash", "secret_hash", "password", "secret", "original_password"})
+_SECRET = frozenset({"sealed", "password_hash", "secret_hash", "password", "secret", "original_password"})
 
 
 def changed(

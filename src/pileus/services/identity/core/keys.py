@@ -22,17 +22,17 @@ def rotate(tx: Tx, near: Near) -> bool:
     Returns whether anything changed; `load` puts it into use.
     """
     settings = near.settings
-    have = keys.everything(tx)
+    have = keys.everything(tx, "token")
     changed = False
     if not have or tx.now - have[0].created_at >= settings.key_rotation * SECOND:
-        newest = keys.KeyRow(have[0].id + 1 if have else 1, Fernet.generate_key().decode(), tx.now)
+        newest = keys.KeyRow("token", have[0].id + 1 if have else 1, Fernet.generate_key().decode(), tx.now)
         keys.add(tx, newest)
         have.insert(0, newest)
         changed = True
     longest = (settings.token_lifetime + settings.allow_expired_window) * SECOND + _SLACK
     for newer, older in pairwise(have):
         if tx.now - newer.created_at > longest:
-            keys.remove(tx, older.id)
+            keys.remove(tx, older)
             changed = True
     if changed:
         tx.wake(CHANGED)
@@ -41,7 +41,7 @@ def rotate(tx: Tx, near: Near) -> bool:
 
 def load(tx: Tx, near: Near) -> None:
     """Take the keys of the database into use."""
-    have = keys.everything(tx)
+    have = keys.everything(tx, "token")
     if have:
         near.keyring.load([(row.id, row.secret) for row in have])
 
