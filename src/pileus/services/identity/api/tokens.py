@@ -49,6 +49,14 @@ class Around(Struct, frozen=True):
     partners: Sequence[ServiceProviderRow]
 
 
+class Opened(Struct, frozen=True):
+    """A new token, or one that was looked up."""
+
+    token: str
+    session: Session
+    around: Around
+
+
 class Tokens:
     """`/v3/auth/tokens`. `look_up` is identity's own look at a token, from memory when it can."""
 
@@ -86,12 +94,13 @@ class Tokens:
             raise refusals.expected("auth", "request body")
         asking.check_form(auth, self.methods)
         asked = asking.read_scope(auth)
-        proofs = [await self._prove(name, request, auth["identity"], asked) for name in _once(auth)]
+        proofs = [await self.prove(name, request, auth["identity"][name], asked) for name in _once(auth)]
         return await self.admit(request, proofs, asked)
 
-    async def _prove(self, name: str, request: Request, identity: Mapping[str, Any], asked: Asked) -> Proof:
+    async def prove(self, name: str, request: Request, payload: Mapping[str, Any], asked: Asked) -> Proof:
+        """Who somebody is, by one method; `payload` is its part of the body."""
         attempt = Attempt(
-            payload=identity[name],
+            payload=payload,
             asked=asked,
             address=request.ctx.address,
             method=request.method,
@@ -103,14 +112,17 @@ class Tokens:
 
     async def admit(self, request: Request, proofs: Sequence[Proof], asked: Asked) -> Answer:
         """A token for somebody who proved who he is, however the request came."""
+        opened = await self.open(*proofs, asked=asked, with_catalog=not request.query.has("nocatalog"))
+        return Answer(201, {"token": token_view(opened.session, opened.around)}, {"X-Subject-Token": opened.token})
+
+    async def open(self, *proofs: Proof, asked: Asked, with_catalog: bool = True) -> Opened:
         near, revision = self.near, self.near.memory.revision
-        with_catalog = not request.query.has("nocatalog")
         uses_up = asked.trust_id or any(proof.writes for proof in proofs)
         transact = near.db.write if uses_up else near.db.read
         session, around = await transact(self._enter, proofs, asked, with_catalog)
         token = near.keyring.seal(session.claims)
         near.memory.remember(token, session, context(session, token), revision)
-        return Answer(201, {"token": token_view(session, around)}, {"X-Subject-Token": token})
+        return Opened(token, session, around)
 
     def _enter(self, tx: Tx, proofs: Sequence[Proof], asked: Asked, with_catalog: bool) -> tuple[Session, Around]:
         """Proofs are looked at again: what they rest on may have changed while secrets were held against hashes."""

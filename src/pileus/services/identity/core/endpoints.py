@@ -37,9 +37,7 @@ def create_together(tx: Tx, near: Near, ctx: Ctx, want: Want, urls: Mapping[str,
     """One endpoint for each interface in `urls`, known to v2.0 by one id: the public one's, which must be among them."""
     id = new_hex()
     parts = [{**want, "interface": interface, "url": url, "legacy_id": id} for interface, url in urls.items()]
-    return [
-        create(tx, near, ctx, part | ({"id": id} if part["interface"] == "public" else {})) for part in parts
-    ]
+    return [create(tx, near, ctx, part | ({"id": id} if part["interface"] == "public" else {})) for part in parts]
 
 
 def create(tx: Tx, near: Near, ctx: Ctx, want: Want) -> EndpointRow:

@@ -16,7 +16,6 @@ from pileus.services.identity.db.projects import ProjectRow
 from pileus.services.identity.db.roles import RoleRow
 from pileus.services.identity.db.users import UserRow
 
-
 _MEMBER = "member"
 
 

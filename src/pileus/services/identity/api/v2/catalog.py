@@ -3,7 +3,7 @@
 from typing import Any
 
 from pileus.kernel.db import Tx
-from pileus.kernel.rest import BOOLEAN, Operation, Request
+from pileus.kernel.rest import BOOLEAN, Operation, Request, Schema
 from pileus.services.identity.api.v2 import shapes
 from pileus.services.identity.api.v2.paths import body, given, op
 from pileus.services.identity.core import endpoints, refusals, services
@@ -15,6 +15,14 @@ _TEXT = {"type": ["string", "null"]}
 _TYPE = {"type": "string", "minLength": 1, "maxLength": 255}
 _INTERFACES = ("public", "internal", "admin")
 _URL = {"type": ["string", "null"], "maxLength": 2048, "pattern": "^([a-zA-Z0-9+.-]+:.+)?$"}
+_PLACE: dict[str, Schema] = {
+    "service_id": {"type": "string", "minLength": 1},
+    "region": _TEXT,
+    "publicurl": {**_URL, "type": "string", "minLength": 1},
+    "internalurl": _URL,
+    "adminurl": _URL,
+    "enabled": BOOLEAN,
+}
 
 
 class CatalogV2:
@@ -25,17 +33,8 @@ class CatalogV2:
 
     def all_operations(self) -> list[Operation]:
         service = "/OS-KSADM/services"
-        kind = body(_SERVICE, ["type"], type=_TYPE, name=_TEXT)
-        place = body(
-            "endpoint",
-            ["service_id", "publicurl"],
-            service_id={"type": "string", "minLength": 1},
-            region=_TEXT,
-            publicurl={**_URL, "type": "string", "minLength": 1},
-            internalurl=_URL,
-            adminurl=_URL,
-            enabled=BOOLEAN,
-        )
+        kind = body(_SERVICE, {"type": _TYPE, "name": _TEXT, "enabled": BOOLEAN}, "type")
+        place = body("endpoint", _PLACE, "service_id", "publicurl")
         return [
             op("GET", service, "list_services", "Services.", rule="identity:list_services", decide=self._services, view=self._many),
             op("POST", service, "create_service", "Enter a service.", rule="identity:create_service", body=kind, decide=self._create_service, view=self._one),
@@ -62,7 +61,7 @@ class CatalogV2:
 
     def _create_service(self, tx: Tx, request: Request) -> Any:
         raw = given(request.body[_SERVICE], "name", "description", "enabled")
-        known = {name: raw.pop(name) for name in ("type", "name", "enabled") if name in raw}
+        known: dict[str, Any] = {name: raw.pop(name) for name in ("type", "name", "enabled") if name in raw}
         return services.create(tx, self.near, request.ctx, {**known, "extra": raw})
 
     def _delete_service(self, tx: Tx, request: Request) -> None:

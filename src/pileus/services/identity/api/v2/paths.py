@@ -23,17 +23,23 @@ def op(method: str, path: str, name: str, summary: str, **more: Any) -> Operatio
     )
 
 
-def body(member: str, required: list[str] | None = None, **properties: Schema) -> Schema:
+def body(member: str, properties: Mapping[str, Schema], *required: str) -> Schema:
     """A body with one object in it. What is not known there is kept with the noun."""
-    inner = {"type": "object", "properties": {"id": _TEXT, "description": _TEXT, **properties}}
-    if required:
-        inner["required"] = required
+    known = {"id": _TEXT, "description": _TEXT, **properties}
+    inner = {"type": "object", "properties": known, "required": list(required)}
     return {"type": "object", "properties": {member: inner}, "required": [member]}
 
 
 def given(raw: Mapping[str, Any], *names: str) -> dict[str, Any]:
     """A body's object without those of its values that say nothing."""
     return {key: value for key, value in raw.items() if not (key in names and value is None)}
+
+
+def named(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What is to be made has a name."""
+    if not str(raw.get("name") or "").strip():
+        raise Invalid("Name field is required and cannot be empty")
+    return raw
 
 
 def paged(request: Request) -> Listing:

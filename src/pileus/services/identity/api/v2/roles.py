@@ -8,7 +8,7 @@ from pileus.kernel.types import Conflict
 from pileus.services.identity.api.noun import NAME
 from pileus.services.identity.api.roles import Roles
 from pileus.services.identity.api.v2 import shapes
-from pileus.services.identity.api.v2.paths import HOME, body, op, paged
+from pileus.services.identity.api.v2.paths import HOME, body, named, op, paged
 from pileus.services.identity.core import effective, grants, refusals, roles
 from pileus.services.identity.core.effective import Question
 from pileus.services.identity.core.grants import Parties, Place
@@ -27,7 +27,7 @@ class RolesV2:
         grant = f"{held}/OS-KSADM/{{role_id}}"
         return [
             op("GET", many, "list_roles", "Roles.", asks="identity:list_roles", decide=self._list, view=self._many),
-            op("POST", many, "create_role", "Make a role.", asks="identity:create_role", body=body("role", ["name"], name=NAME), decide=self._create, view=self._one),
+            op("POST", many, "create_role", "Make a role.", asks="identity:create_role", body=body("role", {"name": {**NAME, "minLength": 0, "pattern": ""}}), decide=self._create, view=self._one),
             op("GET", one, "show_role", "One role.", asks="identity:get_role", decide=self._show, view=self._one),
             op("DELETE", one, "delete_role", "Remove a role.", asks="identity:delete_role", decide=self._delete, answers=204),
             op("GET", held, "list_roles_in_tenant", "Roles of a user in a tenant.", asks="identity:list_grants", decide=self._held, view=self._many),
@@ -47,7 +47,7 @@ class RolesV2:
 
     def _create(self, tx: Tx, request: Request) -> Any:
         raw = {name: value for name, value in request.body["role"].items() if name not in ("domain_id", "options")}
-        want = self.nouns.want(request, "create", raw)
+        want = self.nouns.want(request, "create", named(raw))
         request.enforce("identity:create_role", self.nouns.policy_target(tx, request, want))
         return roles.create(tx, self.near, request.ctx, want)
 

@@ -3,18 +3,19 @@
 from typing import Any
 
 from pileus.kernel.db import Page, Tx
-from pileus.kernel.rest import BOOLEAN, Operation, Request
+from pileus.kernel.rest import BOOLEAN, Operation, Request, Schema
 from pileus.kernel.types import Invalid
 from pileus.services.identity.api.noun import SHORT_NAME
 from pileus.services.identity.api.projects import Projects
 from pileus.services.identity.api.users import Users
 from pileus.services.identity.api.v2 import shapes
-from pileus.services.identity.api.v2.paths import HOME, at_home, body, given, only, op, paged
+from pileus.services.identity.api.v2.paths import HOME, at_home, body, given, named, only, op, paged
 from pileus.services.identity.core import access, effective, projects, users
 from pileus.services.identity.core.effective import Question
 from pileus.services.identity.db.projects import ProjectRow
 
-_BODY = {"name": SHORT_NAME, "enabled": BOOLEAN}
+_NAME = {**SHORT_NAME, "type": ["string", "null"], "minLength": 0, "pattern": ""}
+_BODY: dict[str, Schema] = {"name": _NAME, "enabled": BOOLEAN}
 
 
 class Tenants:
@@ -29,12 +30,12 @@ class Tenants:
 
     def all_operations(self) -> list[Operation]:
         item = "/tenants/{project_id}"
-        update = {"body": body("tenant", **_BODY), "decide": self._update, "view": self._one}
+        update = {"body": body("tenant", _BODY), "decide": self._update, "view": self._one}
         asks = {"asks": "identity:update_project"}
         return [
             op("GET", "/tenants", "list_tenants", "Tenants: the caller's, or at the admin's port all.", decide=self._list, view=self._many),
             op("GET", item, "show_tenant", "One tenant.", asks="identity:get_project", decide=self._show, view=self._one),
-            op("POST", "/tenants", "create_tenant", "Make a tenant.", asks="identity:create_project", body=body("tenant", ["name"], **_BODY), decide=self._create, view=self._one),
+            op("POST", "/tenants", "create_tenant", "Make a tenant.", asks="identity:create_project", body=body("tenant", _BODY), decide=self._create, view=self._one),
             op("POST", item, "update_tenant", "Change a tenant.", **asks, **update),
             op("PUT", item, "replace_tenant", "Change a tenant.", **asks, **update),
             op("DELETE", item, "delete_tenant", "Remove a tenant.", asks="identity:delete_project", decide=self._delete, answers=204),
@@ -104,6 +105,8 @@ class Tenants:
         for name in ("is_domain", "domain_id", "parent_id", "tags", "options"):
             if name in raw:
                 raise Invalid(f"{name} is not known to version 2.0 of this API.")
+        if operation == "create" or "name" in raw:
+            named(raw)
         return {**self.nouns.want(request, operation, raw), "domain_id": HOME}
 
     def _delete(self, tx: Tx, request: Request) -> None:

@@ -3,19 +3,26 @@
 from typing import Any
 
 from pileus.kernel.db import Tx
-from pileus.kernel.rest import BOOLEAN, Operation, Request
+from pileus.kernel.rest import BOOLEAN, Operation, Request, Schema
 from pileus.kernel.types import Invalid, NotBuilt
 from pileus.services.identity.api.noun import NAME
 from pileus.services.identity.api.users import Users, hash_password
 from pileus.services.identity.api.v2 import shapes
-from pileus.services.identity.api.v2.paths import HOME, at_home, body, given, only, op, paged
+from pileus.services.identity.api.v2.paths import HOME, at_home, body, given, named, only, op, paged
 from pileus.services.identity.core import access, grants, projects, users
 from pileus.services.identity.core.grants import Place
 from pileus.services.identity.db.users import UserRow
 
 _TEXT = {"type": ["string", "null"]}
-_NAME = {**NAME, "type": ["string", "null"]}
-_BODY = {"name": _NAME, "username": _NAME, "password": _TEXT, "email": _TEXT, "tenantId": _TEXT, "enabled": BOOLEAN}
+_NAME = {**NAME, "type": ["string", "null"], "minLength": 0, "pattern": ""}
+_BODY: dict[str, Schema] = {
+    "name": _NAME,
+    "username": _NAME,
+    "password": _TEXT,
+    "email": _TEXT,
+    "tenantId": _TEXT,
+    "enabled": BOOLEAN,
+}
 _NO_TENANT = "User roles not supported: tenant ID required"
 _SPARED = ("name", "username", "password", "tenantId", "enabled")
 
@@ -30,7 +37,7 @@ class UsersV2:
         item = "/users/{user_id}"
         update = {
             "asks": "identity:update_user",
-            "body": body("user", **_BODY),
+            "body": body("user", _BODY),
             "gather": self._hash_update,
             "decide": self._update,
             "view": self._one,
@@ -38,7 +45,7 @@ class UsersV2:
         found = [
             op("GET", "/users", "list_users", "Users, or with `name` one of them.", asks="identity:list_users", decide=self._list, view=self._many),
             op("GET", item, "show_user", "One user.", asks="identity:get_user", decide=self._show, view=self._one),
-            op("POST", "/users", "create_user", "Make a user; with a tenant, a member of it.", asks="identity:create_user", body=body("user", **_BODY), gather=self._hash_create, decide=self._create, view=self._one),
+            op("POST", "/users", "create_user", "Make a user; with a tenant, a member of it.", asks="identity:create_user", body=body("user", _BODY), gather=self._hash_create, decide=self._create, view=self._one),
             op("PUT", item, "update_user", "Change a user.", **update),
             op("DELETE", item, "delete_user", "Remove a user.", asks="identity:delete_user", decide=self._delete, answers=204),
             op("GET", f"{item}/roles", "list_user_roles", "Needs a tenant.", handle=_needs_tenant),
@@ -80,8 +87,6 @@ class UsersV2:
     async def _hash_create(self, request: Request) -> None:
         request.enforce("identity:create_user", self.nouns.policy_target(None, request, {"domain_id": HOME}))
         want = self._want(request, "create")
-        if not want.get("name"):
-            raise Invalid("Name field is required and cannot be empty")
         request.gathered = {**await hash_password(self.near, request.ctx, want), "domain_id": HOME}
 
     async def _hash_update(self, request: Request) -> None:
@@ -99,6 +104,8 @@ class UsersV2:
         name = raw.pop("username", None)
         if name is not None:
             raw.setdefault("name", name)
+        if operation == "create" or "name" in raw:
+            named(raw)
         raw.pop("OS-KSADM:password", None) if "password" in raw else raw.update(_prefixed(raw))
         home = raw.pop("tenantId", None)
         return self.nouns.want(request, operation, raw | ({"default_project_id": home} if home else {}))
@@ -123,7 +130,9 @@ class UsersV2:
             return
         at_home(projects.get(tx, self.near, request.ctx, row.default_project_id), "project")
         role = grants.member_role(tx)
-        place = Place(actor="user", actor_id=row.id, target="project", target_id=row.default_project_id, role_id=role.id)
+        place = Place(
+            actor="user", actor_id=row.id, target="project", target_id=row.default_project_id, role_id=role.id
+        )
         parties = grants.find_parties(tx, place)
         request.enforce("identity:create_grant", grants.policy_target(place, parties))
         grants.give(tx, self.near, request.ctx, place, parties)
