@@ -29,9 +29,11 @@ from pileus.services.identity.api.limits import Limits, RegisteredLimits
 from pileus.services.identity.api.mappings import Mappings
 from pileus.services.identity.api.noun import Noun
 from pileus.services.identity.api.oauth1 import AccessTokens, OAuth1Endpoints
+from pileus.services.identity.api.oauth2 import OAuth2
 from pileus.services.identity.api.own import Own
 from pileus.services.identity.api.policies import EndpointPolicies, Policies
 from pileus.services.identity.api.projects import Projects
+from pileus.services.identity.api.revocations import RevokeEvents
 from pileus.services.identity.api.role_assignments import RoleAssignments
 from pileus.services.identity.api.roles import Roles
 from pileus.services.identity.api.rules_catalog import CATALOG_RULES
@@ -127,6 +129,7 @@ def _items(
         *Versions(dialect).all_operations(),
         *tokens.all_operations(),
         *v2.operations(tokens, users, projects, roles, dialect, ports),
+        *OAuth2(tokens).all_operations(),
         *Own(near, dialect, projects, domains).all_operations(),
         *Members(groups, users).all_operations(),
         *DomainConfig(near).all_operations(),
@@ -134,6 +137,7 @@ def _items(
         *RoleAssignments(near, dialect).all_operations(),
         *AppCredentials(near, dialect).all_operations(),
         Consumers(near),
+        *RevokeEvents().all_operations(),
         *OAuth1Endpoints(near).all_operations(),
         *AccessTokens(near, dialect, roles).all_operations(),
         Credentials(near),

@@ -25,6 +25,10 @@ class IdentitySettings(Section, frozen=True):
         ),
     ] = 5
     cache_tokens: Annotated[int, doc("Tokens kept in memory.")] = 10_000
+    receipt_lifetime: Annotated[
+        int, doc("Seconds that a login of several factors may take from the first one to the last.")
+    ] = 300
+    totp_windows: Annotated[int, doc("Time steps of 30 seconds that a one-time code may be late.")] = 1
     request_token_lifetime: Annotated[
         int, doc("Seconds in which a user may grant what an OAuth1 consumer asked for; 0: no bound.")
     ] = 28_800

@@ -13,6 +13,7 @@ from pileus.services.identity.api.v2.paths import HOME, op
 from pileus.services.identity.core import places, refusals, revoking
 from pileus.services.identity.core.asking import Asked
 from pileus.services.identity.core.memory import Known
+from pileus.services.identity.core.receipts import Partial
 from pileus.services.identity.core.session import Session
 
 _OBJECT = {"type": "object"}
@@ -60,8 +61,8 @@ class TokensV2:
 
     async def _open(self, request: Request, method: str, payload: Mapping[str, Any], asked: Asked) -> Answer:
         proof = await self.tokens.prove(method, request, payload, asked)
-        opened = await self.tokens.open(proof, asked=asked)
-        if not _at_home(opened.session):
+        opened = await self.tokens.open([proof], asked)
+        if isinstance(opened, Partial) or not _at_home(opened.session):
             raise refusals.unauthorized()
         return self._answer(opened)
 
