@@ -36,6 +36,12 @@ class Proxy:
             for kind, methods in METHODS.items()
             for method in methods
         ]
+        lacks = "answered as by a Swift without `list_endpoints`: there are no object servers to tell of"
+        found.append(
+            Operation(
+                method="GET", path="/v1/endpoints", handle=self._serve, public=True, partly=lacks, resource="info"
+            )
+        )
         found += [Operation(method=m, path="/info", handle=self._tell, public=True) for m in ("GET", "HEAD", "OPTIONS")]
         return found
 
@@ -53,6 +59,8 @@ class Proxy:
             answer = refusal
         except Fault as fault:
             answer = worded(fault)
+        if call.method == "HEAD" and answer.status >= 400:
+            answer.headers["Content-Length"] = "0"
         return await cors.opened(call, answer)
 
     async def _answered(self, call: Call) -> Answer:
