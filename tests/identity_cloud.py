@@ -88,7 +88,10 @@ class Cloud:
         await self._entry(scope, receive, send)
         content = b"".join(m.get("body", b"") for m in sent[1:])
         answered = {k.decode(): v.decode() for k, v in sent[0]["headers"]}
-        return Reply(sent[0]["status"], answered, json.loads(content) if content else None)
+        told = (
+            json.loads(content) if content and "json" in answered.get("content-type", "") else content.decode() or None
+        )
+        return Reply(sent[0]["status"], answered, told)
 
     async def login(
         self,

@@ -9,12 +9,13 @@ from pileus.kernel.db import Database
 from pileus.kernel.policy import Policy
 from pileus.kernel.reconcile import Reconciler
 from pileus.kernel.rest import Face, Operation, Service
-from pileus.kernel.types import HOUR, SECOND
+from pileus.kernel.types import HOUR, MINUTE, SECOND
 from pileus.services.identity.api import rules, rules_credentials, rules_delegation, rules_domain_config, versions
 from pileus.services.identity.api.absent import ABSENT
 from pileus.services.identity.api.access_rules import AccessRules
 from pileus.services.identity.api.app_credentials import AppCredentials
 from pileus.services.identity.api.catalog import Endpoints, Regions, Services
+from pileus.services.identity.api.consumers import Consumers
 from pileus.services.identity.api.credentials import Credentials
 from pileus.services.identity.api.dialect import KeystoneDialect
 from pileus.services.identity.api.domain_config import DomainConfig
@@ -27,6 +28,7 @@ from pileus.services.identity.api.identity_providers import IdentityProviders, P
 from pileus.services.identity.api.limits import Limits, RegisteredLimits
 from pileus.services.identity.api.mappings import Mappings
 from pileus.services.identity.api.noun import Noun
+from pileus.services.identity.api.oauth1 import AccessTokens, OAuth1Endpoints
 from pileus.services.identity.api.own import Own
 from pileus.services.identity.api.policies import EndpointPolicies, Policies
 from pileus.services.identity.api.projects import Projects
@@ -46,6 +48,7 @@ from pileus.services.identity.core.settings import ComplianceSettings, IdentityS
 from pileus.services.identity.core.tokens import Keyring
 from pileus.services.identity.core.vault import Vault
 from pileus.services.identity.internal import Internal
+from pileus.services.identity.reconcilers.failures import FailureWriter
 from pileus.services.identity.reconcilers.keys import KeyKeeper
 from pileus.services.identity.reconcilers.memory import Forgetter
 from pileus.services.identity.reconcilers.vault import VaultKeeper
@@ -84,14 +87,18 @@ def build(*, db: Database, settings: Settings, policy_overrides: Mapping[str, An
     vault = Reconciler("identity.vault", VaultKeeper(near).work, every=HOUR)
     forgetting = Reconciler("identity.memory", Forgetter(near.memory).work, every=HOUR, wake=(memory.CHANGED,))
 
+    failures = FailureWriter(near)
+    failed_logins = Reconciler("identity.failures", failures.work, every=MINUTE)
+
     async def close() -> None:
         near.passwords.close()
+        await failures.work()
 
     return Service(
         name="identity",
         face=face,
         internal=internal,
-        reconcilers=[rotation, vault, forgetting] if db.multi_process else [rotation, vault],
+        reconcilers=[rotation, vault, failed_logins, *([forgetting] if db.multi_process else [])],
         start=internal.start,
         close=close,
     )
@@ -113,6 +120,9 @@ def _items(near: Near, internal: Internal, dialect: KeystoneDialect) -> list[Nou
         *Grants(roles, dialect).all_operations(),
         *RoleAssignments(near, dialect).all_operations(),
         *AppCredentials(near, dialect).all_operations(),
+        Consumers(near),
+        *OAuth1Endpoints(near).all_operations(),
+        *AccessTokens(near, dialect, roles).all_operations(),
         Credentials(near),
         *Ec2Credentials(near, dialect).all_operations(),
         *SignedRequests(near).all_operations(),

@@ -9,6 +9,7 @@ from pileus.kernel.config import Settings
 from pileus.kernel.db import Database
 from pileus.kernel.policy import Policy
 from pileus.kernel.rest import Authenticate, Face, Service
+from pileus.services.objectstore.api.s3 import face as s3
 from pileus.services.objectstore.api.swift.dialect import SwiftDialect
 from pileus.services.objectstore.api.swift.proxy import Proxy
 from pileus.services.objectstore.core.arrivals import Arrivals
@@ -38,9 +39,11 @@ def build(
     section = settings.of(ObjectSettings)
     policy = Policy(RULES, policy_overrides)
     near = Neighbours(section, policy, db, stores, identity, Arrivals())
+    face = Face("objectstore", SwiftDialect(), policy, db, Proxy(near).operations(), authenticate)
+    face.beside.append((s3.takes(near), s3.build(near)))
     return Service(
         name="objectstore",
-        face=Face("objectstore", SwiftDialect(), policy, db, Proxy(near).operations(), authenticate),
+        face=face,
         internal=Internal(near),
     )
 

@@ -9,6 +9,7 @@ from pileus.services.identity.db import (
     endpoint_filters,
     histories,
     limits,
+    oauth_tokens,
     trusts,
 )
 
@@ -18,6 +19,7 @@ def remove_of_user(tx: Tx, user_id: str) -> None:
     remove_credentials(tx, user_id)
     credentials.remove_of_user(tx, user_id)
     trusts.remove(tx, trusts.with_children(tx, trusts.of_user(tx, user_id)))
+    oauth_tokens.remove_of_user(tx, user_id)
     histories.forget(tx, user_id)
     attempts.clear(tx, user_id)
 
@@ -33,5 +35,6 @@ def remove_of_project(tx: Tx, project_id: str) -> None:
     app_credentials.remove_of_project(tx, project_id)
     credentials.remove_of_project(tx, project_id)
     trusts.remove(tx, trusts.with_children(tx, trusts.of_project(tx, project_id)))
+    oauth_tokens.remove_of_project(tx, project_id)
     limits.remove_of(tx, project_id)
     endpoint_filters.forget_project(tx, project_id)

@@ -25,6 +25,16 @@ class IdentitySettings(Section, frozen=True):
         ),
     ] = 5
     cache_tokens: Annotated[int, doc("Tokens kept in memory.")] = 10_000
+    receipt_lifetime: Annotated[
+        int, doc("Seconds that a login of several factors may take from the first one to the last.")
+    ] = 300
+    totp_windows: Annotated[int, doc("Time steps of 30 seconds that a one-time code may be late.")] = 1
+    request_token_lifetime: Annotated[
+        int, doc("Seconds in which a user may grant what an OAuth1 consumer asked for; 0: no bound.")
+    ] = 28_800
+    access_token_lifetime: Annotated[
+        int, doc("Seconds for which an OAuth1 consumer may use what was granted; 0: no bound.")
+    ] = 86_400
     credential_key_rotation: Annotated[
         int, doc("Seconds after which a new key seals credentials; all older ones are then sealed anew with it.")
     ] = 7_776_000

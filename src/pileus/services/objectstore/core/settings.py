@@ -17,6 +17,10 @@ class ObjectSettings(Section, frozen=True, kw_only=True):
         ),
     ] = msgspec.field(default_factory=lambda: {"standard": ""})
     reseller_prefix: Annotated[str, doc("what stands before the project's id in an account's name")] = "AUTH_"
+    s3_domains: Annotated[
+        list[str], doc("host names of S3 whose subdomains are buckets (`objects.example`: bucket.objects.example)")
+    ] = []
+    s3_region: Annotated[str, doc("the region that S3 clients are told")] = "us-east-1"
     service_prefixes: Annotated[
         dict[str, str],
         doc(
