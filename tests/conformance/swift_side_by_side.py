@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import yaml
+from swift_bodies import archive, form, signed
 
 REQUESTS = Path(__file__).with_name("swift_requests.yaml")
 SILENT = {
@@ -28,6 +29,7 @@ UNSAID = SILENT - {
     "x-copied-from-last-modified",
 }
 _TIMES = [
+    (re.compile(r"http://127\.0\.0\.1:\d+"), "HOST"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}"), "TIME"),
     (re.compile(r"\b\d{10}\.\d{5}\b"), "STAMP"),
     (re.compile(r"boundary=[0-9a-f]{32}|--[0-9a-f]{32}"), "BOUNDARY"),
@@ -55,6 +57,13 @@ class Side:
         if token:
             headers["x-auth-token"] = token.encode()
         body = step.get("body", b"")
+        if "sign" in step:
+            path = signed(path, step["method"], step["sign"])
+        if "form" in step:
+            headers.setdefault("content-type", b"multipart/form-data; boundary=----x")
+            body = form(path, step["form"])
+        if "tar" in step:
+            body = archive(step["tar"])
         content = body.encode() if isinstance(body, str) else body
         request = self.client.build_request(step["method"], path, headers=headers, content=content or None)
         if not content and step["method"] in ("PUT", "POST") and "content-length" not in request.headers:

@@ -2,7 +2,17 @@
 
 from pileus.kernel.rest import Answer, Operation, Request
 from pileus.kernel.types import Fault
-from pileus.services.objectstore.api.swift import accounts, bulk, containers, cors, objects
+from pileus.services.objectstore.api.swift import (
+    accounts,
+    archive,
+    bulk,
+    containers,
+    cors,
+    formpost,
+    objects,
+    tempurl,
+    website,
+)
 from pileus.services.objectstore.api.swift.answers import told
 from pileus.services.objectstore.api.swift.call import Call
 from pileus.services.objectstore.api.swift.callers import Asking, KeystoneRules, Verdict
@@ -68,7 +78,15 @@ class Proxy:
             return await cors.preflight(call)
         if call.query.has("bulk-delete") and call.method in ("POST", "DELETE"):
             return await bulk.delete(call)
-        return await self.perform(call)
+        if archive.concerns(call):
+            return await archive.extract(call)
+        if tempurl.concerns(call):
+            await tempurl.admit(call)
+            return tempurl.dressed(call, await self.perform(call))
+        if formpost.concerns(call):
+            return await formpost.take(call)
+        site = await website.serve(call) if website.concerns(call) else None
+        return site or await self.perform(call)
 
     async def perform(self, call: Call) -> Answer:
         """A call that is what it says: of an account, a container or an object."""
