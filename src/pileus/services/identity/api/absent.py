@@ -7,10 +7,6 @@ _PATHS = """
 /v3/OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}/auth GET POST
 /v3/OS-FEDERATION/projects GET
 /v3/OS-FEDERATION/saml2/metadata GET
-/v3/OS-OAUTH2/token POST
-/v3/OS-REVOKE/events GET
-/v3/OS-SIMPLE-CERT/ca GET
-/v3/OS-SIMPLE-CERT/certificates GET
 /v3/auth/OS-FEDERATION/identity_providers/{idp_id}/protocol/{protocol_id}/websso GET
 /v3/auth/OS-FEDERATION/saml2 POST
 /v3/auth/OS-FEDERATION/saml2/ecp POST
