@@ -15,6 +15,7 @@ class Groups(Noun):
     """Users who are given roles together."""
 
     member, plural, path = "group", "groups", "/v3/groups"
+    kept = True
     rules: ClassVar[dict[str, str]] = {
         "list": "identity:list_groups",
         "show": "identity:get_group",
