@@ -43,6 +43,7 @@ class ObjectSettings(Section, frozen=True, kw_only=True):
     object_events: Annotated[bool, doc("write a line of the change log for every object, not only for containers")] = (
         False
     )
+    grace_seconds: Annotated[int, doc("seconds that a deleted body is kept for those who are reading it", ge=0)] = 60
     orphan_minutes: Annotated[int, doc("age at which a blob that no row names is removed", ge=0)] = 60
     upload_days: Annotated[
         int, doc("days after which an upload in parts that was never completed is removed; 0: never", ge=0)
