@@ -51,9 +51,10 @@ class CloudSettings(Section, frozen=True):
             "base64 of DER); it must take the header away from what clients send. Empty: no certificate is believed."
         ),
     ] = ""
-    certificate_peers: Annotated[
-        tuple[str, ...], doc("Addresses from which such a proxy speaks to us.")
-    ] = ("127.0.0.1", "::1")
+    certificate_peers: Annotated[tuple[str, ...], doc("Addresses from which such a proxy speaks to us.")] = (
+        "127.0.0.1",
+        "::1",
+    )
     policy_dir: Annotated[str, doc("Folder of operators' policy files, <service>.yaml each.")] = ""
 
 
