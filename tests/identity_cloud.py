@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from pileus.contracts.identity import CatalogService
+from pileus.drivers.directory.ldap import LdapDirectory
 from pileus.kernel.config import Settings
 from pileus.kernel.db import Database
 from pileus.kernel.rest import Door, Entry
@@ -46,7 +47,7 @@ class Cloud:
             "identity": IdentitySettings(**settings),
             "security_compliance": ComplianceSettings(**(compliance or {})),
         }
-        self.service = service.build(db=db, settings=Settings(sections))
+        self.service = service.build(db=db, settings=Settings(sections), open_directory=LdapDirectory)
         self.internal: Internal = self.service.internal
         self.near = self.internal._near
         self._entry = Entry({0: Door(root=self.service.face)})
@@ -88,7 +89,10 @@ class Cloud:
         await self._entry(scope, receive, send)
         content = b"".join(m.get("body", b"") for m in sent[1:])
         answered = {k.decode(): v.decode() for k, v in sent[0]["headers"]}
-        return Reply(sent[0]["status"], answered, json.loads(content) if content else None)
+        told = (
+            json.loads(content) if content and "json" in answered.get("content-type", "") else content.decode() or None
+        )
+        return Reply(sent[0]["status"], answered, told)
 
     async def login(
         self,

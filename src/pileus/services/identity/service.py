@@ -9,15 +9,18 @@ from pileus.kernel.db import Database
 from pileus.kernel.policy import Policy
 from pileus.kernel.reconcile import Reconciler
 from pileus.kernel.rest import Face, Operation, Service
-from pileus.kernel.types import HOUR, SECOND
-from pileus.services.identity.api import rules, rules_delegation, rules_domain_config, versions
+from pileus.kernel.types import HOUR, MINUTE, SECOND
+from pileus.services.identity.api import rules, rules_credentials, rules_delegation, rules_domain_config, versions
 from pileus.services.identity.api.absent import ABSENT
 from pileus.services.identity.api.access_rules import AccessRules
 from pileus.services.identity.api.app_credentials import AppCredentials
 from pileus.services.identity.api.catalog import Endpoints, Regions, Services
+from pileus.services.identity.api.consumers import Consumers
+from pileus.services.identity.api.credentials import Credentials
 from pileus.services.identity.api.dialect import KeystoneDialect
 from pileus.services.identity.api.domain_config import DomainConfig
 from pileus.services.identity.api.domains import Domains
+from pileus.services.identity.api.ec2 import Ec2Credentials, SignedRequests
 from pileus.services.identity.api.endpoint_groups import EndpointFilters, EndpointGroups
 from pileus.services.identity.api.grants import Grants
 from pileus.services.identity.api.groups import Groups, Members
@@ -25,9 +28,12 @@ from pileus.services.identity.api.identity_providers import IdentityProviders, P
 from pileus.services.identity.api.limits import Limits, RegisteredLimits
 from pileus.services.identity.api.mappings import Mappings
 from pileus.services.identity.api.noun import Noun
+from pileus.services.identity.api.oauth1 import AccessTokens, OAuth1Endpoints
+from pileus.services.identity.api.oauth2 import OAuth2
 from pileus.services.identity.api.own import Own
 from pileus.services.identity.api.policies import EndpointPolicies, Policies
 from pileus.services.identity.api.projects import Projects
+from pileus.services.identity.api.revocations import RevokeEvents
 from pileus.services.identity.api.role_assignments import RoleAssignments
 from pileus.services.identity.api.roles import Roles
 from pileus.services.identity.api.rules_catalog import CATALOG_RULES
@@ -37,21 +43,33 @@ from pileus.services.identity.api.trusts import Trusts
 from pileus.services.identity.api.users import Users
 from pileus.services.identity.core import domain_config, keys, memory
 from pileus.services.identity.core.guard import Guard
+from pileus.services.identity.core.homes import Directories, Open
 from pileus.services.identity.core.memory import Memory
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.core.passwords import Passwords
 from pileus.services.identity.core.settings import ComplianceSettings, IdentitySettings
 from pileus.services.identity.core.tokens import Keyring
+from pileus.services.identity.core.vault import Vault
 from pileus.services.identity.internal import Internal
+from pileus.services.identity.reconcilers.directories import DirectoryReader
+from pileus.services.identity.reconcilers.failures import FailureWriter
 from pileus.services.identity.reconcilers.keys import KeyKeeper
 from pileus.services.identity.reconcilers.memory import Forgetter
+from pileus.services.identity.reconcilers.vault import VaultKeeper
 
 SECTIONS = {"identity": IdentitySettings, "security_compliance": ComplianceSettings}
-RULES = [*rules.RULES, *rules_delegation.RULES, *rules_domain_config.RULES, *CATALOG_RULES]
+RULES = [*rules.RULES, *rules_credentials.RULES, *rules_delegation.RULES, *rules_domain_config.RULES, *CATALOG_RULES]
 CATALOG = [CatalogService(type="identity", name="keystone", url="{base}/v3", description="Identity")]
 
 
-def build(*, db: Database, settings: Settings, policy_overrides: Mapping[str, Any] | None = None, **_: Any) -> Service:
+def build(
+    *,
+    db: Database,
+    settings: Settings,
+    policy_overrides: Mapping[str, Any] | None = None,
+    open_directory: Open | None = None,
+    **_: Any,
+) -> Service:
     mine = settings.of(IdentitySettings)
     if problems := domain_config.check_written(mine.domains):
         raise ConfigError(problems)
@@ -64,6 +82,8 @@ def build(*, db: Database, settings: Settings, policy_overrides: Mapping[str, An
         Memory(mine.cache_tokens, patience),
         settings.of(ComplianceSettings),
         Guard(mine),
+        Vault(),
+        Directories(open_directory),
     )
     internal = Internal(near)
     dialect = KeystoneDialect(mine.list_limit)
@@ -76,16 +96,23 @@ def build(*, db: Database, settings: Settings, policy_overrides: Mapping[str, An
         internal.authenticate,
     )
     rotation = Reconciler("identity.keys", KeyKeeper(near).work, every=HOUR, wake=(keys.CHANGED,))
+    vault = Reconciler("identity.vault", VaultKeeper(near).work, every=HOUR)
     forgetting = Reconciler("identity.memory", Forgetter(near.memory).work, every=HOUR, wake=(memory.CHANGED,))
+
+    reading = Reconciler("identity.directories", DirectoryReader(near).work, every=mine.directory_seconds * SECOND)
+    failures = FailureWriter(near)
+    failed_logins = Reconciler("identity.failures", failures.work, every=MINUTE)
 
     async def close() -> None:
         near.passwords.close()
+        await failures.work()
+        await near.directories.close()
 
     return Service(
         name="identity",
         face=face,
         internal=internal,
-        reconcilers=[rotation, forgetting] if db.multi_process else [rotation],
+        reconcilers=[rotation, vault, failed_logins, reading, *([forgetting] if db.multi_process else [])],
         start=internal.start,
         close=close,
     )
@@ -94,19 +121,28 @@ def build(*, db: Database, settings: Settings, policy_overrides: Mapping[str, An
 def _items(near: Near, internal: Internal, dialect: KeystoneDialect) -> list[Noun | Operation]:
     groups, projects, domains, roles = Groups(near), Projects(near), Domains(near), Roles(near)
     users = Users(near, groups, projects)
+    tokens = Tokens(near, internal.session)
     return [
         *(users, groups, projects, domains, roles),
         *_catalog(near, dialect, projects),
         *(IdentityProviders(near), Mappings(near), ServiceProviders(near)),
         *Protocols(near, dialect).all_operations(),
         *versions.operations(),
-        *Tokens(near, internal.session).all_operations(),
+        *tokens.all_operations(),
+        *OAuth2(tokens).all_operations(),
         *Own(near, dialect, projects, domains).all_operations(),
         *Members(groups, users).all_operations(),
         *DomainConfig(near).all_operations(),
         *Grants(roles, dialect).all_operations(),
         *RoleAssignments(near, dialect).all_operations(),
         *AppCredentials(near, dialect).all_operations(),
+        Consumers(near),
+        *RevokeEvents().all_operations(),
+        *OAuth1Endpoints(near).all_operations(),
+        *AccessTokens(near, dialect, roles).all_operations(),
+        Credentials(near),
+        *Ec2Credentials(near, dialect).all_operations(),
+        *SignedRequests(near).all_operations(),
         *AccessRules(near, dialect).all_operations(),
         *Trusts(near, dialect, roles).all_operations(),
         *ABSENT,

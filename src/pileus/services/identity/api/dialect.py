@@ -9,7 +9,7 @@ from pileus.kernel.types import Fault, Filter, Forbidden, Invalid, NotFound, Op,
 from pileus.services.identity.core import refusals
 
 _COMPARATORS: Mapping[str, Op] = {"contains": "contains", "startswith": "startswith", "endswith": "endswith"}
-_SECRETS = frozenset({"password", "original_password", "secret"})
+_SECRETS = frozenset({"blob", "password", "original_password", "secret"})
 _TRUE = frozenset({"", "true", "1", "yes", "on", "y", "t"})
 _FALSE = frozenset({"false", "0", "no", "off", "n", "f"})
 LOWER = "__lower"

@@ -90,9 +90,19 @@ async def refresh_one(near: Near, home: Home, id: str) -> None:
         await near.db.write(forget, near, [id])
 
 
-async def home_of(near: Near, id: str) -> Home | None:
-    """The directory that a user or group is from."""
-    return await near.db.read(_home_of, near, id)
+async def refresh_list(near: Near, kind: public_ids.Kind, domain_id: str, name: str) -> Home | None:
+    """Before users or groups of a domain are listed. Returns the directory that they are from."""
+    home = await near.db.read(directories.find_home, near, domain_id) if domain_id else None
+    if home is not None and name:
+        await refresh_named(near, home, kind, name)
+    elif home is not None:
+        await read_whole(near, home)
+    return home
+
+
+async def refresh(near: Near, home: Home, id: str, whole: bool = False) -> None:
+    """Before a user or group is shown; `whole`: with memberships, which only the whole directory knows."""
+    await (read_whole(near, home) if whole else refresh_one(near, home, id))
 
 
 async def read_all(near: Near) -> None:
@@ -151,7 +161,7 @@ def _is_news(tx: Tx, domain_id: str, person: Person, crowds: Sequence[Crowd]) ->
     id = mirror.public_id(domain_id, "user", person.id)
     if mirror.news_of_people(tx, domain_id, [person]) or mirror.news_of_groups(tx, domain_id, crowds):
         return True
-    return set(groups.groups_of(tx, id)) != {mirror.public_id(domain_id, "group", crowd.id) for crowd in crowds}
+    return mirror.groups_of(tx, id) != {mirror.public_id(domain_id, "group", crowd.id) for crowd in crowds}
 
 
 def _note_login(tx: Tx, near: Near, domain_id: str, person: Person, crowds: Sequence[Crowd]) -> None:
@@ -181,7 +191,8 @@ def _nobody(home: Home) -> Person:
     return Person(id=word, name=word, dn=f"{options.user_id_attribute}={word},{tree}")
 
 
-def _home_of(tx: Tx, near: Near, id: str) -> Home | None:
+def home_of(tx: Tx, near: Near, id: str) -> Home | None:
+    """The directory that a user or group is from."""
     known = public_ids.find(tx, id)
     return directories.find_home(tx, near, known.domain_id) if known is not None else None
 

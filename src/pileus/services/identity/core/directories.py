@@ -1,12 +1,17 @@
 """Domains whose users and groups come from a directory."""
 
 import logging
+from collections.abc import Mapping
+from typing import Any
+
 from pileus.drivers.directory.protocol import DirectoryRefused
 from pileus.kernel.db import Tx
 from pileus.services.identity.core import domain_config, refusals
+from pileus.services.identity.core.finding import find_domain, find_user
 from pileus.services.identity.core.homes import Home
 from pileus.services.identity.core.neighbours import Near
-from pileus.services.identity.db import domain_options, projects
+from pileus.services.identity.db import domain_options, projects, public_ids
+from pileus.services.identity.db.users import UserRow
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +29,18 @@ def find_home(tx: Tx, near: Near, domain_id: str) -> Home | None:
         log.warning("domain %s: %s", domain.name, problem)
         raise DirectoryRefused("The options of this domain's directory cannot be meant.") from None
     return Home(domain=domain, options=options, limit=limit) if options is not None else None
+
+
+def find_with_home(tx: Tx, near: Near, named: Mapping[str, Any]) -> tuple[UserRow | None, Home | None]:
+    """Whom a login means, and the directory that knows better. Raises `Invalid` for a name without its domain."""
+    row = find_user(tx, named)
+    if row is not None:
+        return row, find_home(tx, near, row.domain_id)
+    if named.get("id"):
+        known = public_ids.find(tx, str(named["id"]))
+        return None, find_home(tx, near, known.domain_id) if known is not None else None
+    domain = find_domain(tx, named["domain"])
+    return None, find_home(tx, near, domain.id) if domain is not None else None
 
 
 def check_writable(tx: Tx, near: Near, domain_id: str) -> None:

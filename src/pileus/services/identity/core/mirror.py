@@ -98,7 +98,8 @@ def forget_people(tx: Tx, near: Near, ids: Iterable[str]) -> None:
         row = users.find(tx, id)
         if row is not None and public_ids.find(tx, id) is not None:
             public_ids.set_epoch(tx, id, row.epoch + 1)
-            groups.leave_all(tx, id)
+            for group_id in groups_of(tx, id):
+                groups.leave(tx, id, group_id)
             users.remove(tx, id)
             changed(tx, near, cloud(), "user.delete", id, before=row)
 
@@ -139,7 +140,9 @@ def note_groups(tx: Tx, near: Near, domain_id: str, crowds: Sequence[Crowd]) -> 
         there = groups.find_named(tx, crowd.name, domain_id)
         if there is not None and there.id != id:
             if public_ids.find(tx, there.id) is None:
-                log.warning("domain %s: group %r of its directory is left out: its name is taken", domain_id, crowd.name)
+                log.warning(
+                    "domain %s: group %r of its directory is left out: its name is taken", domain_id, crowd.name
+                )
                 continue
             groups.change(tx, there.id, {"name": there.id})
         row = groups.find(tx, id)
@@ -162,9 +165,14 @@ def forget_groups(tx: Tx, near: Near, ids: Iterable[str]) -> None:
             changed(tx, near, cloud(), "group.delete", id, before=row)
 
 
+def groups_of(tx: Tx, user_id: str) -> set[str]:
+    """Groups of directories that a user is in; one of our own is none of theirs."""
+    return set(public_ids.find_many(tx, groups.groups_of(tx, user_id)))
+
+
 def note_groups_of(tx: Tx, near: Near, user_id: str, group_ids: Iterable[str]) -> None:
     """The groups of a directory that a user is in now, in place of those he was in."""
-    mine = set(groups.groups_of(tx, user_id))
+    mine = groups_of(tx, user_id)
     wanted = set(groups.find_many(tx, group_ids))
     for id in wanted - mine:
         groups.join(tx, user_id, id)

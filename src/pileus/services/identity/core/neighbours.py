@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 from pileus.kernel.db import Database
 from pileus.services.identity.core.guard import Guard
+from pileus.services.identity.core.homes import Directories
 from pileus.services.identity.core.memory import Memory
 from pileus.services.identity.core.passwords import Passwords
 from pileus.services.identity.core.settings import ComplianceSettings, IdentitySettings
 from pileus.services.identity.core.tokens import Keyring
+from pileus.services.identity.core.vault import Vault
 
 
 @dataclass(frozen=True)
@@ -21,3 +23,5 @@ class Near:
     memory: Memory
     compliance: ComplianceSettings
     guard: Guard
+    vault: Vault
+    directories: Directories

@@ -25,6 +25,21 @@ class IdentitySettings(Section, frozen=True):
         ),
     ] = 5
     cache_tokens: Annotated[int, doc("Tokens kept in memory.")] = 10_000
+    receipt_lifetime: Annotated[
+        int, doc("Seconds that a login of several factors may take from the first one to the last.")
+    ] = 300
+    totp_windows: Annotated[int, doc("Time steps of 30 seconds that a one-time code may be late.")] = 1
+    request_token_lifetime: Annotated[
+        int, doc("Seconds in which a user may grant what an OAuth1 consumer asked for; 0: no bound.")
+    ] = 28_800
+    access_token_lifetime: Annotated[
+        int, doc("Seconds for which an OAuth1 consumer may use what was granted; 0: no bound.")
+    ] = 86_400
+    credential_key_rotation: Annotated[
+        int, doc("Seconds after which a new key seals credentials; all older ones are then sealed anew with it.")
+    ] = 7_776_000
+    credential_user_limit: Annotated[int, doc("Most credentials of one user; -1: no bound.")] = -1
+    credential_auth_ttl: Annotated[int, doc("Seconds by which the time of a signed EC2 request may be off.")] = 900
     trust_redelegations: Annotated[int, doc("How often a trust may be given on, one after the other.")] = 3
     max_project_depth: Annotated[int, doc("Levels of projects below a domain.")] = 5
     limit_model: Annotated[
@@ -43,6 +58,9 @@ class IdentitySettings(Section, frozen=True):
         doc("Failed logins from one address in `login_window` before more are turned away for a while; 0: no bound."),
     ] = 1_000
     login_window: Annotated[int, doc("Seconds over which failed logins are counted.", ge=1)] = 600
+    directory_seconds: Annotated[
+        int, doc("Seconds after which directories are read again, for those who vanished there.", ge=1)
+    ] = 60
     domains: Annotated[
         dict[str, dict[str, dict[str, str | int | float | bool | list[str]]]],
         doc(
