@@ -103,7 +103,7 @@ class Entry:
         if access.isEnabledFor(logging.INFO):
             ctx = request.ctx if request is not None else Ctx()
             access.info(
-                '%s "%s %s" %d %d %.1fms', name, method, path, answer.status, sent, (time.perf_counter() - began) * 1000,
+                '%s "%s %s" %d %d %.1fms', name, method, face.dialect.logged(path) if face else path, answer.status, sent, (time.perf_counter() - began) * 1000,
                 extra={"request_id": request_id, "user_id": ctx.user_id, "project_id": ctx.project_id, "address": self._client(scope, headers)},
             )  # fmt: skip
 

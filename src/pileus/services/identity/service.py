@@ -10,7 +10,7 @@ from pileus.kernel.policy import Policy
 from pileus.kernel.reconcile import Reconciler
 from pileus.kernel.rest import Face, Operation, Service
 from pileus.kernel.types import HOUR, MINUTE, SECOND
-from pileus.services.identity.api import rules, rules_credentials, rules_delegation, rules_domain_config, versions
+from pileus.services.identity.api import rules, rules_credentials, rules_delegation, rules_domain_config
 from pileus.services.identity.api.absent import ABSENT
 from pileus.services.identity.api.access_rules import AccessRules
 from pileus.services.identity.api.app_credentials import AppCredentials
@@ -41,6 +41,8 @@ from pileus.services.identity.api.service_providers import ServiceProviders
 from pileus.services.identity.api.tokens import Tokens
 from pileus.services.identity.api.trusts import Trusts
 from pileus.services.identity.api.users import Users
+from pileus.services.identity.api.v2 import operations as v2
+from pileus.services.identity.api.versions import Versions
 from pileus.services.identity.core import domain_config, keys, memory
 from pileus.services.identity.core.guard import Guard
 from pileus.services.identity.core.homes import Directories, Open
@@ -68,8 +70,10 @@ def build(
     settings: Settings,
     policy_overrides: Mapping[str, Any] | None = None,
     open_directory: Open | None = None,
+    ports: Mapping[str, int] | None = None,
     **_: Any,
 ) -> Service:
+    """`ports` are those of the cloud's listeners, by name; 0 is none."""
     mine = settings.of(IdentitySettings)
     if problems := domain_config.check_written(mine.domains):
         raise ConfigError(problems)
@@ -86,13 +90,13 @@ def build(
         Directories(open_directory),
     )
     internal = Internal(near)
-    dialect = KeystoneDialect(mine.list_limit)
+    dialect = KeystoneDialect(mine.list_limit, mine.v2_api)
     face = Face(
         "identity",
         dialect,
         Policy(RULES, policy_overrides or {}),
         db,
-        _items(near, internal, dialect),
+        _items(near, internal, dialect, ports or {}),
         internal.authenticate,
     )
     rotation = Reconciler("identity.keys", KeyKeeper(near).work, every=HOUR, wake=(keys.CHANGED,))
@@ -118,17 +122,19 @@ def build(
     )
 
 
-def _items(near: Near, internal: Internal, dialect: KeystoneDialect) -> list[Noun | Operation]:
+def _items(
+    near: Near, internal: Internal, dialect: KeystoneDialect, ports: Mapping[str, int]
+) -> list[Noun | Operation]:
     groups, projects, domains, roles = Groups(near), Projects(near), Domains(near), Roles(near)
-    users = Users(near, groups, projects)
-    tokens = Tokens(near, internal.session)
+    users, tokens = Users(near, groups, projects), Tokens(near, internal.session)
     return [
         *(users, groups, projects, domains, roles),
         *_catalog(near, dialect, projects),
         *(IdentityProviders(near), Mappings(near), ServiceProviders(near)),
         *Protocols(near, dialect).all_operations(),
-        *versions.operations(),
+        *Versions(dialect).all_operations(),
         *tokens.all_operations(),
+        *v2.operations(tokens, users, projects, roles, dialect, ports),
         *OAuth2(tokens).all_operations(),
         *Own(near, dialect, projects, domains).all_operations(),
         *Members(groups, users).all_operations(),

@@ -49,6 +49,12 @@ class IdentitySettings(Section, frozen=True):
     whole_catalog_if_unfiltered: Annotated[
         bool, doc("Whether a project without endpoint filters sees the whole catalog; else it sees none.")
     ] = True
+    v2_api: Annotated[
+        Literal["off", "loopback", "on"],
+        doc(
+            "Who gets version 2.0 of the API: nobody, clients on this machine, or everybody (it shows no respect for domains)."
+        ),
+    ] = "loopback"
     list_limit: Annotated[int, doc("Most rows of one page; 0: no bound.")] = 0
     login_failures_account: Annotated[
         int, doc("Failed logins of one account in `login_window` before more are turned away for a while; 0: no bound.")
