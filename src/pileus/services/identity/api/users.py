@@ -20,10 +20,12 @@ from pileus.kernel.rest import (
     updates,
 )
 from pileus.kernel.types import Ctx, Filter, Op, clock, iso_naive, parse
+from pileus.services.identity.api.consulted import Consulted, consult
 from pileus.services.identity.api.groups import Groups
-from pileus.services.identity.api.noun import ID, NAME, SWITCH, Filters, Noun, Operations, switch
+from pileus.services.identity.api.noun import ID, NAME, SWITCH, Filters, Operations, switch
 from pileus.services.identity.api.projects import Projects
-from pileus.services.identity.core import access, compliance, groups, passwords, refusals, revoking, users
+from pileus.services.identity.core import access, compliance, consulting, groups, passwords, refusals, revoking, users
+from pileus.services.identity.core.directories import find_with_home
 from pileus.services.identity.core.methods.secrets import verify_password
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.db.users import UserRow
@@ -67,7 +69,7 @@ def _with_history(tx: Tx, near: Near, id: str) -> tuple[UserRow | None, Sequence
     return row, compliance.old_hashes(tx, near, row) if row is not None else ()
 
 
-class Users(Noun):
+class Users(Consulted):
     """People and programs that may log in."""
 
     member, plural, path = "user", "users", "/v3/users"
@@ -78,6 +80,7 @@ class Users(Noun):
         "update": "identity:update_user",
         "delete": "identity:delete_user",
     }
+    kind = "user"
     own_query: ClassVar[frozenset[str]] = frozenset({"password_expires_at"})
     id = Field(ID, on="show list")
     name = Field(NAME, required=True, match=True, sort=True)
@@ -169,6 +172,7 @@ class Users(Noun):
                 asks="identity:list_groups_for_user",
                 resource="user",
                 summary="Groups that a user is in.",
+                gather=consult("user_id", "identity:list_groups_for_user", self),
                 decide=self._list_groups,
                 view=self._view_groups,
             ),
@@ -188,6 +192,10 @@ class Users(Noun):
         """The old password is looked at as at a login; that it has expired does not matter here."""
         near, given, id = self.near, request.body["user"], request.params["user_id"]
         passwords.check_length(given["password"])
+        row, home = await near.db.read(find_with_home, near, {"id": id})
+        if home is not None:
+            await consulting.login(near, home, {"id": id}, given["original_password"], id, request.ctx.address)
+            raise refusals.not_authorized()
         row, old = await near.db.read(_with_history, near, id)
         verified = await verify_password(near, row, {"id": id}, given["original_password"], request.ctx.address)
         compliance.check_strength(near, given["password"])
