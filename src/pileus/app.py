@@ -109,6 +109,8 @@ class Cloud:
                 **contracts,
             )
             self.services[name] = service
+            for face in (service.face, *service.faces.values()):
+                face.call_it([c.type for c in module.CATALOG])
             contracts[name] = service.internal
             for saga, world in service.sagas:
                 self.runner.add(saga, world)

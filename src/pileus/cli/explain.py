@@ -9,13 +9,18 @@ from typing import Any
 
 import click
 
+from pileus.cli.changes import changes
 from pileus.cli.output import Failure, Output, speaks
+from pileus.cli.rows import rows
 from pileus.cli.state import State, state_option
 
 
 @click.group()
 def explain() -> None:
     """Explain one thing in full."""
+
+
+explain.add_command(changes)
 
 
 @explain.command()
@@ -25,19 +30,19 @@ def explain() -> None:
 def request(out: Output, state: State, request_id: str) -> None:
     """What became of a request (req-…, from the X-Openstack-Request-Id header): log lines, changes, sagas."""
     lines = _log(state, request_id)
-    changes = _rows(state, "kernel_events", "request_id = :id", {"id": request_id})
-    started = _rows(state, "kernel_sagas", "ctx LIKE :id", {"id": f"%{request_id}%"})
-    if not (lines or changes or started):
+    changed = rows(state, "kernel_events", "request_id = :id", {"id": request_id})
+    started = rows(state, "kernel_sagas", "ctx LIKE :id", {"id": f"%{request_id}%"})
+    if not (lines or changed or started):
         raise Failure(f"nothing is known of {request_id}", "the log keeps 64 MB, five times")
     for line in lines:
         out.say(f"{line.get('time', '')} {line.get('level', ''):8} {line.get('message', '')}")
         if line.get("error"):
             out.say(str(line["error"]))
-    for change in changes:
+    for change in changed:
         out.say(f"changed: {' '.join(f'{k}={v}' for k, v in change.items() if v)}")
     for saga_row in started:
         out.say(f"saga:    {saga_row['name']} {saga_row['id']} is {saga_row['state']}")
-    out.result({"request_id": request_id, "log": lines, "changes": changes, "sagas": started})
+    out.result({"request_id": request_id, "log": lines, "changes": changed, "sagas": started})
 
 
 @explain.command()
@@ -76,11 +81,11 @@ def denied(out: Output, state: State, request_id: str) -> None:
 @speaks
 def saga(out: Output, state: State, saga_id: str) -> None:
     """Where a saga stands: its steps, what it waits for, why it failed."""
-    found = _rows(state, "kernel_sagas", "id = :id", {"id": saga_id})
+    found = rows(state, "kernel_sagas", "id = :id", {"id": saga_id})
     if not found:
         raise Failure(f"there is no saga {saga_id}", "pileus doctor lists those that are stuck or late")
     row = found[0]
-    steps = _rows(state, "kernel_saga_steps", "saga = :seq", {"seq": row["seq"]})
+    steps = rows(state, "kernel_saga_steps", "saga = :seq", {"seq": row["seq"]})
     out.say(f"{row['name']} of {row['key']}: {row['state']}{', undoing' if row['undoing'] else ''}")
     times = {word: _at(row[f"{word}_at"]) for word in ("created", "deadline", "finished")}
     out.say("  " + "   ".join(f"{word} {at}" for word, at in times.items()))
@@ -173,25 +178,6 @@ def _after_grant(told: Mapping[str, Any]) -> str:
         return "nothing: the token that was refused has the role at once"
     scope = {"project": f"--os-project-id {id}", "domain": f"--os-domain-id {id}", "system": "--os-system-scope all"}
     return f"ask with a token of that scope: {scope[kind]}"
-
-
-def _rows(state: State, table: str, where: str, values: Mapping[str, object]) -> list[dict[str, Any]]:
-    """Rows of a kernel table, as they stand. Empty when the table is not there."""
-    from sqlalchemy import create_engine, inspect, text
-
-    from pileus.cli.checks.database import read_only
-    from pileus.cli.wiring import database_url, settings_of
-
-    url = database_url(settings_of(state), state)
-    path = url.removeprefix("sqlite:///")
-    engine = create_engine("sqlite://", creator=lambda: read_only(path)) if path != url else create_engine(url)
-    if path != url and not state.database_file.exists():
-        return []
-    with engine.connect() as connection:
-        if not inspect(connection).has_table(table):
-            return []
-        query = text(f"SELECT * FROM {table} WHERE {where} LIMIT 1000")  # noqa: S608  both are constants of this file
-        return [dict(row) for row in connection.execute(query, values).mappings()]
 
 
 def _at(micros: int) -> str:

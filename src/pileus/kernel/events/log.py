@@ -52,6 +52,8 @@ kernel_events = Table(
     Column("before", Json),
     Column("after", Json),
     Column("data", Json),
+    Column("address", String(64), nullable=False, server_default=""),
+    Column("agent", String(255), nullable=False, server_default=""),
     Index(None, "turn", "seq"),
     Index(None, "resource_id", "seq"),
     Index(None, "at"),
@@ -116,6 +118,9 @@ class Event(Struct, frozen=True):
     after: Any
     data: Any
     turn: int
+    address: str = ""
+    """Where the caller asked from, empty for the cloud's own work; `agent` is what his client calls itself."""
+    agent: str = ""
 
 
 class Position(Struct, frozen=True):
@@ -140,6 +145,8 @@ EVENT = (
     _e.after,
     _e.data,
     _e.turn,
+    _e.address,
+    _e.agent,
 )
 _INSERT = Query(
     insert(kernel_events)
@@ -190,6 +197,8 @@ def record(
         before=clean(before),
         after=clean(after),
         data=clean(data),
+        address=ctx.address,
+        agent=ctx.agent,
     )
     return seq or 0
 

@@ -122,6 +122,8 @@ def _cred(path: str, template: Template) -> Check:
         return lambda ctx, target: (fixed if fixed is not None else fill(template, target)) in mine(ctx)  # type: ignore[operator]
     if path == "is_admin":
         return lambda ctx, target: (fixed if fixed is not None else fill(template, target)) == str(mine(ctx))
+    if fixed == "None":  # how the language asks for what the caller has not: `domain_id:None` is no domain's token
+        return lambda ctx, target: not mine(ctx)
     if fixed is not None:
         return never if fixed == "" else lambda ctx, target: mine(ctx) == fixed
     if len(template) == 1 and isinstance(template[0], Key) and "." not in template[0].name:

@@ -131,6 +131,7 @@ class Entry:
         request.ctx = Ctx(
             request_id=request_id,
             address=self._client(scope, headers),
+            agent=headers.get("user-agent", "")[:255],
             global_request_id=given if given.startswith("req-") else "",
         )
         token = headers.get("x-auth-token") or headers.get("x-storage-token", "")

@@ -1,19 +1,21 @@
 """One service's API: its dialect, its operations, and the way from a request to an answer."""
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 from pileus.kernel.db import Database, Page, Tx
 from pileus.kernel.policy import Policy
 from pileus.kernel.rest import denials
 from pileus.kernel.rest.dialect import Dialect
 from pileus.kernel.rest.operations import Decide, Operation, Place, Ready
+from pileus.kernel.rest.reach import reaches
 from pileus.kernel.rest.remembered import Remembered
 from pileus.kernel.rest.request import Answer, Request, decode, encode
 from pileus.kernel.rest.resource import Resource
 from pileus.kernel.rest.router import Router
-from pileus.kernel.types import Ctx, Fault, NotAllowed, NotBuilt, Unauthorized, Unsupported, Version
+from pileus.kernel.types import Ctx, Fault, NotAllowed, NotBuilt, Reach, Unauthorized, Unsupported, Version
 
 log = logging.getLogger("pileus.rest")
 Authenticate: TypeAlias = Callable[[str, str], Awaitable[Ctx]]
@@ -41,6 +43,8 @@ class Face:
         self.body_timeout = body_timeout
         self.suffixes = suffixes
         """Endings of paths that mean nothing (`.json`)."""
+        self.types: Collection[str] = ()
+        """What the catalog calls this service; callers bounded to services of some types are held against it."""
         self.remembered = Remembered(db.stamps) if db is not None and db.stamps is not None else None
         self.beside: list[tuple[Takes, Face]] = []
         """Other faces at the same door, each asked in turn whether a request is its own: another API on the same paths."""
@@ -53,6 +57,12 @@ class Face:
     def add(self, op: Operation) -> None:
         self.operations.append(op)
         self.router.add(op.path, {}).setdefault(op.method, Place()).add(op)
+
+    def call_it(self, types: Collection[str]) -> None:
+        """Tell the face, and those beside it, what the catalog calls their service."""
+        self.types = frozenset(types)
+        for _, face in self.beside:
+            face.call_it(types)
 
     def pick(self, method: str, path: str, query: str, headers: Mapping[str, str]) -> "Face":
         """The face that a request is for."""
@@ -99,7 +109,7 @@ class Face:
             raise self.dialect.no_route(request)
         public = place is not None and all(r.op.public for r in place.plain) and not place.actions
         if not public or token:
-            await self._know(request, token, service_token, public)
+            await self._know(request, token, service_token, public, place)
         self.dialect.admit(request)
         if found is None:
             raise self.dialect.no_route(request)
@@ -135,7 +145,7 @@ class Face:
                 return path[: -len(suffix)]
         return path
 
-    async def _know(self, request: Request, token: str, service_token: str, public: bool) -> None:
+    async def _know(self, request: Request, token: str, service_token: str, public: bool, place: Place | None) -> None:
         """Put the caller behind the token into `request.ctx`; one that is already known stays."""
         if request.ctx.user_id:
             return
@@ -145,11 +155,21 @@ class Face:
             raise Unauthorized("The request you have made requires authentication.")
         try:
             known = await self.authenticate(token, service_token)
+            if known.reach is not None:
+                self._check_reach(request, known.reach, place)
         except Unauthorized:
             if public:
                 return
             raise
         request.known, request.ctx = known, _as_caller(known, request.ctx)
+
+    def _check_reach(self, request: Request, reach: Iterable[Reach], place: Place | None) -> None:
+        """Raises `Unauthorized`, as for a token that is worth nothing here. A call from service to service is not held against it."""
+        if place is not None and any(ready.op.unbounded for ready in place.plain):
+            return
+        written = urlsplit(request.base).path + request.path
+        if not reaches(reach, self.types, request.method, {request.path, written}):
+            raise Unauthorized("The request you have made requires authentication.")
 
     def _not_allowed(self, request: Request, methods: Mapping[str, Place]) -> Fault:
         fault = NotAllowed(
@@ -247,9 +267,11 @@ def _as_caller(known: Ctx, anonymous: Ctx) -> Ctx:
         service_roles=known.service_roles,
         trust_id=known.trust_id,
         app_credential_id=known.app_credential_id,
+        reach=known.reach,
         token=known.token,
         expires_at=known.expires_at,
         address=anonymous.address,
+        agent=anonymous.agent,
         version=anonymous.version,
         global_request_id=anonymous.global_request_id,
     )

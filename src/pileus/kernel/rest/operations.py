@@ -56,6 +56,8 @@ class Operation:
     """An empty body is as good as none."""
     max_body: int = 0
     """Bytes; 0: the dialect's."""
+    unbounded: bool = False
+    """Who may make some requests only (`Ctx.reach`) may make this one all the same."""
     kept: bool = False
     """The answer depends on nothing but rows, caller, version and URL: it may be kept until one of its tables changes."""
     summary: str = ""

@@ -1,6 +1,6 @@
 """Words that every floor shares: ids, times, faults, callers, lists."""
 
-from pileus.kernel.types.context import Ctx, cloud
+from pileus.kernel.types.context import Ctx, Reach, cloud
 from pileus.kernel.types.faults import (
     BadRange,
     Conflict,
@@ -65,6 +65,7 @@ __all__ = [
     "Op",
     "OutOfSpace",
     "OverQuota",
+    "Reach",
     "Sort",
     "Stale",
     "TimedOut",

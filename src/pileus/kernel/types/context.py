@@ -5,6 +5,17 @@ from msgspec import Struct
 from pileus.kernel.types.versions import Version
 
 
+class Reach(Struct, frozen=True):
+    """A kind of request: to services of a type (as the catalog names it), by a method, on paths that fit a pattern.
+
+    In a pattern `{name}` and `*` stand for one segment (or the rest of one), `**` for anything.
+    """
+
+    service: str
+    method: str
+    path: str
+
+
 class Ctx(Struct, frozen=True, kw_only=True):
     """The caller of one request, or the cloud itself.
 
@@ -31,12 +42,16 @@ class Ctx(Struct, frozen=True, kw_only=True):
     """Roles of the `X-Service-Token` that came along."""
     trust_id: str = ""
     app_credential_id: str = ""
+    reach: tuple[Reach, ...] | None = None
+    """The only requests that the caller may make; None: any. The rest front sees to it."""
     token: str = ""
     """The token as sent; never logged, never stored."""
     expires_at: int = 0
     """Microseconds; 0 for a caller without token."""
     address: str = ""
     """The client's address."""
+    agent: str = ""
+    """What the client calls itself (User-Agent), shortened."""
     version: Version = Version(0, 0)
     """The microversion that this request negotiated; (0, 0) where the service has none."""
     global_request_id: str = ""

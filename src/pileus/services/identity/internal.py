@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from pileus.contracts.identity import CatalogService
+from pileus.kernel.config import ConfigError
 from pileus.kernel.db import Tx
 from pileus.kernel.types import SECOND, Ctx
-from pileus.services.identity.core import keys, refusals
+from pileus.services.identity.core import keys, limit_models, refusals
 from pileus.services.identity.core.bootstrap import Bootstrap
 from pileus.services.identity.core.memory import Known
 from pileus.services.identity.core.neighbours import Near
@@ -36,7 +37,8 @@ class Internal:
         grace = self._near.settings.allow_expired_window * SECOND if _SERVICE_ROLE in service.ctx.roles else 0
         if known is None:
             known = await self._look(token, grace)
-        return replace(known.ctx, service_roles=service.ctx.roles)
+        reach = None if _SERVICE_ROLE in service.ctx.roles else known.ctx.reach
+        return replace(known.ctx, service_roles=service.ctx.roles, reach=reach)
 
     async def session(self, token: str) -> Known:
         """The same with all that is known of the token."""
@@ -68,6 +70,11 @@ class Internal:
         Bootstrap(tx, self._near).recover()
 
     async def start(self) -> None:
-        """Keys are there and in use before the first request."""
+        """Keys are there and in use before the first request. Raises `ConfigError` for a model that the projects do not fit."""
+        deep = await self._near.db.read(limit_models.too_deep, self._near)
+        if deep:
+            names = ", ".join(row.id for row in deep[:5])
+            model = self._near.settings.limit_model
+            raise ConfigError([f"[identity] limit_model: {len(deep)} projects are too deep for {model}: {names}"])
         await self._near.db.write(keys.rotate, self._near)
         await self._near.db.read(keys.load, self._near)

@@ -3,15 +3,6 @@
 from pileus.kernel.rest import Operation, absent
 
 _PATHS = """
-/v3/OS-EP-FILTER/endpoint_groups GET POST
-/v3/OS-EP-FILTER/endpoint_groups/{endpoint_group_id} DELETE GET PATCH
-/v3/OS-EP-FILTER/endpoint_groups/{endpoint_group_id}/endpoints GET
-/v3/OS-EP-FILTER/endpoint_groups/{endpoint_group_id}/projects GET
-/v3/OS-EP-FILTER/endpoint_groups/{endpoint_group_id}/projects/{project_id} DELETE GET PUT
-/v3/OS-EP-FILTER/endpoints/{endpoint_id}/projects GET
-/v3/OS-EP-FILTER/projects/{project_id}/endpoint_groups GET
-/v3/OS-EP-FILTER/projects/{project_id}/endpoints GET
-/v3/OS-EP-FILTER/projects/{project_id}/endpoints/{endpoint_id} DELETE PUT
 /v3/OS-FEDERATION/domains GET
 /v3/OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}/auth GET POST
 /v3/OS-FEDERATION/projects GET
@@ -31,31 +22,10 @@ _PATHS = """
 /v3/auth/OS-FEDERATION/websso/{protocol_id} GET
 /v3/credentials GET POST
 /v3/credentials/{credential_id} DELETE GET PATCH
-/v3/domains/config/default GET
-/v3/domains/config/{group}/default GET
-/v3/domains/config/{group}/{option}/default GET
-/v3/domains/{domain_id}/config DELETE GET PATCH PUT
-/v3/domains/{domain_id}/config/{group} DELETE GET PATCH
-/v3/domains/{domain_id}/config/{group}/{option} DELETE GET PATCH
-/v3/endpoints/{endpoint_id}/OS-ENDPOINT-POLICY/policy GET
-/v3/limits GET POST
-/v3/limits/model GET
-/v3/limits/{limit_id} DELETE GET PATCH
-/v3/policies GET POST
-/v3/policies/{policy_id} DELETE GET PATCH
-/v3/policies/{policy_id}/OS-ENDPOINT-POLICY/endpoints GET
-/v3/policies/{policy_id}/OS-ENDPOINT-POLICY/endpoints/{endpoint_id} DELETE GET PUT
-/v3/policies/{policy_id}/OS-ENDPOINT-POLICY/policy GET
-/v3/policies/{policy_id}/OS-ENDPOINT-POLICY/services/{service_id} DELETE GET PUT
-/v3/policies/{policy_id}/OS-ENDPOINT-POLICY/services/{service_id}/regions/{region_id} DELETE GET PUT
-/v3/registered_limits GET POST
-/v3/registered_limits/{registered_limit_id} DELETE GET PATCH
 /v3/users/{user_id}/OS-OAUTH1/access_tokens GET
 /v3/users/{user_id}/OS-OAUTH1/access_tokens/{access_token_id} DELETE GET
 /v3/users/{user_id}/OS-OAUTH1/access_tokens/{access_token_id}/roles GET
 /v3/users/{user_id}/OS-OAUTH1/access_tokens/{access_token_id}/roles/{role_id} GET
-/v3/users/{user_id}/access_rules GET
-/v3/users/{user_id}/access_rules/{access_rule_id} DELETE GET
 """
 """Each line a path and its methods."""
 

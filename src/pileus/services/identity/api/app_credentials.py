@@ -1,18 +1,22 @@
 """Application credentials of a user."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from pileus.kernel.db import Page, Tx
 from pileus.kernel.rest import BOOLEAN, Field, Operation, Request, array, nullable, obj
-from pileus.kernel.types import NotBuilt, NotFound, iso_naive
+from pileus.kernel.types import NotFound, iso_naive
+from pileus.services.identity.api.access_rules import RULES_BODY
 from pileus.services.identity.api.dialect import KeystoneDialect
 from pileus.services.identity.api.noun import ID, NAME, TEXT, Noun
 from pileus.services.identity.core import app_credentials, passwords
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.core.primary import check_manages_app_credentials
 from pileus.services.identity.core.validation import open_session
+from pileus.services.identity.db import access_rules
+from pileus.services.identity.db.access_rules import AccessRuleRow
 from pileus.services.identity.db.app_credentials import AppCredentialRow
 from pileus.services.identity.db.roles import RoleRow
 
@@ -28,7 +32,7 @@ _BODY = obj(
                 "unrestricted": nullable(BOOLEAN),
                 "project_id": nullable(ID),
                 "roles": array({**obj({"id": ID, "name": NAME}), "minProperties": 1, "maxProperties": 1}),
-                "access_rules": array({"type": "object"}),
+                "access_rules": RULES_BODY,
             },
             ["name"],
         )
@@ -42,6 +46,7 @@ _ONE = _MANY + "/{application_credential_id}"
 class _Detailed(Struct, frozen=True):
     row: AppCredentialRow
     roles: list[RoleRow]
+    rules: list[AccessRuleRow]
     secret: str = ""
 
 
@@ -59,8 +64,7 @@ class AppCredentials(Noun):
         return [
             _op("GET", _MANY, "list", self._decide_list, asks="identity:list_application_credentials", summary="Application credentials of a user.", view=self._view_list),
             _op("POST", _MANY, "create", self._decide_create, asks="identity:create_application_credential", summary="Make one for the caller's project; the secret is shown once.",
-                body=_BODY, gather=self._hash, view=self._view_one, answers=201,
-                partly="Without access rules, which are refused."),
+                body=_BODY, gather=self._hash, view=self._view_one, answers=201),
             _op("GET", _ONE, "show", self._decide_show, asks="identity:get_application_credential", summary="One application credential.", view=self._view_one),
             _op("DELETE", _ONE, "delete", self._decide_delete, asks="identity:delete_application_credential", summary="Delete an application credential.", answers=204),
         ]  # fmt: skip
@@ -84,24 +88,26 @@ class AppCredentials(Noun):
             raise NotFound(f"Could not find Application Credential: {id}.")
         return row
 
-    def _detailed(self, tx: Tx, row: AppCredentialRow, secret: str = "") -> _Detailed:
+    def _detailed(self, tx: Tx, rows: Sequence[AppCredentialRow], secret: str = "") -> list[_Detailed]:
         known = self.near.memory.graph(tx).roles
-        return _Detailed(row, [known[id] for id in row.role_ids if id in known], secret)
+        rules = access_rules.of_credentials(tx, [row.id for row in rows])
+        return [
+            _Detailed(row, [known[id] for id in row.role_ids if id in known], rules.get(row.id, []), secret)
+            for row in rows
+        ]
 
     def _decide_list(self, tx: Tx, request: Request) -> Page[_Detailed]:
         user_id = request.params["user_id"]
         self._enforce(request, "list_application_credentials", user_id)
         page = app_credentials.list_page(tx, user_id, self.dialect.listing(request, self))
-        return Page([self._detailed(tx, row) for row in page.rows], page.more)
+        return Page(self._detailed(tx, page.rows), page.more)
 
     def _decide_show(self, tx: Tx, request: Request) -> _Detailed:
-        return self._detailed(tx, self._find(tx, request, "get_application_credential"))
+        return self._detailed(tx, [self._find(tx, request, "get_application_credential")])[0]
 
     async def _hash(self, request: Request) -> None:
         self._enforce(request, "create_application_credential", request.params["user_id"])
         want = dict(request.body["application_credential"])
-        if want.get("access_rules"):
-            raise NotBuilt("access_rules of application credentials are not built in Pileus yet.")
         secret = want.pop("secret", None) or app_credentials.new_secret()
         passwords.check_length(secret)
         want["secret_hash"] = await self.near.passwords.hash(secret)
@@ -114,7 +120,7 @@ class AppCredentials(Noun):
             raise NotFound("Could not recognize Fernet token")
         session = open_session(tx, self.near, claims)
         row = app_credentials.create(tx, self.near, request.ctx, session, want)
-        return self._detailed(tx, row, secret)
+        return self._detailed(tx, [row], secret)[0]
 
     def _decide_delete(self, tx: Tx, request: Request) -> None:
         row = self._find(tx, request, "delete_application_credential")
@@ -156,6 +162,8 @@ def _view(request: Request, one: _Detailed) -> dict[str, Any]:
         ],
         "links": {"self": request.link(f"/v3/users/{row.user_id}/application_credentials/{row.id}")},
     }
+    if one.rules:
+        view["access_rules"] = [rule.shown for rule in one.rules]
     if one.secret:
         view["secret"] = one.secret
     return view

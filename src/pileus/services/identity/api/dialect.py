@@ -66,17 +66,25 @@ class KeystoneDialect(Dialect):
     def invalid_query(self, problems: Sequence[Problem]) -> Fault:
         problem = problems[0]
         names = [str(part) for part in problem.path if isinstance(part, str)]
-        where = f"Invalid input for query parameters {names[0]}. Value: {_shown(problem.value)}. " if names else ""
-        return Invalid(where + problem.message)
+        if not names:
+            return Invalid(problem.message)
+        message = "'' should be non-empty" if problem.kind == "minLength" and not problem.value else problem.message
+        return self.invalid_value(names[0], problem.value, message)
+
+    def bad_filter(self, name: str, value: str, reason: str) -> Fault:
+        return self.invalid_value(name, value, reason)
 
     def no_route(self, request: Request) -> Fault:
         return NotFound("The requested URL was not found on the server.")
 
     def body_schema(self, resource: Resource[Any], operation: str, bulk: bool) -> Any:
-        """An update says something; a project's need not, says Keystone."""
+        """An update says something, but for those of the nouns where Keystone lets an empty one pass."""
         schema: Any = super().body_schema(resource, operation, bulk)
-        if operation == "update" and resource.member != "project":
-            schema["properties"][resource.member]["minProperties"] = 1
+        inner = schema["properties"][resource.member]
+        if operation == "update" and not getattr(resource, "empty_update", False):
+            inner["minProperties"] = 1
+        if getattr(resource, "strict", False):
+            schema["additionalProperties"] = inner["additionalProperties"] = False
         return schema
 
     # --- views ----------------------------------------------------------------------------------------------------

@@ -41,6 +41,10 @@ class Noun(Resource[Near]):
     """
 
     reveals: ClassVar[frozenset[str]] = frozenset()
+    strict: ClassVar[bool] = False
+    """Bodies hold nothing that no field knows."""
+    empty_update: ClassVar[bool] = False
+    """An update may say nothing."""
 
     def link(self, request: Request, row: Any) -> str:
         return request.link(f"{self.path}/{row.id}")

@@ -40,6 +40,7 @@ class Projects(Noun):
         "delete": "identity:delete_project",
     }
     own_query: ClassVar[frozenset[str]] = frozenset(projects.TAG_FILTERS)
+    empty_update: ClassVar[bool] = True
     id = Field(ID, on="show list")
     name = Field(SHORT_NAME, required=True, match=True, sort=True)
     domain_id = Field(nullable(ID), match=True, view=lambda _, row: row.domain_id or None)

@@ -52,9 +52,11 @@ _NAMED = {
     ),
 }
 _ANYBODY: dict[str, str] = dict.fromkeys(
-    ["get_auth_catalog", "get_auth_projects", "get_auth_domains", "get_auth_system", "get_region", "list_regions"], ""
+    ["get_auth_catalog", "get_auth_projects", "get_auth_domains", "get_auth_system"], ""
 )
 _EVERYWHERE: dict[str, str] = {
+    "get_region": "",
+    "list_regions": "",
     "get_user": _READ_USER,
     "list_users": f"{_LOOK} or (role:reader and domain_id:%(target.domain_id)s)",
     "create_user": _WRITE_USER,
@@ -90,7 +92,7 @@ _EVERYWHERE: dict[str, str] = {
     "remove_user_from_group": f"({_ADMIN}) or (role:manager and {_MEMBERSHIP})",
     "check_user_in_group": f"{_LOOK} or (role:reader and {_MEMBERSHIP})",
     "get_role": f"({_LOOK}) or (role:manager and rule:domain_managed_target_role)",
-    "list_roles": f"({_LOOK}) or (role:manager and domain_id:%(target.domain_id)s)",
+    "list_roles": f"({_LOOK}) or (role:manager and not domain_id:None)",
     "check_grant": _READ_GRANT,
     "list_grants": _LIST_GRANTS,
     "create_grant": _WRITE_GRANT,

@@ -72,7 +72,7 @@ class Tokens:
                 handle=self._issue,
                 answers=201,
             ),
-            Operation(method="GET", path=path, name="show", asks="identity:validate_token", resource="token", summary="What a token is worth.", handle=self._show),
+            Operation(method="GET", path=path, name="show", unbounded=True, asks="identity:validate_token", resource="token", summary="What a token is worth.", handle=self._show),
             Operation(method="HEAD", path=path, name="check", asks="identity:check_token", resource="token", summary="Whether a token is good.", handle=self._check),
             Operation(method="DELETE", path=path, name="revoke", asks="identity:revoke_token", resource="token", summary="Revoke a token.", gather=self._find, decide=self._revoke, answers=204),
             Operation(method="GET", path=f"{path}/OS-PKI/revoked", name="revoked", resource="token", summary="Gone with PKI tokens.", handle=_revoked),
@@ -146,6 +146,8 @@ class Tokens:
             request.enforce(rule, {"target": {"token": {"user_id": request.ctx.user_id}}})
             raise
         request.enforce(rule, {"target": {"token": {"user_id": known.session.user.id}}})
+        if known.ctx.reach is not None and not _heeds_rules(request):
+            raise NotFound("Failed to validate token")
         return token, known
 
     async def _look(self, request: Request, token: str) -> Known:
@@ -176,6 +178,14 @@ class Tokens:
     def _revoke(self, tx: Tx, request: Request) -> None:
         chain = (request.query.one("cascade", "true") or "").lower() not in ("0", "f", "false", "off", "n", "no")
         revoking.revoke(tx, self.near, request.ctx, request.gathered, chain)
+
+
+def _heeds_rules(request: Request) -> bool:
+    """Whether who asks says that he will hold requests against access rules: else he hears of no token that has some."""
+    try:
+        return float(request.headers.get("openstack-identity-access-rules", "0")) >= 1.0
+    except ValueError:
+        return False
 
 
 def _once(auth: Mapping[str, Any]) -> list[str]:

@@ -5,11 +5,12 @@ from typing import Any
 
 from pileus.kernel.db import Page, Tx
 from pileus.kernel.types import Ctx, Invalid, Listing, NotFound, new_hex
-from pileus.services.identity.core import refusals
+from pileus.services.identity.core import access_rules, refusals
 from pileus.services.identity.core.changes import changed
 from pileus.services.identity.core.ends import read_end
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.core.session import Session
+from pileus.services.identity.db import access_rules as rule_rows
 from pileus.services.identity.db import app_credentials, roles
 from pileus.services.identity.db.app_credentials import AppCredentialRow
 from pileus.services.identity.db.roles import RoleRow
@@ -58,6 +59,8 @@ def create(tx: Tx, near: Near, ctx: Ctx, session: Session, want: Want) -> AppCre
         role_ids=_roles(tx, near, session, want.get("roles") or []),
     )
     app_credentials.add(tx, row)
+    rules = access_rules.take(tx, near, ctx, row.user_id, want.get("access_rules") or [])
+    rule_rows.use(tx, row.id, [rule.id for rule in rules])
     changed(tx, near, ctx, "application_credential.create", row.id, after=row, matters=False)
     return row
 

@@ -10,7 +10,15 @@ from pileus.services.identity.core import refusals, remains
 from pileus.services.identity.core.changes import changed
 from pileus.services.identity.core.extras import merged, options_after, unlocks
 from pileus.services.identity.core.neighbours import Near
-from pileus.services.identity.db import assignments, groups, identity_providers, projects, roles, users
+from pileus.services.identity.db import (
+    assignments,
+    domain_options,
+    groups,
+    identity_providers,
+    projects,
+    roles,
+    users,
+)
 from pileus.services.identity.db.projects import ProjectRow
 
 Want = dict[str, Any]
@@ -108,6 +116,7 @@ def delete(tx: Tx, near: Near, ctx: Ctx, row: ProjectRow) -> None:
         remains.remove_of_project(tx, id)
         users.forget_default_project(tx, id)
     projects.remove(tx, gone)
+    domain_options.remove_all(tx, row.id)
     changed(tx, near, ctx, "domain.delete", row.id, before=row, data={"projects": gone[:-1]})
 
 

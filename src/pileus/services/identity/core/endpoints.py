@@ -11,7 +11,7 @@ from pileus.services.identity.core.changes import changed
 from pileus.services.identity.core.extras import merged
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.core.places import check_url
-from pileus.services.identity.db import catalog
+from pileus.services.identity.db import catalog, endpoint_filters, policies
 from pileus.services.identity.db.catalog import EndpointRow, RegionRow
 
 Want = dict[str, Any]
@@ -62,8 +62,16 @@ def update(tx: Tx, near: Near, ctx: Ctx, row: EndpointRow, want: Want) -> Endpoi
 
 
 def delete(tx: Tx, near: Near, ctx: Ctx, row: EndpointRow) -> None:
+    """With it go the filters and policies that named it."""
+    forget(tx, row.id)
     catalog.remove(tx, row)
     changed(tx, near, ctx, "endpoint.delete", row.id, before=row)
+
+
+def forget(tx: Tx, id: str) -> None:
+    """What named an endpoint names it no more."""
+    endpoint_filters.forget_endpoint(tx, id)
+    policies.forget(tx, endpoint_id=id)
 
 
 def _check_service(tx: Tx, id: str) -> None:

@@ -8,8 +8,10 @@ from pileus.kernel.db import Tx
 from pileus.kernel.types import Ctx, Micros, clock
 from pileus.services.identity.core.inference import RoleGraph
 from pileus.services.identity.core.session import Session
+from pileus.services.identity.core.visible import chosen
 from pileus.services.identity.db import roles, service_providers
 from pileus.services.identity.db.catalog import Offer, all_endpoints, all_services
+from pileus.services.identity.db.endpoint_filters import any_filter
 from pileus.services.identity.db.service_providers import ServiceProviderRow
 
 CHANGED = "identity.changed"
@@ -39,6 +41,7 @@ class Memory:
         self._patience = patience
         self._graph: tuple[int, Micros, RoleGraph] | None = None
         self._offers: tuple[int, Micros, list[Offer]] | None = None
+        self._shown: tuple[int, Micros, dict[str, frozenset[str]] | None] | None = None
         self._partners: tuple[int, Micros, list[ServiceProviderRow]] | None = None
 
     def bump(self) -> None:
@@ -92,6 +95,23 @@ class Memory:
             found = self._offers = revision, clock(), offers
         return found[2]
 
+    def shown(self, tx: Tx, project_id: str) -> frozenset[str]:
+        """Ids of the endpoints that a project is to see; none: it has no filter. Most clouds have no filter at all."""
+        if tx.writes:
+            return _read_shown(tx, project_id)
+        found = self._shown
+        if found is None or not self._holds(found[0], found[1]):
+            revision = self.revision
+            found = self._shown = revision, clock(), {} if any_filter(tx) else None
+        by_project = found[2]
+        if by_project is None:
+            return frozenset()
+        if project_id not in by_project:
+            if len(by_project) >= self._size:
+                by_project.clear()
+            by_project[project_id] = _read_shown(tx, project_id)
+        return by_project[project_id]
+
     def partners(self, tx: Tx) -> list[ServiceProviderRow]:
         """The enabled service providers."""
         found = self._partners
@@ -104,6 +124,10 @@ class Memory:
 
     def _holds(self, revision: int, since: Micros) -> bool:
         return revision == self.revision and (self._patience is None or clock() - since < self._patience)
+
+
+def _read_shown(tx: Tx, project_id: str) -> frozenset[str]:
+    return frozenset(row.id for row in chosen(tx, project_id))
 
 
 def _read_offers(tx: Tx) -> list[Offer]:

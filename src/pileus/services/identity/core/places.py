@@ -11,12 +11,20 @@ _KNOWN = ("tenant_id", "project_id", "user_id", "compute_host", "public_endpoint
 
 
 def catalog(tx: Tx, near: Near, user_id: str, project_id: str) -> list[dict[str, Any]]:
-    """Services with their endpoints. An endpoint that needs a project is left out where there is none."""
+    """Services with their endpoints. An endpoint that needs a project is left out where there is none.
+
+    A project with endpoint filters sees what they let through, and services of which something is left.
+    """
+    shown = near.memory.shown(tx, project_id) if project_id else frozenset()
+    if not shown and not near.settings.whole_catalog_if_unfiltered:
+        return []
     values = {"user_id": user_id}
     if project_id:
         values.update(project_id=project_id, tenant_id=project_id)
     found: dict[str, dict[str, Any]] = {}
     for offer in near.memory.offers(tx):
+        if shown and offer.endpoint_id not in shown:
+            continue
         entry = found.get(offer.service_id)
         if entry is None:
             entry = {"endpoints": [], "id": offer.service_id, "type": offer.type, "name": offer.name}
@@ -32,7 +40,7 @@ def catalog(tx: Tx, near: Near, user_id: str, project_id: str) -> list[dict[str,
                     "region": offer.region_id,
                 }
             )
-    return list(found.values())
+    return [entry for entry in found.values() if entry["endpoints"] or not shown]
 
 
 def check_url(url: str) -> None:

@@ -6,7 +6,7 @@ import msgspec
 
 from pileus.kernel.db import Page, Tx
 from pileus.kernel.types import Ctx, Forbidden, Invalid, Listing, NotFound, new_hex
-from pileus.services.identity.core import domains, refusals, remains
+from pileus.services.identity.core import domains, limit_models, refusals, remains
 from pileus.services.identity.core.changes import changed
 from pileus.services.identity.core.extras import merged, options_after, unlocks
 from pileus.services.identity.core.neighbours import Near
@@ -91,7 +91,7 @@ def _parent(tx: Tx, near: Near, ctx: Ctx, want: Want) -> ProjectRow:
     for id in [*parent.ancestors, parent.id]:
         if not above[id].enabled:
             raise Invalid(f"cannot create a project in a branch containing a disabled project: {id}")
-    if len(above) > near.settings.max_project_depth:
+    if len(above) > limit_models.most_levels(near):
         raise Forbidden(f"Max hierarchy depth reached for {parent.id} branch.")
     return parent
 

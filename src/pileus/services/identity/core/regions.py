@@ -10,7 +10,7 @@ from pileus.services.identity.core import refusals
 from pileus.services.identity.core.changes import changed
 from pileus.services.identity.core.extras import merged
 from pileus.services.identity.core.neighbours import Near
-from pileus.services.identity.db import catalog
+from pileus.services.identity.db import catalog, limits, policies
 from pileus.services.identity.db.catalog import RegionRow
 
 Want = dict[str, Any]
@@ -49,7 +49,7 @@ def update(tx: Tx, near: Near, ctx: Ctx, row: RegionRow, want: Want) -> RegionRo
         parent = want["parent_region_id"]
         if parent is not None:
             get(tx, near, ctx, parent)
-            if parent in _below(tx, row.id):
+            if parent in below(tx, row.id):
                 raise Invalid(f"The specified parent region {parent} would create a circular region hierarchy.")
         new["parent_region_id"] = parent
     new["extra"] = merged(row.extra, want)
@@ -61,16 +61,19 @@ def update(tx: Tx, near: Near, ctx: Ctx, row: RegionRow, want: Want) -> RegionRo
 
 def delete(tx: Tx, near: Near, ctx: Ctx, row: RegionRow) -> None:
     """Child regions go along; none of them may be in use."""
-    gone = _below(tx, row.id)
+    gone = below(tx, row.id)
+    if any(limits.region_counts(tx, id) for id in gone):
+        raise Forbidden(f"Unable to delete region {row.id} because it or its child regions have registered limits.")
     if catalog.region_in_use(tx, gone):
         raise Forbidden(f"Unable to delete region {row.id} because it or its child regions have associated endpoints.")
     for region in catalog.all_regions(tx):
         if region.id in gone:
+            policies.forget(tx, region_id=region.id)
             catalog.remove(tx, region)
     changed(tx, near, ctx, "region.delete", row.id, before=row, data={"regions": sorted(gone)}, matters=False)
 
 
-def _below(tx: Tx, id: str) -> set[str]:
+def below(tx: Tx, id: str) -> set[str]:
     """A region with all its descendants."""
     children: dict[str | None, list[str]] = {}
     for region in catalog.all_regions(tx):
@@ -81,4 +84,15 @@ def _below(tx: Tx, id: str) -> set[str]:
             if child not in found:
                 found.add(child)
                 left.append(child)
+    return found
+
+
+def path_up(tx: Tx, id: str) -> list[str]:
+    """A region and those above it, from the inside out."""
+    parents = {region.id: region.parent_region_id for region in catalog.all_regions(tx)}
+    found: list[str] = []
+    at: str | None = id
+    while at is not None and at not in found:
+        found.append(at)
+        at = parents.get(at)
     return found

@@ -1,17 +1,34 @@
 """What users and projects leave behind goes with them."""
 
 from pileus.kernel.db import Tx
-from pileus.services.identity.db import app_credentials, attempts, histories, trusts
+from pileus.services.identity.db import (
+    access_rules,
+    app_credentials,
+    attempts,
+    endpoint_filters,
+    histories,
+    limits,
+    trusts,
+)
 
 
 def remove_of_user(tx: Tx, user_id: str) -> None:
     """What a user lent, borrowed and handed out; passwords of before, and failed logins."""
-    app_credentials.remove_of_user(tx, user_id)
+    remove_credentials(tx, user_id)
     trusts.remove(tx, trusts.with_children(tx, trusts.of_user(tx, user_id)))
     histories.forget(tx, user_id)
     attempts.clear(tx, user_id)
 
 
+def remove_credentials(tx: Tx, user_id: str) -> None:
+    """Application credentials and their rules: gone too when their user is disabled."""
+    app_credentials.remove_of_user(tx, user_id)
+    access_rules.remove_of_user(tx, user_id)
+
+
 def remove_of_project(tx: Tx, project_id: str) -> None:
+    """What was lent, bounded and shown in a project or domain."""
     app_credentials.remove_of_project(tx, project_id)
     trusts.remove(tx, trusts.with_children(tx, trusts.of_project(tx, project_id)))
+    limits.remove_of(tx, project_id)
+    endpoint_filters.forget_project(tx, project_id)

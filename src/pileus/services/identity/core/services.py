@@ -5,12 +5,12 @@ from typing import Any
 import msgspec
 
 from pileus.kernel.db import Page, Tx
-from pileus.kernel.types import Ctx, Listing, new_hex
-from pileus.services.identity.core import refusals
+from pileus.kernel.types import Ctx, Forbidden, Listing, new_hex
+from pileus.services.identity.core import endpoints, refusals
 from pileus.services.identity.core.changes import changed
 from pileus.services.identity.core.extras import merged
 from pileus.services.identity.core.neighbours import Near
-from pileus.services.identity.db import catalog
+from pileus.services.identity.db import catalog, limits, policies
 from pileus.services.identity.db.catalog import ServiceRow
 
 Want = dict[str, Any]
@@ -44,6 +44,12 @@ def update(tx: Tx, near: Near, ctx: Ctx, row: ServiceRow, want: Want) -> Service
 
 
 def delete(tx: Tx, near: Near, ctx: Ctx, row: ServiceRow) -> None:
-    """Its endpoints go along."""
+    """Its endpoints go along, and what named them or it. Limits registered for it keep it."""
+    if limits.service_counts(tx, row.id):
+        raise Forbidden(f"Unable to delete service {row.id} because it has registered limits.")
+    for endpoint in catalog.all_endpoints(tx):
+        if endpoint.service_id == row.id:
+            endpoints.forget(tx, endpoint.id)
+    policies.forget(tx, service_id=row.id)
     catalog.remove(tx, row)
     changed(tx, near, ctx, "service.delete", row.id, before=row)

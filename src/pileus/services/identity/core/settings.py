@@ -1,6 +1,6 @@
 """What an operator may choose."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pileus.kernel.config import Section, doc
 
@@ -27,6 +27,13 @@ class IdentitySettings(Section, frozen=True):
     cache_tokens: Annotated[int, doc("Tokens kept in memory.")] = 10_000
     trust_redelegations: Annotated[int, doc("How often a trust may be given on, one after the other.")] = 3
     max_project_depth: Annotated[int, doc("Levels of projects below a domain.")] = 5
+    limit_model: Annotated[
+        Literal["flat", "strict_two_level"],
+        doc("How limits of projects and domains must fit: each alone, or a project's not above its parent's."),
+    ] = "flat"
+    whole_catalog_if_unfiltered: Annotated[
+        bool, doc("Whether a project without endpoint filters sees the whole catalog; else it sees none.")
+    ] = True
     list_limit: Annotated[int, doc("Most rows of one page; 0: no bound.")] = 0
     login_failures_account: Annotated[
         int, doc("Failed logins of one account in `login_window` before more are turned away for a while; 0: no bound.")
@@ -36,6 +43,13 @@ class IdentitySettings(Section, frozen=True):
         doc("Failed logins from one address in `login_window` before more are turned away for a while; 0: no bound."),
     ] = 1_000
     login_window: Annotated[int, doc("Seconds over which failed logins are counted.", ge=1)] = 600
+    domains: Annotated[
+        dict[str, dict[str, dict[str, str | int | float | bool | list[str]]]],
+        doc(
+            "Options of single domains by name, `[identity.domains.<name>.ldap]`; they count instead of those set by the API.",
+            secret=True,
+        ),
+    ] = {}
     region: Annotated[str, doc("Region of the catalog made at first start.")] = "RegionOne"
     admin_password: Annotated[
         str, doc("Password of `admin` at first start; empty: a random one, shown once.", secret=True)

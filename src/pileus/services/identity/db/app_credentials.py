@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 
 from msgspec import Struct
-from sqlalchemy import Column, Index, String, Table, Text, bindparam, delete, insert, select
+from sqlalchemy import Column, Index, String, Table, Text, and_, bindparam, delete, insert, select
 
 from pileus.kernel.db import Flag, Json, Page, Query, Time, Tx, metadata, page
 from pileus.kernel.types import Listing
+from pileus.services.identity.db.access_rules import uses
 from pileus.services.identity.db.filters import by_name
 
 app_credentials = Table(
@@ -46,12 +47,20 @@ _FIND_NAMED = Query(
     into=AppCredentialRow,
 )
 _INSERT = Query(insert(app_credentials))
-_DELETE = Query(delete(app_credentials).where(_c.id == bindparam("id")))
-_DELETE_OF_USER = Query(delete(app_credentials).where(_c.user_id == bindparam("id")))
-_DELETE_OF_PROJECT = Query(delete(app_credentials).where(_c.project_id == bindparam("id")))
-_DELETE_ON = Query(
-    delete(app_credentials).where(_c.user_id == bindparam("user"), _c.project_id == bindparam("project"))
-)
+_GONE = {
+    "one": _c.id == bindparam("id"),
+    "user": _c.user_id == bindparam("user"),
+    "project": _c.project_id == bindparam("project"),
+    "pair": and_(_c.user_id == bindparam("user"), _c.project_id == bindparam("project")),
+}
+_DELETE = {
+    which: (
+        Query(delete(uses).where(uses.c.app_credential_id.in_(select(_c.id).where(those)))),
+        Query(delete(app_credentials).where(those)),
+    )
+    for which, those in _GONE.items()
+}
+"""Which ones go, and first what says that they use access rules."""
 
 
 def find(tx: Tx, id: str) -> AppCredentialRow | None:
@@ -71,18 +80,23 @@ def add(tx: Tx, row: AppCredentialRow) -> None:
 
 
 def remove(tx: Tx, id: str) -> None:
-    tx.run(_DELETE, id=id)
+    _remove(tx, "one", id=id)
 
 
 def remove_of_user(tx: Tx, user_id: str) -> None:
-    tx.run(_DELETE_OF_USER, id=user_id)
+    _remove(tx, "user", user=user_id)
 
 
 def remove_of_project(tx: Tx, project_id: str) -> None:
-    tx.run(_DELETE_OF_PROJECT, id=project_id)
+    _remove(tx, "project", project=project_id)
 
 
 def remove_on(tx: Tx, pairs: Iterable[tuple[str, str]]) -> None:
     """Those of the (user, project) pairs."""
     for user, project in pairs:
-        tx.run(_DELETE_ON, user=user, project=project)
+        _remove(tx, "pair", user=user, project=project)
+
+
+def _remove(tx: Tx, which: str, **those: str) -> None:
+    for query in _DELETE[which]:
+        tx.run(query, **those)

@@ -148,6 +148,11 @@ def _topmost(paths: Iterable[str]) -> list[str]:
     return found
 
 
+def deeper(tx: Tx, levels: int) -> list[ProjectRow]:
+    """Projects with more than so many levels of projects from the domain down to them. Reads all."""
+    return [row for row in tx.rows(_ALL) if len(row.ancestors) > levels]
+
+
 def has_children(tx: Tx, id: str) -> bool:
     return tx.row(_CHILDREN, id=id) is not None
 

@@ -1,10 +1,13 @@
 """What an application credential delegates: some of its user's own roles in one project."""
 
+from typing import Any
+
 from pileus.kernel.db import Tx
+from pileus.kernel.types import Reach
 from pileus.services.identity.core.delegations.delegation import Entry, Held
 from pileus.services.identity.core.inference import RoleGraph
 from pileus.services.identity.core.tokens import Marks
-from pileus.services.identity.db import app_credentials
+from pileus.services.identity.db import access_rules, app_credentials
 
 
 class ByAppCredential:
@@ -21,7 +24,14 @@ class ByAppCredential:
         row = app_credentials.find(tx, id)
         if row is None or row.user_id != user_id or (row.expires_at is not None and tx.now >= row.expires_at):
             return None
-        shown = {"id": row.id, "name": row.name, "restricted": not row.unrestricted}
+        shown: dict[str, Any] = {"id": row.id, "name": row.name, "restricted": not row.unrestricted}
+        rules = access_rules.of_credentials(tx, [id]).get(id)
+        if rules:
+            shown["access_rules"] = [one.shown for one in rules]
         return Held(
-            user_id=row.user_id, role_ids=frozenset(row.role_ids), view={"application_credential": shown}, row=row
+            user_id=row.user_id,
+            role_ids=frozenset(row.role_ids),
+            view={"application_credential": shown},
+            row=row,
+            reach=tuple(Reach(one.service, one.method, one.path) for one in rules) if rules else None,
         )

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from pileus.kernel.db import Tx
-from pileus.kernel.types import Micros
+from pileus.kernel.types import Micros, Reach
 from pileus.services.identity.core.inference import RoleGraph
 from pileus.services.identity.core.tokens import Marks, Scope
 
@@ -34,6 +34,7 @@ class Held(Struct, frozen=True, kw_only=True):
     `every`     all of `role_ids` must still be granted, else the token is worth nothing.
     `view`      its part of the token's body, by key.
     `row`       its own row.
+    `reach`     the only requests that it is good for; None: any.
     """
 
     user_id: str
@@ -41,6 +42,7 @@ class Held(Struct, frozen=True, kw_only=True):
     view: Mapping[str, Any]
     row: Any
     every: bool = False
+    reach: tuple[Reach, ...] | None = None
 
 
 class Delegation(Protocol):

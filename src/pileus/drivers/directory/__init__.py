@@ -1,0 +1,1 @@
+"""Directories of people that somebody else keeps."""

@@ -1,0 +1,66 @@
+"""Options that hold for one domain."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import Column, String, Table, bindparam, delete, insert, select
+
+from pileus.kernel.db import Flag, Json, Query, Tx, metadata
+
+options = Table(
+    "identity_domain_option",
+    metadata,
+    Column("domain_id", String(64), primary_key=True),
+    Column("section", String(64), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("value", Json),
+    Column("sensitive", Flag, nullable=False),
+)
+
+
+class DomainOptionRow(Struct, frozen=True):
+    """`sensitive` ones are used, and never shown."""
+
+    domain_id: str
+    section: str
+    name: str
+    value: Any
+    sensitive: bool
+
+
+_c = options.c
+_OF_DOMAIN = Query(
+    select(options).where(_c.domain_id == bindparam("domain_id")).order_by(_c.section, _c.name), into=DomainOptionRow
+)
+_WITH_DRIVER = Query(select(_c.domain_id).where(_c.section == "identity", _c.name == "driver").order_by(_c.domain_id))
+_INSERT = Query(insert(options))
+_DELETE = Query(
+    delete(options).where(
+        _c.domain_id == bindparam("domain"), _c.section == bindparam("in_section"), _c.name == bindparam("named")
+    )
+)
+_DELETE_ALL = Query(delete(options).where(_c.domain_id == bindparam("domain")))
+
+
+def of_domain(tx: Tx, domain_id: str) -> list[DomainOptionRow]:
+    return tx.rows(_OF_DOMAIN, domain_id=domain_id)
+
+
+def domains_with_driver(tx: Tx) -> list[str]:
+    return [row[0] for row in tx.rows(_WITH_DRIVER)]
+
+
+def put(tx: Tx, rows: Iterable[DomainOptionRow]) -> None:
+    """Each in place of what the domain had under that name."""
+    for row in rows:
+        remove(tx, row.domain_id, row.section, row.name)
+        tx.run(_INSERT, **{name: getattr(row, name) for name in row.__struct_fields__})
+
+
+def remove(tx: Tx, domain_id: str, section: str, name: str) -> None:
+    tx.run(_DELETE, domain=domain_id, in_section=section, named=name)
+
+
+def remove_all(tx: Tx, domain_id: str) -> None:
+    tx.run(_DELETE_ALL, domain=domain_id)

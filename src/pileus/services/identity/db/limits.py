@@ -1,0 +1,179 @@
+"""Registered limits (what a service counts, and how much of it everybody has) and limits (who has more or less)."""
+
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct
+from sqlalchemy import Column, Index, Integer, String, Table, Text, bindparam, delete, insert, or_, select, update
+
+from pileus.kernel.db import Page, Query, Tx, metadata, page
+from pileus.kernel.types import Listing
+from pileus.services.identity.db.projects import projects
+
+registered_limits = Table(
+    "identity_registered_limit",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("service_id", String(64), nullable=False),
+    Column("region_id", String(255), nullable=False),
+    Column("resource_name", String(255), nullable=False),
+    Column("default_limit", Integer, nullable=False),
+    Column("description", Text),
+    Index("identity_registered_limit_key", "service_id", "region_id", "resource_name", unique=True),
+)
+limits = Table(
+    "identity_limit",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("registered_limit_id", String(64), nullable=False),
+    Column("project_id", String(64), nullable=False),
+    Column("domain_id", String(64), nullable=False),
+    Column("resource_limit", Integer, nullable=False),
+    Column("description", Text),
+    Index("identity_limit_key", "registered_limit_id", "project_id", "domain_id", unique=True),
+    Index("identity_limit_project", "project_id"),
+    Index("identity_limit_domain", "domain_id"),
+)
+
+
+class RegisteredLimitRow(Struct, frozen=True):
+    """What everybody has of one resource; -1 is no bound. `region_id` is empty where the service has no regions."""
+
+    id: str
+    service_id: str
+    region_id: str
+    resource_name: str
+    default_limit: int
+    description: str | None
+
+
+class LimitRow(Struct, frozen=True):
+    """What one project (or one domain: the other id is empty) has instead. What is counted stands in the registered limit."""
+
+    id: str
+    registered_limit_id: str
+    project_id: str
+    domain_id: str
+    resource_limit: int
+    description: str | None
+    service_id: str
+    region_id: str
+    resource_name: str
+
+
+_r, _l = registered_limits.c, limits.c
+_JOINED = select(limits, _r.service_id, _r.region_id, _r.resource_name).join(
+    registered_limits, _r.id == _l.registered_limit_id
+)
+_KEY = ("service_id", "region_id", "resource_name")
+REGISTERED_FIELDS = {name: _r[name] for name in ("id", *_KEY, "default_limit")}
+LIMIT_FIELDS = {
+    **{name: _l[name] for name in ("id", "project_id", "domain_id", "resource_limit")},
+    **{name: _r[name] for name in _KEY},
+}
+_FIND_REGISTERED = Query(select(registered_limits).where(_r.id == bindparam("id")), into=RegisteredLimitRow)
+_FIND_KEY = Query(
+    select(registered_limits).where(*(_r[name] == bindparam(name) for name in _KEY)), into=RegisteredLimitRow
+)
+_OF_SERVICE = Query(select(_r.id).where(_r.service_id == bindparam("id")).limit(1))
+_OF_REGION = Query(select(_r.id).where(_r.region_id == bindparam("id")).limit(1))
+_INSERT_REGISTERED = Query(insert(registered_limits))
+_DELETE_REGISTERED = Query(delete(registered_limits).where(_r.id == bindparam("id")))
+_FIND = Query(_JOINED.where(_l.id == bindparam("id")), into=LimitRow)
+_FIND_ON = Query(
+    _JOINED.where(
+        _l.registered_limit_id == bindparam("registered_limit_id"),
+        _l.project_id == bindparam("project_id"),
+        _l.domain_id == bindparam("domain_id"),
+    ),
+    into=LimitRow,
+)
+_IN_USE = Query(select(_l.id).where(_l.registered_limit_id == bindparam("id")).limit(1))
+_OF_PROJECTS = Query(
+    _JOINED.where(
+        _l.registered_limit_id == bindparam("registered_limit_id"),
+        _l.project_id.in_(bindparam("ids", expanding=True)),
+    ),
+    into=LimitRow,
+)
+_INSERT = Query(insert(limits))
+_DELETE = Query(delete(limits).where(_l.id == bindparam("id")))
+_DELETE_OF = Query(delete(limits).where(or_(_l.project_id == bindparam("id"), _l.domain_id == bindparam("id"))))
+
+
+def find_registered(tx: Tx, id: str) -> RegisteredLimitRow | None:
+    return tx.row(_FIND_REGISTERED, id=id)
+
+
+def find_registered_for(tx: Tx, service_id: str, region_id: str, resource_name: str) -> RegisteredLimitRow | None:
+    return tx.row(_FIND_KEY, service_id=service_id, region_id=region_id, resource_name=resource_name)
+
+
+def list_registered(tx: Tx, listing: Listing) -> Page[RegisteredLimitRow]:
+    return page(tx, select(registered_limits), REGISTERED_FIELDS, listing, into=RegisteredLimitRow, unique="id")
+
+
+def service_counts(tx: Tx, service_id: str) -> bool:
+    """Whether something is registered for a service."""
+    return tx.row(_OF_SERVICE, id=service_id) is not None
+
+
+def region_counts(tx: Tx, region_id: str) -> bool:
+    """Whether something is registered for a region."""
+    return tx.row(_OF_REGION, id=region_id) is not None
+
+
+def add_registered(tx: Tx, row: RegisteredLimitRow) -> None:
+    tx.run(_INSERT_REGISTERED, **{name: getattr(row, name) for name in row.__struct_fields__})
+
+
+def change_registered(tx: Tx, id: str, values: Mapping[str, object]) -> None:
+    tx.execute(update(registered_limits).where(_r.id == id).values(**values))
+
+
+def remove_registered(tx: Tx, id: str) -> None:
+    tx.run(_DELETE_REGISTERED, id=id)
+
+
+def find(tx: Tx, id: str) -> LimitRow | None:
+    return tx.row(_FIND, id=id)
+
+
+def find_on(tx: Tx, registered_limit_id: str, project_id: str, domain_id: str) -> LimitRow | None:
+    return tx.row(_FIND_ON, registered_limit_id=registered_limit_id, project_id=project_id, domain_id=domain_id)
+
+
+def of_projects(tx: Tx, registered_limit_id: str, ids: Iterable[str]) -> list[LimitRow]:
+    wanted = list(ids)
+    return tx.rows(_OF_PROJECTS, registered_limit_id=registered_limit_id, ids=wanted) if wanted else []
+
+
+def is_in_use(tx: Tx, registered_limit_id: str) -> bool:
+    return tx.row(_IN_USE, id=registered_limit_id) is not None
+
+
+def list_page(tx: Tx, listing: Listing) -> Page[LimitRow]:
+    return page(tx, _JOINED, LIMIT_FIELDS, listing, into=LimitRow, unique="id")
+
+
+def list_of_domain(tx: Tx, listing: Listing, domain_id: str) -> Page[LimitRow]:
+    """Those of a domain and of the projects in it."""
+    inside = _l.project_id.in_(select(projects.c.id).where(projects.c.domain_id == domain_id))
+    query = _JOINED.where(or_(_l.domain_id == domain_id, inside))
+    return page(tx, query, LIMIT_FIELDS, listing, into=LimitRow, unique="id", scope=())
+
+
+def add(tx: Tx, row: LimitRow) -> None:
+    tx.run(_INSERT, **{name: getattr(row, name) for name in limits.c.keys()})  # noqa: SIM118 - columns, no mapping
+
+
+def change(tx: Tx, id: str, values: Mapping[str, object]) -> None:
+    tx.execute(update(limits).where(_l.id == id).values(**values))
+
+
+def remove(tx: Tx, id: str) -> None:
+    tx.run(_DELETE, id=id)
+
+
+def remove_of(tx: Tx, target_id: str) -> None:
+    """Those of a project or domain."""
+    tx.run(_DELETE_OF, id=target_id)
