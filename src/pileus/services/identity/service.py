@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pileus.contracts.identity import CatalogService
+from pileus.drivers.federation.protocol import OidcClient, SamlParty
 from pileus.kernel.config import ConfigError, Settings
 from pileus.kernel.db import Database
 from pileus.kernel.policy import Policy
@@ -19,6 +20,7 @@ from pileus.services.identity.api.dialect import KeystoneDialect
 from pileus.services.identity.api.domain_config import DomainConfig
 from pileus.services.identity.api.domains import Domains
 from pileus.services.identity.api.endpoint_groups import EndpointFilters, EndpointGroups
+from pileus.services.identity.api.federated_login import FederatedLogin
 from pileus.services.identity.api.grants import Grants
 from pileus.services.identity.api.groups import Groups, Members
 from pileus.services.identity.api.identity_providers import IdentityProviders, Protocols
@@ -36,6 +38,8 @@ from pileus.services.identity.api.tokens import Tokens
 from pileus.services.identity.api.trusts import Trusts
 from pileus.services.identity.api.users import Users
 from pileus.services.identity.core import domain_config, keys, memory
+from pileus.services.identity.core.federation import Federation
+from pileus.services.identity.core.federation_settings import FederationSettings
 from pileus.services.identity.core.guard import Guard
 from pileus.services.identity.core.memory import Memory
 from pileus.services.identity.core.neighbours import Near
@@ -46,12 +50,20 @@ from pileus.services.identity.internal import Internal
 from pileus.services.identity.reconcilers.keys import KeyKeeper
 from pileus.services.identity.reconcilers.memory import Forgetter
 
-SECTIONS = {"identity": IdentitySettings, "security_compliance": ComplianceSettings}
+SECTIONS = {"identity": IdentitySettings, "security_compliance": ComplianceSettings, "federation": FederationSettings}
 RULES = [*rules.RULES, *rules_delegation.RULES, *rules_domain_config.RULES, *CATALOG_RULES]
 CATALOG = [CatalogService(type="identity", name="keystone", url="{base}/v3", description="Identity")]
 
 
-def build(*, db: Database, settings: Settings, policy_overrides: Mapping[str, Any] | None = None, **_: Any) -> Service:
+def build(
+    *,
+    db: Database,
+    settings: Settings,
+    policy_overrides: Mapping[str, Any] | None = None,
+    oidc: OidcClient | None = None,
+    saml: SamlParty | None = None,
+    **_: Any,
+) -> Service:
     mine = settings.of(IdentitySettings)
     if problems := domain_config.check_written(mine.domains):
         raise ConfigError(problems)
@@ -64,6 +76,7 @@ def build(*, db: Database, settings: Settings, policy_overrides: Mapping[str, An
         Memory(mine.cache_tokens, patience),
         settings.of(ComplianceSettings),
         Guard(mine),
+        Federation(settings.of(FederationSettings), oidc, saml),
     )
     internal = Internal(near)
     dialect = KeystoneDialect(mine.list_limit)
@@ -80,6 +93,7 @@ def build(*, db: Database, settings: Settings, policy_overrides: Mapping[str, An
 
     async def close() -> None:
         near.passwords.close()
+        await near.federation.close()
 
     return Service(
         name="identity",
@@ -93,14 +107,15 @@ def build(*, db: Database, settings: Settings, policy_overrides: Mapping[str, An
 
 def _items(near: Near, internal: Internal, dialect: KeystoneDialect) -> list[Noun | Operation]:
     groups, projects, domains, roles = Groups(near), Projects(near), Domains(near), Roles(near)
-    users = Users(near, groups, projects)
+    users, tokens = Users(near, groups, projects), Tokens(near, internal.session)
     return [
         *(users, groups, projects, domains, roles),
         *_catalog(near, dialect, projects),
         *(IdentityProviders(near), Mappings(near), ServiceProviders(near)),
         *Protocols(near, dialect).all_operations(),
         *versions.operations(),
-        *Tokens(near, internal.session).all_operations(),
+        *tokens.all_operations(),
+        *FederatedLogin(near, tokens).all_operations(),
         *Own(near, dialect, projects, domains).all_operations(),
         *Members(groups, users).all_operations(),
         *DomainConfig(near).all_operations(),

@@ -3,9 +3,6 @@
 from pileus.kernel.rest import Operation, absent
 
 _PATHS = """
-/v3/OS-FEDERATION/domains GET
-/v3/OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}/auth GET POST
-/v3/OS-FEDERATION/projects GET
 /v3/OS-FEDERATION/saml2/metadata GET
 /v3/OS-OAUTH1/access_token POST
 /v3/OS-OAUTH1/authorize/{request_token_id} PUT
@@ -16,10 +13,8 @@ _PATHS = """
 /v3/OS-REVOKE/events GET
 /v3/OS-SIMPLE-CERT/ca GET
 /v3/OS-SIMPLE-CERT/certificates GET
-/v3/auth/OS-FEDERATION/identity_providers/{idp_id}/protocol/{protocol_id}/websso GET
 /v3/auth/OS-FEDERATION/saml2 POST
 /v3/auth/OS-FEDERATION/saml2/ecp POST
-/v3/auth/OS-FEDERATION/websso/{protocol_id} GET
 /v3/credentials GET POST
 /v3/credentials/{credential_id} DELETE GET PATCH
 /v3/users/{user_id}/OS-OAUTH1/access_tokens GET

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from pileus.kernel.db import Database
+from pileus.services.identity.core.federation import Federation
 from pileus.services.identity.core.guard import Guard
 from pileus.services.identity.core.memory import Memory
 from pileus.services.identity.core.passwords import Passwords
@@ -21,3 +22,4 @@ class Near:
     memory: Memory
     compliance: ComplianceSettings
     guard: Guard
+    federation: Federation

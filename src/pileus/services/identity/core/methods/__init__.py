@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from pileus.services.identity.core.methods.application_credential import ApplicationCredential
+from pileus.services.identity.core.methods.mapped import Mapped, OpenId, Saml2
 from pileus.services.identity.core.methods.method import Attempt, Method, Proof
 from pileus.services.identity.core.methods.password import Password
 from pileus.services.identity.core.methods.token import Token
@@ -10,7 +11,7 @@ from pileus.services.identity.core.neighbours import Near
 
 __all__ = ["Attempt", "Method", "Proof", "build"]
 
-_ALL: tuple[type[Method], ...] = (Password, Token, ApplicationCredential)
+_ALL: tuple[type[Method], ...] = (Password, Token, ApplicationCredential, Mapped, OpenId, Saml2)
 
 
 def build(near: Near) -> Mapping[str, Method]:
