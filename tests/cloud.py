@@ -22,7 +22,7 @@ def free_shift() -> int:
     """
     first = 6000 + os.getpid() * 89 % 16000
     for shift in (*range(first, 22000, 97), *range(6000, first, 97)):
-        if all(_free(port + shift) for port in (5000, 8774, 8775, 8778, 8999, 9292, 9696)):
+        if all(_free(port + shift) for port in (5000, 8080, 8774, 8775, 8778, 8999, 9292, 9696)):
             return shift
     raise RuntimeError("no free ports")
 

@@ -60,23 +60,6 @@ class Cloud:
         headers: Mapping[str, str] | None = None,
         address: str = "127.0.0.1",
     ) -> Reply:
-        status, answered, content = await self._exchange(method, path, body, token, headers, address)
-        return Reply(status, answered, json.loads(content) if content else None)
-
-    async def raw(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None) -> Any:
-        """Status, headers and text of what is no JSON."""
-        status, answered, content = await self._exchange(method, path, body, headers=headers)
-        return status, answered, content.decode()
-
-    async def _exchange(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        token: str = "",
-        headers: Mapping[str, str] | None = None,
-        address: str = "127.0.0.1",
-    ) -> tuple[int, dict[str, str], bytes]:
         raw = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
         given = {"host": "cloud:5000", "content-length": str(len(raw)), **(headers or {})}
         if token:
@@ -105,7 +88,10 @@ class Cloud:
         await self._entry(scope, receive, send)
         content = b"".join(m.get("body", b"") for m in sent[1:])
         answered = {k.decode(): v.decode() for k, v in sent[0]["headers"]}
-        return sent[0]["status"], answered, content
+        told = (
+            json.loads(content) if content and "json" in answered.get("content-type", "") else content.decode() or None
+        )
+        return Reply(sent[0]["status"], answered, told)
 
     async def login(
         self,

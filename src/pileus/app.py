@@ -106,6 +106,7 @@ class Cloud:
                 metadata_secret=secret(self.state, "metadata"),
                 authenticate=contracts["identity"].authenticate if contracts else None,
                 policy_overrides=self._overrides(name),
+                ports={known: self.port(known) for known in self.ports.__struct_fields__ if known != "shift"},
                 **contracts,
             )
             self.services[name] = service

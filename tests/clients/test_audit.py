@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from pycadf.attachment import Attachment
 from pycadf.event import Event
@@ -18,9 +19,10 @@ from pycadf.reason import Reason
 from pycadf.resource import Resource
 
 from cloud import LiveCloud
+from pileus.services.identity.reconcilers.failures import FailureWriter
 
 SOURCE = str(Path(__file__).parents[2] / "src")
-SECRETS = ("a-password-of-ann", "another-of-ann", "a-secret-of-a-credential")
+SECRETS = ("a-password-of-ann", "another-of-ann", "a-secret-of-a-credential", "a-wrong-password")
 
 
 def pileus(live: LiveCloud, *words: str) -> str:
@@ -109,6 +111,21 @@ def test_who_what_whence(live: LiveCloud, done: dict[str, str]) -> None:
     assert event["outcome"] == "success"
     admin = {u["name"]: u["id"] for u in live.client("admin").get("/identity/v3/users").json()["users"]}["admin"]
     assert event["initiator"]["id"] == admin
+
+
+def test_failed_logins_are_told_with_their_reason(live: LiveCloud, done: dict[str, str]) -> None:
+    user = {"id": done["ann"], "password": "a-wrong-password"}
+    body = {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}}}
+    for _ in range(2):
+        assert httpx.post(f"{live.url}/identity/v3/auth/tokens", json=body).status_code == 401
+    live.call(FailureWriter(live.cloud.services["identity"].internal._near).work)
+    [event] = json.loads(pileus(live, "--cadf", "--json", "--kind", "authenticate"))["events"]
+    assert valid(event)
+    assert (event["action"], event["outcome"]) == ("authenticate", "failure")
+    assert event["initiator"]["id"] == event["target"]["id"] == done["ann"]
+    assert event["initiator"]["host"]["address"] == "127.0.0.1"
+    assert event["reason"] == {"reasonType": "HTTP: the proof did not fit", "reasonCode": "401"}
+    assert event["attachments"][0]["content"]["count"] == 2
 
 
 def test_what_can_be_asked(live: LiveCloud, done: dict[str, str]) -> None:

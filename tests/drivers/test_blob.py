@@ -263,6 +263,20 @@ async def test_b8_hashes(store: BlobStore) -> None:
         await store.put("y", chunked(data), ("nohash",))
 
 
+async def test_b8_checksums_that_s3_speaks(store: BlobStore) -> None:
+    async def known() -> AsyncIterator[bytes]:
+        yield b"1234"
+        yield b"56789"
+
+    seen = await store.put("x", known(), ("crc32", "crc32c", "crc64nvme", "sha1"))
+    assert seen.hashes == {
+        "crc32": "cbf43926",
+        "crc32c": "e3069283",
+        "crc64nvme": "ae8b14860a799888",
+        "sha1": hashlib.sha1(b"123456789").hexdigest(),
+    }
+
+
 async def test_b9_the_loop_goes_on(store: BlobStore) -> None:
     """Counted in CPU time of the loop's own thread, which other programs' load does not stretch."""
     gaps: list[float] = []
@@ -290,6 +304,38 @@ async def test_b9_the_loop_goes_on(store: BlobStore) -> None:
     watcher.cancel()
     gaps.sort()
     assert gaps[int(len(gaps) * 0.999)] < 0.005
+
+
+async def test_b10_portions_are_the_whole_in_parts(store: BlobStore) -> None:
+    for number in range(300):
+        await store.put(f"id{number}", chunked(b"x"))
+    parts = [part async for part in store.portions()]
+    assert sorted(seen.id for part in parts for seen in part) == sorted(seen.id for seen in await store.observe())
+    assert max(map(len, parts)) < 50
+
+
+async def test_b11_quarantine(store: BlobStore) -> None:
+    await store.quarantine("never")
+    await store.put("x", chunked(b"bad bytes"))
+    await store.quarantine("x")
+    await store.quarantine("x")
+    with pytest.raises(BlobMissing):
+        await content(store, "x")
+    assert await store.observe() == []
+    with pytest.raises(BlobExists):
+        await store.put("x", chunked(b"new"))
+    await store.remove("x")
+    await store.put("x", chunked(b"new"))
+    assert await content(store, "x") == b"new"
+
+
+async def test_b11_file_what_is_put_aside_is_kept(tmp_path: Path) -> None:
+    store = FileBlobs(tmp_path)
+    await store.start()
+    await store.put("x", chunked(b"bad bytes"))
+    await store.quarantine("x")
+    assert (tmp_path / "quarantine" / "x").read_bytes() == b"bad bytes"
+    await store.close()
 
 
 class WatchedDisk(Disk):

@@ -17,9 +17,27 @@ class CatalogService(Struct, frozen=True, kw_only=True):
     description: str = ""
 
 
+class AccessKey(Struct, frozen=True):
+    """Whose an access key is.
+
+    `secret`  for computing signatures with; never to be logged, stored or shown.
+    `ctx`     the caller that a well signed request comes from, as a token of the key's project would make it; with a token.
+    """
+
+    secret: str
+    ctx: Ctx
+
+
 class Identity(Protocol):
     async def authenticate(self, token: str, service_token: str = "") -> Ctx:
         """The caller behind a token, from memory when it can. Raises `Unauthorized` for an expired, revoked or foreign one."""
+        ...
+
+    async def access_key(self, access: str) -> AccessKey:
+        """The EC2 credential behind an access key, from memory when it can: whoever asks verifies the signature himself.
+
+        Raises `NotFound` for a key that nobody has and `Unauthorized` when its user may not enter its project (any more).
+        """
         ...
 
     def project_exists(self, tx: Any, project_id: str) -> bool: ...

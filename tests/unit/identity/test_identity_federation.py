@@ -365,9 +365,10 @@ async def begin(fed: Federated, path: str = WEBSSO) -> tuple[str, str]:
     return reply.headers["location"], cookie.partition(";")[0]
 
 
-async def come_back(fed: Federated, cookie: str, **query: str) -> Any:
+async def come_back(fed: Federated, cookie: str, **query: str) -> Reply:
     asked = "&".join(f"{k}={v}" for k, v in query.items())
-    return await fed.cloud.raw("GET", f"/v3/auth/OS-FEDERATION/oidc/callback?{asked}", {"cookie": cookie})
+    path = f"/v3/auth/OS-FEDERATION/oidc/callback?{asked}"
+    return await fed.cloud.call("GET", path, headers={"cookie": cookie})
 
 
 @pytest.mark.parametrize("path", [WEBSSO, OF_ONE])
@@ -378,8 +379,9 @@ async def test_a_browser_comes_home_with_a_token(fed: Federated, path: str) -> N
     assert location == f"{ISSUER}/authorize?state={fed.op.visit.state}"
     assert fed.op.visit.redirect_uri == "http://cloud:5000/v3/auth/OS-FEDERATION/oidc/callback"
     fed.op.says["code"] = {"REMOTE_USER": ["alice"], "OIDC-groups": ["x"]}
-    status, headers, page = await come_back(fed, cookie, state=fed.op.visit.state, code="code")
-    assert status == 200
+    back = await come_back(fed, cookie, state=fed.op.visit.state, code="code")
+    headers, page = back.headers, back.body
+    assert back.status == 200
     assert headers["cache-control"] == "no-store"
     assert "form-action https://dash.example" in headers["content-security-policy"]
     assert f'action="{DASHBOARD}"' in page
@@ -404,8 +406,8 @@ async def test_nobody_puts_an_answer_into_another_browser(fed: Federated) -> Non
         (cookie, {"state": state, "error": "access_denied"}),
         (cookie, {"state": state, "code": "wrong"}),
     ):
-        status, _, page = await come_back(fed, jar, **query)
-        assert status == 401, page
+        refused = await come_back(fed, jar, **query)
+        assert refused.status == 401, refused.body
 
 
 async def test_only_trusted_dashboards_get_tokens(fed: Federated) -> None:
@@ -421,8 +423,9 @@ async def test_only_trusted_dashboards_get_tokens(fed: Federated) -> None:
 async def test_several_providers_are_chosen_among(fed: Federated) -> None:
     federation = fed.cloud.near.federation
     federation.settings.oidc["other"] = OidcProvider(issuer="https://other.example", client_id="c")
-    status, headers, page = await fed.cloud.raw("GET", f"{WEBSSO}?origin={DASHBOARD}", {})
-    assert status == 200
+    asked = await fed.cloud.call("GET", f"{WEBSSO}?origin={DASHBOARD}")
+    headers, page = asked.headers, asked.body
+    assert asked.status == 200
     assert "script" not in headers["content-security-policy"]
     assert "&lt;Corp&gt; &amp; Co" in page
     assert "/identity_providers/other/protocols/openid/websso?origin=https%3A%2F%2Fdash.example" in page

@@ -92,12 +92,12 @@ class TestKeys:
                 if now - made <= longest:
                     assert cloud.near.keyring.open(token) is not None, f"dead after {(now - made) / HOUR} h"
             day += 12
-        rows = await cloud.db.read(key_rows.everything)
+        rows = await cloud.db.read(key_rows.everything, "token")
         assert 3 <= len(rows) <= 5, "keys that nothing needs are gone"
 
     async def test_rotation_waits_for_its_time(self, cloud: Cloud) -> None:
         assert not await cloud.db.write(keys.rotate, cloud.near)
-        assert len(await cloud.db.read(key_rows.everything)) == 1
+        assert len(await cloud.db.read(key_rows.everything, "token")) == 1
 
     async def test_a_restart_knows_the_tokens_of_before(self, database: Database) -> None:
         async with process(database) as first:

@@ -11,8 +11,11 @@ B4  `open` yields exactly the asked range; bytes come as they are read, never th
 B5  `remove` of what is not there succeeds. A reader that has begun may end with `BlobMissing`, never with wrong bytes.
 B6  No space: `BlobFull`, and nothing is left.
 B7  Ids are 1-64 of `[A-Za-z0-9_-]`; anything else raises `ValueError` and touches no file.
-B8  Hashes named in `put` are made in the same pass, off the event loop.
+B8  Hashes named in `put` (those of `kernel.types.digest`) are made in the same pass, off the event loop.
 B9  No call blocks the event loop for more than 5 ms.
+B10 `portions` gives what `observe` gives, a bounded part at a time: a store of millions is never held in memory.
+B11 `quarantine` takes a blob out of sight: `open` raises `BlobMissing`, `observe` does not tell it, its id stays taken. Its bytes
+    are kept for people to look at, until `remove`. What is not there, or is there already, is success.
 """
 
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
@@ -67,6 +70,10 @@ class BlobStore(Protocol):
     async def remove(self, blob_id: str) -> None: ...
 
     async def observe(self) -> list[BlobSeen]: ...
+
+    def portions(self) -> AsyncIterator[Sequence[BlobSeen]]: ...
+
+    async def quarantine(self, blob_id: str) -> None: ...
 
     async def start(self) -> None: ...
 

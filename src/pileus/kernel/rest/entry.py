@@ -103,7 +103,7 @@ class Entry:
         if access.isEnabledFor(logging.INFO):
             ctx = request.ctx if request is not None else Ctx()
             access.info(
-                '%s "%s %s" %d %d %.1fms', name, method, path, answer.status, sent, (time.perf_counter() - began) * 1000,
+                '%s "%s %s" %d %d %.1fms', name, method, face.dialect.logged(path) if face else path, answer.status, sent, (time.perf_counter() - began) * 1000,
                 extra={"request_id": request_id, "user_id": ctx.user_id, "project_id": ctx.project_id, "address": self._client(scope, headers)},
             )  # fmt: skip
 
@@ -134,7 +134,7 @@ class Entry:
             agent=headers.get("user-agent", "")[:255],
             global_request_id=given if given.startswith("req-") else "",
         )
-        token = headers.get("x-auth-token") or headers.get("x-storage-token", "")
+        token = headers.get("x-auth-token") or headers.get("x-storage-token") or _bearer(headers)
         return request, await face.answer(request, token, headers.get("x-service-token", ""))
 
     def _door(self, scope: Scope) -> Door:
@@ -270,6 +270,12 @@ class Socket:
         if not self._closed:
             self._closed = True
             await self._send({"type": "websocket.close", "code": code})
+
+
+def _bearer(headers: Mapping[str, str]) -> str:
+    """A token as RFC 6750 sends it."""
+    kind, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else ""
 
 
 def _body_left(headers: Mapping[str, str]) -> bool:

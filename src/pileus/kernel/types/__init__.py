@@ -1,6 +1,7 @@
 """Words that every floor shares: ids, times, faults, callers, lists."""
 
 from pileus.kernel.types.context import Ctx, Reach, cloud
+from pileus.kernel.types.digests import Digest, digest, joined
 from pileus.kernel.types.faults import (
     BadRange,
     Conflict,
@@ -49,6 +50,7 @@ __all__ = [
     "BadRange",
     "Conflict",
     "Ctx",
+    "Digest",
     "Fault",
     "Filter",
     "Forbidden",
@@ -77,10 +79,12 @@ __all__ = [
     "Version",
     "clock",
     "cloud",
+    "digest",
     "is_uuid",
     "iso",
     "iso_micros",
     "iso_naive",
+    "joined",
     "new_hex",
     "new_id",
     "parse",

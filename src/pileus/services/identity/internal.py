@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from pileus.contracts.identity import CatalogService
+from pileus.contracts.identity import AccessKey, CatalogService
 from pileus.kernel.config import ConfigError
 from pileus.kernel.db import Tx
 from pileus.kernel.types import SECOND, Ctx
-from pileus.services.identity.core import keys, limit_models, refusals
+from pileus.services.identity.core import access_keys, keys, limit_models, refusals
 from pileus.services.identity.core.bootstrap import Bootstrap
 from pileus.services.identity.core.memory import Known
 from pileus.services.identity.core.neighbours import Near
-from pileus.services.identity.core.session import context
+from pileus.services.identity.core.session import Session, context
 from pileus.services.identity.core.validation import open_session
 from pileus.services.identity.db import projects
 
@@ -24,6 +24,7 @@ class Internal:
 
     def __init__(self, near: Near) -> None:
         self._near = near
+        self._access_keys: dict[str, AccessKey] = {}
 
     async def authenticate(self, token: str, service_token: str = "") -> Ctx:
         """The caller behind a token; a known one costs a look into a dictionary.
@@ -53,6 +54,21 @@ class Internal:
         session = await near.db.read(open_session, near, claims, grace)
         return near.memory.remember(token, session, context(session, token), revision)
 
+    async def access_key(self, access: str) -> AccessKey:
+        """Remembered until anything changes that tokens are worth, or the session that it opened has ended."""
+        near = self._near
+        found = self._access_keys.get(access)
+        if found is not None and near.memory.recall(found.ctx.token) is not None:
+            return found
+        revision = near.memory.revision
+        secret, session = await near.db.read(_signer, near, access)
+        token = near.keyring.seal(session.claims)
+        known = near.memory.remember(token, session, context(session, token), revision)
+        if len(self._access_keys) >= near.settings.cache_tokens:
+            self._access_keys.clear()
+        found = self._access_keys[access] = AccessKey(secret, known.ctx)
+        return found
+
     def project_exists(self, tx: Tx, project_id: str) -> bool:
         row = projects.find(tx, project_id)
         return row is not None and not row.is_domain
@@ -78,3 +94,8 @@ class Internal:
             raise ConfigError([f"[identity] limit_model: {len(deep)} projects are too deep for {model}: {names}"])
         await self._near.db.write(keys.rotate, self._near)
         await self._near.db.read(keys.load, self._near)
+
+
+def _signer(tx: Tx, near: Near, access: str) -> tuple[str, Session]:
+    key = access_keys.find(tx, near, access)
+    return key.secret, access_keys.enter(tx, near, key)

@@ -10,15 +10,18 @@ from pileus.kernel.db import Database
 from pileus.kernel.policy import Policy
 from pileus.kernel.reconcile import Reconciler
 from pileus.kernel.rest import Face, Operation, Service
-from pileus.kernel.types import HOUR, SECOND
-from pileus.services.identity.api import rules, rules_delegation, rules_domain_config, versions
+from pileus.kernel.types import HOUR, MINUTE, SECOND
+from pileus.services.identity.api import rules, rules_credentials, rules_delegation, rules_domain_config
 from pileus.services.identity.api.absent import ABSENT
 from pileus.services.identity.api.access_rules import AccessRules
 from pileus.services.identity.api.app_credentials import AppCredentials
 from pileus.services.identity.api.catalog import Endpoints, Regions, Services
+from pileus.services.identity.api.consumers import Consumers
+from pileus.services.identity.api.credentials import Credentials
 from pileus.services.identity.api.dialect import KeystoneDialect
 from pileus.services.identity.api.domain_config import DomainConfig
 from pileus.services.identity.api.domains import Domains
+from pileus.services.identity.api.ec2 import Ec2Credentials, SignedRequests
 from pileus.services.identity.api.endpoint_groups import EndpointFilters, EndpointGroups
 from pileus.services.identity.api.federated_login import FederatedLogin
 from pileus.services.identity.api.grants import Grants
@@ -27,9 +30,12 @@ from pileus.services.identity.api.identity_providers import IdentityProviders, P
 from pileus.services.identity.api.limits import Limits, RegisteredLimits
 from pileus.services.identity.api.mappings import Mappings
 from pileus.services.identity.api.noun import Noun
+from pileus.services.identity.api.oauth1 import AccessTokens, OAuth1Endpoints
+from pileus.services.identity.api.oauth2 import OAuth2
 from pileus.services.identity.api.own import Own
 from pileus.services.identity.api.policies import EndpointPolicies, Policies
 from pileus.services.identity.api.projects import Projects
+from pileus.services.identity.api.revocations import RevokeEvents
 from pileus.services.identity.api.role_assignments import RoleAssignments
 from pileus.services.identity.api.roles import Roles
 from pileus.services.identity.api.rules_catalog import CATALOG_RULES
@@ -37,6 +43,8 @@ from pileus.services.identity.api.service_providers import ServiceProviders
 from pileus.services.identity.api.tokens import Tokens
 from pileus.services.identity.api.trusts import Trusts
 from pileus.services.identity.api.users import Users
+from pileus.services.identity.api.v2 import operations as v2
+from pileus.services.identity.api.versions import Versions
 from pileus.services.identity.core import domain_config, keys, memory
 from pileus.services.identity.core.federation import Federation
 from pileus.services.identity.core.federation_settings import FederationSettings
@@ -46,12 +54,15 @@ from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.core.passwords import Passwords
 from pileus.services.identity.core.settings import ComplianceSettings, IdentitySettings
 from pileus.services.identity.core.tokens import Keyring
+from pileus.services.identity.core.vault import Vault
 from pileus.services.identity.internal import Internal
+from pileus.services.identity.reconcilers.failures import FailureWriter
 from pileus.services.identity.reconcilers.keys import KeyKeeper
 from pileus.services.identity.reconcilers.memory import Forgetter
+from pileus.services.identity.reconcilers.vault import VaultKeeper
 
 SECTIONS = {"identity": IdentitySettings, "security_compliance": ComplianceSettings, "federation": FederationSettings}
-RULES = [*rules.RULES, *rules_delegation.RULES, *rules_domain_config.RULES, *CATALOG_RULES]
+RULES = [*rules.RULES, *rules_credentials.RULES, *rules_delegation.RULES, *rules_domain_config.RULES, *CATALOG_RULES]
 CATALOG = [CatalogService(type="identity", name="keystone", url="{base}/v3", description="Identity")]
 
 
@@ -60,10 +71,12 @@ def build(
     db: Database,
     settings: Settings,
     policy_overrides: Mapping[str, Any] | None = None,
+    ports: Mapping[str, int] | None = None,
     oidc: OidcClient | None = None,
     saml: SamlParty | None = None,
     **_: Any,
 ) -> Service:
+    """`ports` are those of the cloud's listeners, by name; 0 is none. `oidc` and `saml` speak to identity providers."""
     mine = settings.of(IdentitySettings)
     if problems := domain_config.check_written(mine.domains):
         raise ConfigError(problems)
@@ -76,36 +89,44 @@ def build(
         Memory(mine.cache_tokens, patience),
         settings.of(ComplianceSettings),
         Guard(mine),
+        Vault(),
         Federation(settings.of(FederationSettings), oidc, saml),
     )
     internal = Internal(near)
-    dialect = KeystoneDialect(mine.list_limit)
+    dialect = KeystoneDialect(mine.list_limit, mine.v2_api)
     face = Face(
         "identity",
         dialect,
         Policy(RULES, policy_overrides or {}),
         db,
-        _items(near, internal, dialect),
+        _items(near, internal, dialect, ports or {}),
         internal.authenticate,
     )
     rotation = Reconciler("identity.keys", KeyKeeper(near).work, every=HOUR, wake=(keys.CHANGED,))
+    vault = Reconciler("identity.vault", VaultKeeper(near).work, every=HOUR)
     forgetting = Reconciler("identity.memory", Forgetter(near.memory).work, every=HOUR, wake=(memory.CHANGED,))
+
+    failures = FailureWriter(near)
+    failed_logins = Reconciler("identity.failures", failures.work, every=MINUTE)
 
     async def close() -> None:
         near.passwords.close()
         await near.federation.close()
+        await failures.work()
 
     return Service(
         name="identity",
         face=face,
         internal=internal,
-        reconcilers=[rotation, forgetting] if db.multi_process else [rotation],
+        reconcilers=[rotation, vault, failed_logins, *([forgetting] if db.multi_process else [])],
         start=internal.start,
         close=close,
     )
 
 
-def _items(near: Near, internal: Internal, dialect: KeystoneDialect) -> list[Noun | Operation]:
+def _items(
+    near: Near, internal: Internal, dialect: KeystoneDialect, ports: Mapping[str, int]
+) -> list[Noun | Operation]:
     groups, projects, domains, roles = Groups(near), Projects(near), Domains(near), Roles(near)
     users, tokens = Users(near, groups, projects), Tokens(near, internal.session)
     return [
@@ -113,15 +134,24 @@ def _items(near: Near, internal: Internal, dialect: KeystoneDialect) -> list[Nou
         *_catalog(near, dialect, projects),
         *(IdentityProviders(near), Mappings(near), ServiceProviders(near)),
         *Protocols(near, dialect).all_operations(),
-        *versions.operations(),
+        *Versions(dialect).all_operations(),
         *tokens.all_operations(),
         *FederatedLogin(near, tokens).all_operations(),
+        *v2.operations(tokens, users, projects, roles, dialect, ports),
+        *OAuth2(tokens).all_operations(),
         *Own(near, dialect, projects, domains).all_operations(),
         *Members(groups, users).all_operations(),
         *DomainConfig(near).all_operations(),
         *Grants(roles, dialect).all_operations(),
         *RoleAssignments(near, dialect).all_operations(),
         *AppCredentials(near, dialect).all_operations(),
+        Consumers(near),
+        *RevokeEvents().all_operations(),
+        *OAuth1Endpoints(near).all_operations(),
+        *AccessTokens(near, dialect, roles).all_operations(),
+        Credentials(near),
+        *Ec2Credentials(near, dialect).all_operations(),
+        *SignedRequests(near).all_operations(),
         *AccessRules(near, dialect).all_operations(),
         *Trusts(near, dialect, roles).all_operations(),
         *ABSENT,

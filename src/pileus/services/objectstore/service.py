@@ -8,12 +8,20 @@ from pileus.drivers.blob.protocol import BlobStore
 from pileus.kernel.config import Settings
 from pileus.kernel.db import Database
 from pileus.kernel.policy import Policy
-from pileus.kernel.rest import Authenticate, Dialect, Face, Service
+from pileus.kernel.reconcile import Reconciler
+from pileus.kernel.rest import Authenticate, Face, Service
+from pileus.kernel.types import HOUR, MINUTE, SECOND
+from pileus.services.objectstore.api.s3 import face as s3
+from pileus.services.objectstore.api.swift.dialect import SwiftDialect
+from pileus.services.objectstore.api.swift.proxy import Proxy
+from pileus.services.objectstore.core import accounts
 from pileus.services.objectstore.core.arrivals import Arrivals
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.core.rules import RULES
 from pileus.services.objectstore.core.settings import ObjectSettings
 from pileus.services.objectstore.internal import Internal
+from pileus.services.objectstore.reconcilers.endings import Endings
+from pileus.services.objectstore.reconcilers.scrubber import Scrubber
 
 SECTION = ("objectstore", ObjectSettings)
 CATALOG = [
@@ -36,10 +44,19 @@ def build(
     section = settings.of(ObjectSettings)
     policy = Policy(RULES, policy_overrides)
     near = Neighbours(section, policy, db, stores, identity, Arrivals())
+    endings = Endings(near)
+    face = Face("objectstore", SwiftDialect(), policy, db, Proxy(near).operations(), authenticate)
+    face.beside.append((s3.takes(near), s3.build(near)))
     return Service(
         name="objectstore",
-        face=Face("objectstore", Dialect(), policy, db, [], authenticate),
+        face=face,
         internal=Internal(near),
+        reconcilers=[
+            Reconciler("objectstore.expire", endings.expire, every=MINUTE, wake=(accounts.DELETED,)),
+            Reconciler("objectstore.clear", endings.clear, every=30 * SECOND),
+            Reconciler("objectstore.sweep", endings.sweep, every=HOUR),
+            Reconciler("objectstore.scrub", Scrubber(near).scrub, every=10 * MINUTE),
+        ],
     )
 
 

@@ -1,5 +1,6 @@
 """The few system calls that the store is made of, in one place, so that a test can watch or break each of them."""
 
+import contextlib
 import fcntl
 import os
 from collections.abc import Iterator
@@ -52,6 +53,14 @@ class Disk:
     def link(self, old: str, new: str) -> None:
         """Raises `FileExistsError` where `new` is: that is what makes a name taken once, and atomically."""
         os.link(old, new)
+
+    def rename(self, old: str, new: str) -> None:
+        """Absent is success."""
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(old, new)
+
+    def exists(self, path: str) -> bool:
+        return os.path.exists(path)
 
     def unlink(self, path: str) -> None:
         """Absent is success."""

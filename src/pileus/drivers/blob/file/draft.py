@@ -1,6 +1,5 @@
 """One blob on its way in. All but the making of `work` blocks, and runs in threads."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -8,6 +7,7 @@ from pileus.drivers.blob.file.disk import Disk
 from pileus.drivers.blob.file.folders import FolderSyncs
 from pileus.drivers.blob.file.layout import Layout
 from pileus.drivers.blob.protocol import BlobSeen
+from pileus.kernel.types import digest
 
 
 class Draft:
@@ -24,8 +24,9 @@ class Draft:
         self._id = blob_id
         self._folder = layout.folder(blob_id)
         self._blob = layout.blob(blob_id)
+        self._aside = layout.aside(blob_id)
         self._path = layout.new_draft(blob_id)
-        self._digests = {name: hashlib.new(name, usedforsecurity=False) for name in hashes}
+        self._digests = {name: digest(name) for name in hashes}
         self._fd = -1
         self._size = 0
         self._published = False
@@ -34,7 +35,7 @@ class Draft:
         """Appending and hashing, as calls that may run beside each other; those for the next bytes may not."""
         data = parts[0] if len(parts) == 1 else b"".join(parts)
         self._size += len(data)
-        return [partial(self._append, data), *(partial(digest.update, data) for digest in self._digests.values())]
+        return [partial(self._append, data), *(partial(one.update, data) for one in self._digests.values())]
 
     def _append(self, data: bytes) -> None:
         if self._fd < 0:
@@ -49,12 +50,14 @@ class Draft:
         for call in self.work(parts):
             call()
         self._disk.sync(self._fd)
+        if self._disk.exists(self._aside):
+            raise FileExistsError(self._aside)
         self._disk.link(self._path, self._blob)
         self._published = True
         self._disk.unlink(self._path)
         self._close()
         self._syncs.sync(self._folder)
-        hashes = {name: digest.hexdigest() for name, digest in self._digests.items()}
+        hashes = {name: one.hexdigest() for name, one in self._digests.items()}
         return BlobSeen(id=self._id, size=self._size, hashes=hashes)
 
     def discard(self) -> None:

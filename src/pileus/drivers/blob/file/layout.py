@@ -1,4 +1,4 @@
-"""Where a blob lies: `blobs/<00-ff>/<id>` when whole, `drafts/<id>.<random>` while it is written."""
+"""Where a blob lies: `blobs/<00-ff>/<id>` when whole, `drafts/<id>.<random>` while it is written, `quarantine/<id>` when put aside."""
 
 import os
 import re
@@ -14,6 +14,7 @@ class Layout:
     def __init__(self, root: str) -> None:
         self.drafts = os.path.join(root, "drafts")
         self.folders = [os.path.join(root, "blobs", f"{shard:02x}") for shard in range(SHARDS)]
+        self.quarantine = os.path.join(root, "quarantine")
         self.parents = [root, os.path.join(root, "blobs")]
 
     def folder(self, blob_id: str) -> str:
@@ -22,6 +23,9 @@ class Layout:
 
     def blob(self, blob_id: str) -> str:
         return os.path.join(self.folder(blob_id), blob_id)
+
+    def aside(self, blob_id: str) -> str:
+        return os.path.join(self.quarantine, checked(blob_id))
 
     def new_draft(self, blob_id: str) -> str:
         """A name that no other draft has."""

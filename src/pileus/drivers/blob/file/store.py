@@ -65,6 +65,14 @@ class FileBlobs:
     async def observe(self) -> list[BlobSeen]:
         return await self._run(lambda: [*self._blobs(), *self._leftovers()])
 
+    async def portions(self) -> AsyncIterator[Sequence[BlobSeen]]:
+        for folder in self._layout.folders:
+            yield await self._run(self._listed, folder)
+        yield await self._run(lambda: list(self._leftovers()))
+
+    async def quarantine(self, blob_id: str) -> None:
+        await self._run(self._put_aside, self._layout.blob(blob_id), self._layout.aside(blob_id))
+
     def path(self, blob_id: str) -> str:
         return self._layout.blob(blob_id)
 
@@ -109,7 +117,7 @@ class FileBlobs:
             return await self._threads.run(call, *args, **kw)
 
     def _prepare(self) -> None:
-        for folder in (*self._layout.folders, self._layout.drafts):
+        for folder in (*self._layout.folders, self._layout.drafts, self._layout.quarantine):
             self._disk.make_folder(folder)
         for folder in self._layout.parents:
             self._disk.sync_folder(folder)
@@ -119,15 +127,26 @@ class FileBlobs:
 
     def _remove(self, blob_id: str, path: str) -> None:
         self._disk.unlink(path)
+        self._disk.unlink(self._layout.aside(blob_id))
         for name, _ in self._disk.scan(self._layout.drafts):
             draft = os.path.join(self._layout.drafts, name)
             if self._layout.draft_owner(name) == blob_id and not self._disk.in_use(draft):
                 self._disk.unlink(draft)
 
+    def _put_aside(self, path: str, aside: str) -> None:
+        self._disk.rename(path, aside)
+        self._disk.sync_folder(os.path.dirname(path))
+
     def _blobs(self) -> Iterator[BlobSeen]:
         for folder in self._layout.folders:
-            for name, seen in self._disk.scan(folder):
-                yield BlobSeen(id=name, size=seen.st_size, changed_at=seen.st_mtime_ns // 1000)
+            yield from self._in(folder)
+
+    def _listed(self, folder: str) -> list[BlobSeen]:
+        return list(self._in(folder))
+
+    def _in(self, folder: str) -> Iterator[BlobSeen]:
+        for name, seen in self._disk.scan(folder):
+            yield BlobSeen(id=name, size=seen.st_size, changed_at=seen.st_mtime_ns // 1000)
 
     def _leftovers(self) -> Iterator[BlobSeen]:
         for name, seen in self._disk.scan(self._layout.drafts):

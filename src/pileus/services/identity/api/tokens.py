@@ -9,18 +9,21 @@ from msgspec import Struct
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Operation, Request, Schema
 from pileus.kernel.types import SECOND, NotFound, Unauthorized, iso_micros, iso_naive
-from pileus.services.identity.core import asking, keys, login, methods, places, refusals, revoking
+from pileus.services.identity.core import asking, keys, login, methods, places, receipts, refusals, revoking
 from pileus.services.identity.core.asking import Asked
+from pileus.services.identity.core.factors import Insufficient
 from pileus.services.identity.core.memory import Known
 from pileus.services.identity.core.methods.method import Attempt, Method, Proof, join
 from pileus.services.identity.core.methods.schemas import DOMAIN, TEXT, named, open_object
 from pileus.services.identity.core.neighbours import Near
+from pileus.services.identity.core.receipts import Partial, Receipt
 from pileus.services.identity.core.session import Session, context
 from pileus.services.identity.core.validation import open_session
 from pileus.services.identity.db.roles import RoleRow
 from pileus.services.identity.db.service_providers import ServiceProviderRow
 
 _encode = msgspec.json.Encoder().encode
+_RECEIPT = "openstack-auth-receipt"
 _SCOPE: Schema = {
     "type": ["object", "string"],
     "properties": {
@@ -47,6 +50,14 @@ class Around(Struct, frozen=True):
 
     catalog: list[dict[str, Any]] | None
     partners: Sequence[ServiceProviderRow]
+
+
+class Opened(Struct, frozen=True):
+    """A new token, or one that was looked up."""
+
+    token: str
+    session: Session
+    around: Around
 
 
 class Tokens:
@@ -86,12 +97,13 @@ class Tokens:
             raise refusals.expected("auth", "request body")
         asking.check_form(auth, self.methods)
         asked = asking.read_scope(auth)
-        proofs = [await self._prove(name, request, auth["identity"], asked) for name in _once(auth)]
-        return await self.admit(request, proofs, asked)
+        proofs = [await self.prove(name, request, auth["identity"][name], asked) for name in _once(auth)]
+        return await self.admit(request, proofs, asked, request.headers.get(_RECEIPT, ""))
 
-    async def _prove(self, name: str, request: Request, identity: Mapping[str, Any], asked: Asked) -> Proof:
+    async def prove(self, name: str, request: Request, payload: Mapping[str, Any], asked: Asked) -> Proof:
+        """Who somebody is, by one method; `payload` is its part of the body."""
         attempt = Attempt(
-            payload=identity[name],
+            payload=payload,
             asked=asked,
             address=request.ctx.address,
             method=request.method,
@@ -101,22 +113,48 @@ class Tokens:
         )
         return await self.methods[name].prove(attempt)
 
-    async def admit(self, request: Request, proofs: Sequence[Proof], asked: Asked) -> Answer:
-        """A token for somebody who proved who he is, however the request came."""
-        near, revision = self.near, self.near.memory.revision
+    async def admit(self, request: Request, proofs: Sequence[Proof], asked: Asked, receipt: str = "") -> Answer:
+        """A token for somebody who proved who he is, however the request came; a receipt when more must be proved.
+
+        `receipt` is one that was given for earlier proofs.
+        """
         with_catalog = not request.query.has("nocatalog")
+        opened = await self.open(proofs, asked, receipt, with_catalog)
+        if isinstance(opened, Partial):
+            return Answer(401, _receipt_view(opened), {_RECEIPT.title(): receipts.seal(self.near, opened.receipt)})
+        return Answer(201, {"token": token_view(opened.session, opened.around)}, {"X-Subject-Token": opened.token})
+
+    async def open(
+        self, proofs: Sequence[Proof], asked: Asked, receipt: str = "", with_catalog: bool = True
+    ) -> Opened | Partial:
+        """A new token with all that it tells, or what is still to be proved."""
+        near, revision = self.near, self.near.memory.revision
+        earlier = (receipt, await receipts.read(near, receipt)) if receipt else None
         uses_up = asked.trust_id or any(proof.writes for proof in proofs)
         transact = near.db.write if uses_up else near.db.read
-        session, around = await transact(self._enter, proofs, asked, with_catalog)
+        entered = await transact(self._enter, proofs, earlier, asked, with_catalog)
+        if isinstance(entered, Partial):
+            return entered
+        session, around = entered
         token = near.keyring.seal(session.claims)
         near.memory.remember(token, session, context(session, token), revision)
-        return Answer(201, {"token": token_view(session, around)}, {"X-Subject-Token": token})
+        return Opened(token, session, around)
 
-    def _enter(self, tx: Tx, proofs: Sequence[Proof], asked: Asked, with_catalog: bool) -> tuple[Session, Around]:
-        """Proofs are looked at again: what they rest on may have changed while secrets were held against hashes."""
+    def _enter(
+        self, tx: Tx, proofs: Sequence[Proof], earlier: tuple[str, Receipt] | None, asked: Asked, with_catalog: bool
+    ) -> tuple[Session, Around] | Partial:
+        """Proofs are looked at again: what they rest on may have changed while secrets were held against hashes.
+
+        Too few of them are an answer, not a refusal: a code that was shown is used up all the same.
+        """
         sure = [self._confirm(tx, proof, asked) for proof in proofs]
-        session = login.enter(tx, self.near, join(sure), asked)
-        return session, _around(tx, self.near, session, with_catalog)
+        if earlier is not None:
+            sure.append(receipts.confirm(tx, earlier[1], earlier[0], sure[0].user_id))
+        try:
+            session = login.enter(tx, self.near, join(sure), asked)
+        except Insufficient as missing:
+            return receipts.issue(tx, self.near, missing)
+        return session, look_around(tx, self.near, session, with_catalog)
 
     def _confirm(self, tx: Tx, proof: Proof, asked: Asked) -> Proof:
         method = self.methods.get(proof.methods[0])
@@ -129,7 +167,7 @@ class Tokens:
         with_catalog = not request.query.has("nocatalog")
         body = known.bodies.get(with_catalog)
         if body is None:
-            around = await self.near.db.read(_around, self.near, known.session, with_catalog)
+            around = await self.near.db.read(look_around, self.near, known.session, with_catalog)
             body = known.bodies[with_catalog] = _encode({"token": token_view(known.session, around)})
         return Answer(200, None, {"X-Subject-Token": token}, raw=body)
 
@@ -192,12 +230,25 @@ def _once(auth: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(auth["identity"]["methods"]))
 
 
-def _around(tx: Tx, near: Near, session: Session, with_catalog: bool) -> Around:
+def look_around(tx: Tx, near: Near, session: Session, with_catalog: bool) -> Around:
     catalog = None
     if with_catalog and session.claims.scope:
         owner = session.held.user_id if session.held is not None else session.user.id
         catalog = places.catalog(tx, near, owner, session.project.id if session.project else "")
     return Around(catalog, near.memory.partners(tx))
+
+
+def _receipt_view(partial: Partial) -> dict[str, Any]:
+    receipt, user, domain = partial.receipt, partial.user, partial.domain
+    return {
+        "receipt": {
+            "methods": receipt.methods,
+            "user": {"id": user.id, "name": user.name, "domain": {"id": domain.id, "name": domain.name}},
+            "expires_at": iso_micros(receipt.expires_at),
+            "issued_at": iso_micros(receipt.issued_at),
+        },
+        "required_auth_methods": partial.required,
+    }
 
 
 async def _revoked(request: Request) -> Answer:

@@ -190,8 +190,8 @@ class Users(Noun):
                 summary="Change one's own password.",
                 public=True,
                 body=_CHANGE,
-                gather=self._check_passwords,
-                decide=self._change_password,
+                gather=self.check_passwords,
+                decide=self.change_password,
                 answers=204,
             ),
             Operation(
@@ -226,7 +226,7 @@ class Users(Noun):
             ),
         ]
 
-    async def _check_passwords(self, request: Request) -> None:
+    async def check_passwords(self, request: Request) -> None:
         """The old password is looked at as at a login; that it has expired does not matter here."""
         near, given, id = self.near, request.body["user"], request.params["user_id"]
         passwords.check_length(given["password"])
@@ -240,7 +240,8 @@ class Users(Noun):
                 raise compliance.repeated(near)
         request.gathered = verified, await near.passwords.hash(given["password"])
 
-    def _change_password(self, tx: Tx, request: Request) -> None:
+    def change_password(self, tx: Tx, request: Request) -> None:
+        """After `check_passwords`, in a transaction."""
         row = users.get(tx, self.near, request.ctx, request.params["user_id"])
         verified, hashed = request.gathered
         users.change_password(tx, self.near, request.ctx, row, verified, hashed)

@@ -7,10 +7,22 @@ from msgspec import Struct
 
 from pileus.kernel import events
 from pileus.kernel.db import Tx
-from pileus.kernel.types import Ctx
+from pileus.kernel.types import SECOND, Ctx
 from pileus.services.identity.core.neighbours import Near
+from pileus.services.identity.db import revocations
 
-_SECRET = frozenset({"password_hash", "secret_hash", "password", "secret", "original_password"})
+_SECRET = frozenset({"sealed", "password_hash", "secret_hash", "password", "secret", "original_password"})
+
+_ENDS = {
+    "user.delete": "user_id",
+    "user.revoke_tokens": "user_id",
+    "project.delete": "project_id",
+    "domain.delete": "domain_id",
+    "trust.delete": "OS-TRUST:trust_id",
+    "consumer.delete": "OS-OAUTH1:consumer_id",
+    "access_token.delete": "OS-OAUTH1:access_token_id",
+}
+"""Changes that make tokens worthless, and what they say of them in `OS-REVOKE`."""
 
 
 def changed(
@@ -32,6 +44,16 @@ def changed(
     )
     if matters:
         near.memory.touch(tx)
+        _announce(tx, near, kind, id, before, after)
+
+
+def _announce(tx: Tx, near: Near, kind: str, id: str, before: Struct | None, after: Struct | None) -> None:
+    """Tell those who ask for revocations, as long as a token of before could live."""
+    what = _ENDS.get(kind)
+    if kind == "user.update" and getattr(before, "epoch", 0) != getattr(after, "epoch", 0):
+        what = "user_id"
+    if what is not None:
+        revocations.announce(tx, what, id, tx.now + near.settings.token_lifetime * SECOND)
 
 
 def _facts(row: Struct | None) -> dict[str, object] | None:

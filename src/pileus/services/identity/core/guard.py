@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from weakref import WeakValueDictionary
 
 from pileus.kernel.types import SECOND, Micros, TooMany, Unauthorized, clock
+from pileus.services.identity.core.failures import Failures
 from pileus.services.identity.core.settings import IdentitySettings
 
 _MOST = 50_000
@@ -47,6 +48,7 @@ class Guard:
 
     def __init__(self, settings: IdentitySettings) -> None:
         window = settings.login_window * SECOND
+        self.failures = Failures()
         self._accounts = Buckets(settings.login_failures_account, window)
         self._addresses = Buckets(settings.login_failures_address, window)
         self._places = max(1, settings.password_threads)
@@ -88,12 +90,14 @@ class Guard:
             seconds = -(-wait // SECOND)
             fault = TooMany(f"Too many failed logins. Try again in {seconds} seconds.")
             fault.headers["Retry-After"] = str(seconds)
+            self.failures.note(account, address, fault.status)
             raise fault
 
     def _failed(self, account: str, address: str) -> None:
         now = clock()
         self._accounts.fill(self._key(account, address), now)
         self._addresses.fill(address, now)
+        self.failures.note(account, address, Unauthorized.status)
 
     def _befriend(self, account: str, address: str) -> None:
         pair = f"{account} {address}"

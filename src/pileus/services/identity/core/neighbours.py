@@ -9,6 +9,7 @@ from pileus.services.identity.core.memory import Memory
 from pileus.services.identity.core.passwords import Passwords
 from pileus.services.identity.core.settings import ComplianceSettings, IdentitySettings
 from pileus.services.identity.core.tokens import Keyring
+from pileus.services.identity.core.vault import Vault
 
 
 @dataclass(frozen=True)
@@ -22,4 +23,5 @@ class Near:
     memory: Memory
     compliance: ComplianceSettings
     guard: Guard
+    vault: Vault
     federation: Federation

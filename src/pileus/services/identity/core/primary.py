@@ -34,6 +34,12 @@ def check_manages_tokens(claims: Claims) -> None:
         raise refusals.not_authorized()
 
 
+def check_reaches_credentials(claims: Claims | None) -> None:
+    """Whoever got hold of a credential would outlive the delegation. (The cloud itself asks without a token.)"""
+    if claims is not None and (claims.trust_id or claims.app_credential_id or is_delegated(claims.methods)):
+        raise refusals.forbidden("Delegated tokens cannot access credentials directly")
+
+
 def check_trades(claims: Claims) -> None:
     """A delegation's token is not traded for another: that would be one of more, or for longer."""
     for kind, id in (("OAuth", claims.access_token_id), ("trust", claims.trust_id)):

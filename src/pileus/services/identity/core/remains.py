@@ -6,21 +6,25 @@ from pileus.services.identity.db import (
     app_credentials,
     assignments,
     attempts,
+    credentials,
     endpoint_filters,
     federated_users,
     groups,
     histories,
     identity_providers,
     limits,
+    oauth_tokens,
     trusts,
     users,
 )
 
 
 def remove_of_user(tx: Tx, user_id: str) -> None:
-    """What a user lent, borrowed and handed out; passwords of before, and failed logins."""
+    """What a user lent, borrowed, handed out and kept; passwords of before, and failed logins."""
     remove_credentials(tx, user_id)
+    credentials.remove_of_user(tx, user_id)
     trusts.remove(tx, trusts.with_children(tx, trusts.of_user(tx, user_id)))
+    oauth_tokens.remove_of_user(tx, user_id)
     histories.forget(tx, user_id)
     federated_users.forget_user(tx, user_id)
     attempts.clear(tx, user_id)
@@ -35,7 +39,9 @@ def remove_credentials(tx: Tx, user_id: str) -> None:
 def remove_of_project(tx: Tx, project_id: str) -> None:
     """What was lent, bounded and shown in a project or domain."""
     app_credentials.remove_of_project(tx, project_id)
+    credentials.remove_of_project(tx, project_id)
     trusts.remove(tx, trusts.with_children(tx, trusts.of_project(tx, project_id)))
+    oauth_tokens.remove_of_project(tx, project_id)
     limits.remove_of(tx, project_id)
     endpoint_filters.forget_project(tx, project_id)
 

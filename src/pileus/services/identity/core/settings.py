@@ -25,6 +25,21 @@ class IdentitySettings(Section, frozen=True):
         ),
     ] = 5
     cache_tokens: Annotated[int, doc("Tokens kept in memory.")] = 10_000
+    receipt_lifetime: Annotated[
+        int, doc("Seconds that a login of several factors may take from the first one to the last.")
+    ] = 300
+    totp_windows: Annotated[int, doc("Time steps of 30 seconds that a one-time code may be late.")] = 1
+    request_token_lifetime: Annotated[
+        int, doc("Seconds in which a user may grant what an OAuth1 consumer asked for; 0: no bound.")
+    ] = 28_800
+    access_token_lifetime: Annotated[
+        int, doc("Seconds for which an OAuth1 consumer may use what was granted; 0: no bound.")
+    ] = 86_400
+    credential_key_rotation: Annotated[
+        int, doc("Seconds after which a new key seals credentials; all older ones are then sealed anew with it.")
+    ] = 7_776_000
+    credential_user_limit: Annotated[int, doc("Most credentials of one user; -1: no bound.")] = -1
+    credential_auth_ttl: Annotated[int, doc("Seconds by which the time of a signed EC2 request may be off.")] = 900
     trust_redelegations: Annotated[int, doc("How often a trust may be given on, one after the other.")] = 3
     max_project_depth: Annotated[int, doc("Levels of projects below a domain.")] = 5
     limit_model: Annotated[
@@ -34,6 +49,12 @@ class IdentitySettings(Section, frozen=True):
     whole_catalog_if_unfiltered: Annotated[
         bool, doc("Whether a project without endpoint filters sees the whole catalog; else it sees none.")
     ] = True
+    v2_api: Annotated[
+        Literal["off", "loopback", "on"],
+        doc(
+            "Who gets version 2.0 of the API: nobody, clients on this machine, or everybody (it shows no respect for domains)."
+        ),
+    ] = "loopback"
     list_limit: Annotated[int, doc("Most rows of one page; 0: no bound.")] = 0
     login_failures_account: Annotated[
         int, doc("Failed logins of one account in `login_window` before more are turned away for a while; 0: no bound.")

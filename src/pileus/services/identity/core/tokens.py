@@ -114,8 +114,20 @@ class Keyring:
     def ready(self) -> bool:
         return self._fernet is not None
 
-    def seal(self, claims: Claims) -> str:
+    def seal_bytes(self, data: bytes) -> str:
         assert self._fernet is not None, "no key was loaded"
+        return self._fernet.encrypt(data).decode().rstrip("=")
+
+    def open_bytes(self, text: str) -> bytes | None:
+        """What was sealed; None when no key of ours did it."""
+        if self._fernet is None or not 100 < len(text) <= _LONGEST or not text.isascii():
+            return None
+        try:
+            return self._fernet.decrypt(text + "=" * (-len(text) % 4))
+        except InvalidToken:
+            return None
+
+    def seal(self, claims: Claims) -> str:
         wire = _Wire(
             1,
             _pack(claims.user_id),
@@ -130,7 +142,7 @@ class Keyring:
             _pack(claims.app_credential_id),
             _pack_marks(claims),
         )
-        return self._fernet.encrypt(_encode(wire)).decode().rstrip("=")
+        return self.seal_bytes(_encode(wire))
 
     def wrap(self, content: bytes) -> str:
         """Something for a client to keep and bring back, which it can neither read nor change."""
@@ -149,11 +161,12 @@ class Keyring:
 
     def open(self, token: str) -> Claims | None:
         """What the token says; None for one that no key of ours made."""
-        if self._fernet is None or not 100 < len(token) <= _LONGEST or not token.isascii():
+        data = self.open_bytes(token)
+        if data is None:
             return None
         try:
-            wire = _decode(self._fernet.decrypt(token + "=" * (-len(token) % 4)))
-        except (InvalidToken, msgspec.DecodeError):
+            wire = _decode(data)
+        except msgspec.DecodeError:
             return None
         return Claims(
             user_id=_unpack(wire.user),

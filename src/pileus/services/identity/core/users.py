@@ -1,5 +1,6 @@
 """Users."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -22,6 +23,10 @@ def get(tx: Tx, near: Near, ctx: Ctx, id: str) -> UserRow:
     if row is None:
         raise refusals.missing("user", id)
     return row
+
+
+def find_many(tx: Tx, ids: Iterable[str]) -> list[UserRow]:
+    return sorted(users.find_many(tx, ids).values(), key=lambda row: row.name)
 
 
 def list_page(tx: Tx, near: Near, ctx: Ctx, listing: Listing) -> Page[UserRow]:

@@ -1,7 +1,6 @@
 """Bytes on their way in: hashed in one pass, inline when short, else durable in a blob, then one decision makes them exist."""
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeVar
 
@@ -9,7 +8,7 @@ from msgspec import Struct
 
 from pileus.drivers.blob.protocol import BlobError, BlobFull
 from pileus.kernel.db import Tx
-from pileus.kernel.types import OutOfSpace, TooLarge, Unavailable, new_hex
+from pileus.kernel.types import OutOfSpace, TooLarge, Unavailable, digest, new_hex
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.db import bodies
 
@@ -90,7 +89,12 @@ async def settled(work: Awaitable[R]) -> R:
 
 
 def _hashed(data: bytes, names: Sequence[str]) -> dict[str, str]:
-    return {name: hashlib.new(name, data, usedforsecurity=False).hexdigest() for name in (MD5, *names)}
+    found = {}
+    for name in dict.fromkeys((MD5, *names)):
+        one = digest(name)
+        one.update(data)
+        found[name] = one.hexdigest()
+    return found
 
 
 def _is_named(tx: Tx, blob: str) -> bool:

@@ -57,7 +57,7 @@ def of_account(tx: Tx, account: str, wanted: Wanted) -> Listed[ContainerRow]:
 
 def walk(fetch: Callable[[Span, int], Sequence[N]], wanted: Wanted) -> Listed[N]:
     """Go along the key; behind each subdir found, seek to where it ends instead of reading it."""
-    cut = _Cut(wanted)
+    cut = Cut(wanted)
     span: Span | None = cut.span
     found: list[N | Subdir] = []
     most = wanted.limit + 1
@@ -75,7 +75,7 @@ def walk(fetch: Callable[[Span, int], Sequence[N]], wanted: Wanted) -> Listed[N]
     return Listed(found[: wanted.limit], len(found) > wanted.limit)
 
 
-class _Cut:
+class Cut:
     """How names are cut into subdirs, and where to go on behind one."""
 
     def __init__(self, wanted: Wanted) -> None:
@@ -93,16 +93,19 @@ class _Cut:
             descending=wanted.reverse,
         )
 
+    def folder(self, name: str) -> str:
+        """The subdir that a name lies in, or nothing."""
+        end = name.find(self.delimiter, len(self.prefix)) if self.delimiter else -1
+        return "" if end < 0 else name[: end + len(self.delimiter)]
+
     def take(self, rows: Sequence[N], found: list[N | Subdir]) -> str:
         """Append rows up to the first subdir, and that; the subdir, or nothing when there was none."""
-        size = len(self.prefix)
         for row in rows:
-            end = row.name.find(self.delimiter, size) if self.delimiter else -1
-            if end < 0:
+            folder = self.folder(row.name)
+            if not folder:
                 if not (self.quiet and row.name == self.prefix):
                     found.append(row)
                 continue
-            folder = row.name[: end + len(self.delimiter)]
             if self.quiet:
                 if row.name == folder:
                     found.append(row)

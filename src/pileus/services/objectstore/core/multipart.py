@@ -20,7 +20,7 @@ from pileus.services.objectstore.db.bodies import PieceRow
 from pileus.services.objectstore.db.columns import Details
 from pileus.services.objectstore.db.containers import ContainerRow
 from pileus.services.objectstore.db.objects import PARTS, ObjectRow
-from pileus.services.objectstore.db.spans import after
+from pileus.services.objectstore.db.spans import HIGHEST, after
 from pileus.services.objectstore.db.uploads import PartRow, UploadRow
 
 NUMBERS = range(1, 10_001)
@@ -138,9 +138,6 @@ def under_way(
     behind = upload_id or (HIGHEST if name else "")
     found = uploads.of_container(tx, container.id, max(name, prefix), after(prefix) or HIGHEST, name, behind, limit + 1)
     return found[:limit], len(found) > limit
-
-
-HIGHEST = "\U0010ffff" * 300
 
 
 def _chosen(near: Neighbours, there: Sequence[PartRow], chosen: Sequence[tuple[int, str]]) -> list[PartRow]:

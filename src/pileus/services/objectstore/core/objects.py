@@ -133,8 +133,8 @@ def put(
     quotas.check(
         tx, row, settings, 0 if before else 1, weight - (before.weight if before is not None and replaced else 0)
     )
+    body_id = named(tx, body)  # first: an object copied onto itself must not lose its last name
     stamp = retire(tx, near, row, name, before, want.stamp)
-    body_id = named(tx, body)
     made = ObjectRow(
         container_id=row.id,
         name=name,

@@ -6,6 +6,6 @@ RULES = [
     Rule("objectstore:operator", "role:admin or role:member", "Whose project an account is, may do all in it."),
     Rule("objectstore:reader", "role:reader or role:member or role:admin", "May read the account of its project."),
     Rule(
-        "objectstore:reseller", "role:reseller_admin or role:admin", "May do all in every account, and set its quotas."
+        "objectstore:reseller", "role:ResellerAdmin or role:admin", "May do all in every account, and set its quotas."
     ),
 ]

@@ -17,6 +17,16 @@ class ObjectSettings(Section, frozen=True, kw_only=True):
         ),
     ] = msgspec.field(default_factory=lambda: {"standard": ""})
     reseller_prefix: Annotated[str, doc("what stands before the project's id in an account's name")] = "AUTH_"
+    s3_domains: Annotated[
+        list[str], doc("host names of S3 whose subdomains are buckets (`objects.example`: bucket.objects.example)")
+    ] = []
+    s3_region: Annotated[str, doc("the region that S3 clients are told")] = "us-east-1"
+    service_prefixes: Annotated[
+        dict[str, str],
+        doc(
+            "further prefixes of accounts (`SERVICE_`), each with the roles, separated by commas, of which the service's token must have one"
+        ),
+    ] = {}
     inline_bytes: Annotated[int, doc("bodies up to this many bytes lie in the database", ge=0, le=1 << 20)] = 16384
     largest: Annotated[int, doc("bytes of one upload at most", ge=1)] = 5 * (1 << 30) + 2
     name_bytes: Annotated[int, doc("bytes of an object's name at most", ge=1, le=1024)] = 1024
@@ -33,6 +43,7 @@ class ObjectSettings(Section, frozen=True, kw_only=True):
     object_events: Annotated[bool, doc("write a line of the change log for every object, not only for containers")] = (
         False
     )
+    grace_seconds: Annotated[int, doc("seconds that a deleted body is kept for those who are reading it", ge=0)] = 60
     orphan_minutes: Annotated[int, doc("age at which a blob that no row names is removed", ge=0)] = 60
     upload_days: Annotated[
         int, doc("days after which an upload in parts that was never completed is removed; 0: never", ge=0)

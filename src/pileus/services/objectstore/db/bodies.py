@@ -34,7 +34,9 @@ bodies = Table(
     Column("blob", Name, nullable=False, default=""),
     Column("checked_at", Time, nullable=False, default=0),
     Column("data", LargeBinary),
+    sqlite_autoincrement=True,
 )
+"""An id is never given again: what was read before, and copies or clears later, must not meet another body."""
 Index(
     "ix_objectstore_bodies_blob",
     bodies.c.blob,
@@ -68,9 +70,6 @@ garbage = Table(
     Column("whole_id", BigInteger, nullable=False),
     Column("since", Time, nullable=False),
 )
-
-GARBAGE = "objectstore:garbage"
-"""Woken when a blob has lost its last name."""
 
 
 class BodyRow(Struct, frozen=True):
@@ -117,7 +116,7 @@ _LET_GO = Query(
     update(bodies)
     .where(bodies.c.id == bindparam("b_id"))
     .values(refs=bodies.c.refs - 1)
-    .returning(bodies.c.refs, bodies.c.place, bodies.c.blob, bodies.c.size, bodies.c.data.is_(None))
+    .returning(bodies.c.refs, bodies.c.place, bodies.c.blob, bodies.c.size, bodies.c.md5)
 )
 _DELETE = Query(delete(bodies).where(bodies.c.id == bindparam("id")))
 _PIECES = Query(
@@ -136,10 +135,42 @@ _PIECES_DELETE = Query(
     delete(pieces).where(pieces.c.whole_id == bindparam("whole_id"), pieces.c.number <= bindparam("last"))
 )
 _GARBAGE_INSERT = Query(insert(garbage))
-_GARBAGE = Query(select(garbage).order_by(garbage.c.id).limit(bindparam("b_limit")), into=GarbageRow)
+_GARBAGE = Query(
+    select(garbage).where(garbage.c.since <= bindparam("before")).order_by(garbage.c.id).limit(bindparam("b_limit")),
+    into=GarbageRow,
+)
 _GARBAGE_DELETE = Query(delete(garbage).where(garbage.c.id.in_(bindparam("ids", expanding=True))))
 _SOME = Query(select(bodies).where(bodies.c.id.in_(bindparam("ids", expanding=True))), into=BodyRow)
+_WAITING = Query(select(garbage.c.blob).where(garbage.c.blob.in_(bindparam("blobs", expanding=True))), into=str)
+_ANY = Query(select(bodies.c.id).limit(1), into=int)
+_UNCHECKED = Query(
+    select(bodies)
+    .where(bodies.c.blob != "", bodies.c.place == bindparam("place"), bodies.c.checked_at < bindparam("before"))
+    .order_by(bodies.c.checked_at)
+    .limit(bindparam("b_limit")),
+    into=BodyRow,
+)
+_CHECKED = Query(update(bodies).where(bodies.c.id == bindparam("b_id")).values(checked_at=bindparam("b_now")))
 _NAMED = Query(select(bodies.c.blob).where(bodies.c.blob.in_(bindparam("blobs", expanding=True))), into=str)
+
+
+def waiting(tx: Tx, blobs: list[str]) -> set[str]:
+    """Those of `blobs` that are garbage already, and wait for their time."""
+    return set(tx.rows(_WAITING, blobs=blobs))
+
+
+def any_there(tx: Tx) -> bool:
+    return tx.row(_ANY) is not None
+
+
+def unchecked(tx: Tx, place: str, before: Micros, limit: int) -> list[BodyRow]:
+    """Blobs of a policy that nobody has read since, the longest ago first."""
+    return tx.rows(_UNCHECKED, place=place, before=before, b_limit=limit)
+
+
+def checked(tx: Tx, body_id: int) -> None:
+    """It was read just now."""
+    tx.run(_CHECKED, b_id=body_id, b_now=tx.now)
 
 
 def add(tx: Tx, *, size: int, md5: str, data: bytes | None = None, place: str = "", blob: str = "") -> int:
@@ -167,13 +198,12 @@ def let_go(tx: Tx, body_id: int) -> None:
     found = tx.row(_LET_GO, b_id=body_id)
     if found is None or found[0] > 0:
         return
-    _, place, blob, size, bare = found
+    _, place, blob, size, md5 = found
     tx.run(_DELETE, id=body_id)
-    in_pieces = bool(bare and not blob and size)
+    in_pieces = bool(size and not md5)
     if blob or in_pieces:
         whole_id = body_id if in_pieces else 0
         tx.run(_GARBAGE_INSERT, place=place, blob=blob, whole_id=whole_id, since=tx.now)
-        tx.wake(GARBAGE)
 
 
 def pieces_of(tx: Tx, whole_id: int, first: int, end: int, limit: int) -> list[PieceRow]:
@@ -194,8 +224,9 @@ def drop_pieces(tx: Tx, whole_id: int, last: int) -> None:
     tx.run(_PIECES_DELETE, whole_id=whole_id, last=last)
 
 
-def some_garbage(tx: Tx, limit: int) -> list[GarbageRow]:
-    return tx.rows(_GARBAGE, b_limit=limit)
+def some_garbage(tx: Tx, before: Micros, limit: int) -> list[GarbageRow]:
+    """What lost its last name before that, the longest ago first."""
+    return tx.rows(_GARBAGE, before=before, b_limit=limit)
 
 
 def drop_garbage(tx: Tx, ids: list[int]) -> None:

@@ -144,6 +144,11 @@ _EXPIRED = Query(
     .limit(bindparam("b_limit")),
     into=ObjectRow,
 )
+_WITH_BODY = Query(
+    select(objects.c.container_id, objects.c.name)
+    .where(objects.c.body_id == bindparam("body_id"))
+    .limit(bindparam("b_limit"))
+)
 _SOME = Query(
     select(objects).where(
         objects.c.container_id == bindparam("container_id"), objects.c.name.in_(bindparam("names", expanding=True))
@@ -152,11 +157,16 @@ _SOME = Query(
 )
 
 
+_ITEM_OF = Query(select(*_ITEM).where(*_KEY), into=ItemRow)
 _BY_NAME = ranges(objects, objects.c.container_id == bindparam("owner"), _ITEM, ItemRow)
 
 
 def find(tx: Tx, container_id: int, name: str) -> ObjectRow | None:
     return tx.row(_FIND, container_id=container_id, name=name)
+
+
+def item(tx: Tx, container_id: int, name: str) -> ItemRow | None:
+    return tx.row(_ITEM_OF, container_id=container_id, name=name)
 
 
 def whole(tx: Tx, container_id: int, name: str) -> Whole | None:
@@ -165,6 +175,11 @@ def whole(tx: Tx, container_id: int, name: str) -> Whole | None:
 
 def some(tx: Tx, container_id: int, names: list[str]) -> dict[str, ObjectRow]:
     return {row.name: row for row in tx.rows(_SOME, container_id=container_id, names=names)}
+
+
+def with_body(tx: Tx, body_id: int, limit: int) -> list[tuple[int, str]]:
+    """Container ids and names of current objects with that body. Reads the whole table: for rare reports."""
+    return [(row[0], row[1]) for row in tx.rows(_WITH_BODY, body_id=body_id, b_limit=limit)]
 
 
 def put(tx: Tx, row: ObjectRow) -> None:

@@ -9,6 +9,8 @@ from sqlalchemy import ColumnElement, Table, bindparam, select
 from pileus.kernel.db import Query, Tx
 
 R = TypeVar("R")
+HIGHEST = "\U0010ffff" * 300
+"""Behind every name."""
 
 
 class Span(Struct, frozen=True):

@@ -1,12 +1,12 @@
 """Versions that are not the current object: older ones, and delete markers (those that are the latest included)."""
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Index, Table, bindparam, delete, insert, select, update
+from sqlalchemy import BigInteger, Column, Index, Table, bindparam, delete, insert, select, tuple_, update
 
 from pileus.kernel.db import Query, Tx, metadata
 from pileus.kernel.types import Micros
 from pileus.services.objectstore.db.columns import Name
-from pileus.services.objectstore.db.objects import MARKER, ObjectRow, columns
+from pileus.services.objectstore.db.objects import MARKER, ItemRow, ObjectRow, columns
 
 versions = Table(
     "objectstore_versions",
@@ -46,23 +46,31 @@ _ANY_DATA = Query(
     .limit(1),
     into=str,
 )
-_PAGE = Query(
+_EXPIRED = Query(
     select(versions)
+    .where(_EXPIRES, versions.c.delete_at <= bindparam("now"))
+    .order_by(versions.c.delete_at)
+    .limit(bindparam("b_limit")),
+    into=_row,
+)
+_OF_CONTAINER = Query(
+    select(versions).where(versions.c.container_id == bindparam("container_id")).limit(bindparam("b_limit")), into=_row
+)
+_PAGE = Query(
+    select(
+        *(
+            (-versions.c.rank).label("stamp") if name == "stamp" else versions.c[name]
+            for name in ItemRow.__struct_fields__
+        )
+    )
     .where(
         versions.c.container_id == bindparam("container_id"),
-        versions.c.name >= bindparam("low"),
+        tuple_(versions.c.name, versions.c.rank) > tuple_(bindparam("low"), bindparam("rank")),
         versions.c.name < bindparam("high"),
     )
     .order_by(versions.c.name, versions.c.rank)
     .limit(bindparam("b_limit")),
-    into=_row,
-)
-_REST = Query(
-    select(versions)
-    .where(*_OF, versions.c.rank > bindparam("rank"))
-    .order_by(versions.c.rank)
-    .limit(bindparam("b_limit")),
-    into=_row,
+    into=ItemRow,
 )
 
 
@@ -97,11 +105,15 @@ def any_in(tx: Tx, container_id: int, *, markers: bool = True) -> bool:
     return tx.row(_ANY if markers else _ANY_DATA, container_id=container_id) is not None
 
 
-def between(tx: Tx, container_id: int, low: str, high: str, limit: int) -> list[ObjectRow]:
-    """Of names from `low` to `high` (exclusive), by name, the newest first."""
-    return tx.rows(_PAGE, container_id=container_id, low=low, high=high, b_limit=limit)
+def some(tx: Tx, container_id: int, limit: int) -> list[ObjectRow]:
+    return tx.rows(_OF_CONTAINER, container_id=container_id, b_limit=limit)
 
 
-def older(tx: Tx, container_id: int, name: str, stamp: Micros, limit: int) -> list[ObjectRow]:
-    """Of one name, those before `stamp`, the newest first."""
-    return tx.rows(_REST, container_id=container_id, name=name, rank=-stamp, b_limit=limit)
+def expired(tx: Tx, limit: int) -> list[ObjectRow]:
+    return tx.rows(_EXPIRED, now=tx.now, b_limit=limit)
+
+
+def between(tx: Tx, container_id: int, place: tuple[str, int], high: str, limit: int) -> list[ItemRow]:
+    """Behind `place` (name, rank) and before the name `high`: by name, the newest first."""
+    low, rank = place
+    return tx.rows(_PAGE, container_id=container_id, low=low, rank=rank, high=high, b_limit=limit)

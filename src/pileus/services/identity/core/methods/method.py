@@ -39,6 +39,7 @@ class Proof(Marks, frozen=True, kw_only=True):
     `expires_at`, `parent_id`  come from a token that was shown.
     `hash`    the password hash that the secret fitted: it must still stand when the session opens.
     `shown`   the token that was shown, to be looked at in the transaction.
+    `code`    the credential and time step of a one-time code, to be used up.
     `writes`  the session must open in a writing transaction: something is used up.
     """
 
@@ -48,6 +49,7 @@ class Proof(Marks, frozen=True, kw_only=True):
     parent_id: str = ""
     hash: str | None = None
     shown: str = ""
+    code: tuple[str, int] = ("", 0)
     writes: bool = False
 
 

@@ -29,22 +29,25 @@ _SIGNED_PARAMETERS = frozenset(
 
 
 class ClaimV2(Struct, frozen=True, kw_only=True):
-    """Implements `Claim`. Version 2 says nothing of the body but its `Content-MD5`."""
+    """Implements `Claim`. Version 2 says nothing of the body but its `Content-MD5`.
+
+    `strings`  what may have been signed: of a bucket alone, clients sign `/bucket` or `/bucket/`.
+    """
 
     access: str
     signature: str
-    string: str
+    strings: tuple[str, ...]
     payload: Payload = "unsigned"
     sha256: str = ""
 
     def check(self, secret: str) -> None:
-        wanted = hmac.new(secret.encode(), self.string.encode("latin-1", "replace"), hashlib.sha1).digest()
         try:
             given = base64.b64decode(self.signature, validate=True)
         except (binascii.Error, ValueError):
             given = b""
-        if not hmac.compare_digest(wanted, given):
-            raise fault("SignatureDoesNotMatch", AWSAccessKeyId=self.access, StringToSign=self.string)
+        made = [hmac.new(secret.encode(), s.encode("latin-1", "replace"), hashlib.sha1).digest() for s in self.strings]
+        if not any(hmac.compare_digest(one, given) for one in made):
+            raise fault("SignatureDoesNotMatch", AWSAccessKeyId=self.access, StringToSign=self.strings[0])
 
 
 def read(message: Message, now: int) -> Iterator[ClaimV2]:
@@ -57,7 +60,7 @@ def read(message: Message, now: int) -> Iterator[ClaimV2]:
         _check_date(message.headers, now)
         # With x-amz-date, which is signed among its kind, the place of the date stays empty.
         date = "" if "x-amz-date" in message.headers else message.headers.get("date", "")
-        yield ClaimV2(access=access, signature=signature, string=_string(message, date))
+        yield ClaimV2(access=access, signature=signature, strings=_strings(message, date))
     parameters = message.parameters()
     if "AWSAccessKeyId" in parameters or ("Signature" in parameters and "Expires" in parameters):
         yield _of_query(message, parameters, now)
@@ -73,7 +76,7 @@ def _of_query(message: Message, parameters: Mapping[str, str], now: int) -> Clai
         raise fault("AccessDenied", f"Invalid date (should be seconds since epoch): {expires}")
     if now > int(expires) * SECOND:
         raise fault("AccessDenied", "Request has expired")
-    return ClaimV2(access=access, signature=signature, string=_string(message, expires))
+    return ClaimV2(access=access, signature=signature, strings=_strings(message, expires))
 
 
 def _check_date(headers: Mapping[str, str], now: int) -> None:
@@ -86,13 +89,14 @@ def _check_date(headers: Mapping[str, str], now: int) -> None:
         raise fault("RequestTimeTooSkewed", MaxAllowedSkewMilliseconds=SKEW // 1000)
 
 
-def _string(message: Message, date: str) -> str:
+def _strings(message: Message, date: str) -> tuple[str, ...]:
     headers = message.headers
     mine = sorted(name for name in headers if name.startswith("x-amz-"))
     amazon = "".join(f"{name}:{' '.join(headers[name].split())}\n" for name in mine)
     place = f"/{message.bucket}{message.path}" if message.bucket else message.path
+    places = (place, place + "/") if place.count("/") == 1 and len(place) > 1 else (place,)
     first = (message.method, headers.get("content-md5", ""), headers.get("content-type", ""), date)
-    return "\n".join(first) + f"\n{amazon}{place}{_parameters(message)}"
+    return tuple("\n".join(first) + f"\n{amazon}{one}{_parameters(message)}" for one in places)
 
 
 def _parameters(message: Message) -> str:

@@ -1,0 +1,70 @@
+"""Secrets at rest: sealed with Fernet, under keys of their own that come and go by themselves.
+
+A secret is sealed with the newest key, as the database has it in that very transaction: no key can go while somebody seals with it.
+Each row names its key, so that a process which never saw that key reads it when it needs it.
+"""
+
+from collections.abc import Sequence
+
+from cryptography.fernet import Fernet
+
+from pileus.kernel.db import Tx
+from pileus.kernel.types import Micros
+from pileus.services.identity.db import credentials, keys
+from pileus.services.identity.db.credentials import CredentialRow
+from pileus.services.identity.db.keys import KeyRow
+
+_AT_ONCE = 500
+"""Rows sealed anew in one transaction."""
+
+
+class Vault:
+    """The keys seen so far, ready for use. A key never changes, so what is remembered stays true."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, Fernet] = {}
+
+    def seal(self, tx: Tx, secret: str) -> tuple[str, int]:
+        """The sealed secret and the id of its key."""
+        row = keys.newest(tx, "credential") or self._make(tx, 1)
+        return self._fernet(row).encrypt(secret.encode()).decode(), row.id
+
+    def open(self, tx: Tx, row: CredentialRow) -> str:
+        fernet = self._seen.get(row.key_id)
+        if fernet is None:
+            found = keys.find(tx, "credential", row.key_id)
+            if found is None:
+                raise RuntimeError(f"the key {row.key_id} of credential {row.id} is not in the database")
+            fernet = self._fernet(found)
+        return fernet.decrypt(row.sealed).decode()
+
+    def rotate(self, tx: Tx, age: Micros) -> None:
+        """Make the first key, or a new one when the newest is older than `age`."""
+        newest = keys.newest(tx, "credential")
+        if newest is None or tx.now - newest.created_at >= age:
+            self._make(tx, newest.id + 1 if newest else 1)
+
+    def renew(self, tx: Tx) -> bool:
+        """Seal some of the old secrets with the newest key, and drop keys that no secret needs. Whether there are more."""
+        have = keys.everything(tx, "credential")
+        if not have:
+            return False
+        old = credentials.not_sealed_with(tx, have[0].id, _AT_ONCE)
+        credentials.reseal(tx, self._sealed(tx, have[0], old))
+        if len(old) == _AT_ONCE:
+            return True
+        for row in have[1:]:
+            keys.remove(tx, row)
+        return False
+
+    def _sealed(self, tx: Tx, key: KeyRow, rows: Sequence[CredentialRow]) -> list[tuple[str, str, int]]:
+        fernet = self._fernet(key)
+        return [(row.id, fernet.encrypt(self.open(tx, row).encode()).decode(), key.id) for row in rows]
+
+    def _make(self, tx: Tx, id: int) -> KeyRow:
+        row = KeyRow("credential", id, Fernet.generate_key().decode(), tx.now)
+        keys.add(tx, row)
+        return row
+
+    def _fernet(self, row: KeyRow) -> Fernet:
+        return self._seen.setdefault(row.id, Fernet(row.secret))

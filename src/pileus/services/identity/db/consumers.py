@@ -1,0 +1,83 @@
+"""OAuth1's consumers: programs to which users may hand out access tokens. And the requests they have signed lately."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import Column, Index, Integer, String, Table, Text, bindparam, delete, insert, select, update
+
+from pileus.kernel.db import Duplicate, Json, Page, Query, Tx, metadata, page
+from pileus.kernel.types import Listing
+from pileus.services.identity.db.filters import by_name
+
+consumers = Table(
+    "identity_consumer",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("description", Text),
+    Column("secret", String(64), nullable=False),
+    Column("extra", Json, nullable=False),
+)
+nonces = Table(
+    "identity_oauth_nonce",
+    metadata,
+    Column("consumer_id", String(64), primary_key=True),
+    Column("token_id", String(64), primary_key=True),
+    Column("signed_at", Integer, primary_key=True),
+    Column("nonce", String(255), primary_key=True),
+    Index("identity_oauth_nonce_time", "signed_at"),
+)
+"""`signed_at` is the signature's own time in seconds; `token_id` empty where no token signed along."""
+
+
+class ConsumerRow(Struct, frozen=True):
+    """A consumer. Its secret signs, so it is needed as it is; it is shown once."""
+
+    id: str
+    description: str | None
+    secret: str
+    extra: dict[str, Any]
+
+
+_c, _n = consumers.c, nonces.c
+FIELDS = by_name(consumers, "id", "description")
+_FIND = Query(select(consumers).where(_c.id == bindparam("id")), into=ConsumerRow)
+_INSERT = Query(insert(consumers))
+_DELETE = Query(delete(consumers).where(_c.id == bindparam("id")))
+_SIGN = Query(insert(nonces))
+_FORGET = Query(delete(nonces).where(_n.signed_at < bindparam("before")))
+
+
+def find(tx: Tx, id: str) -> ConsumerRow | None:
+    return tx.row(_FIND, id=id)
+
+
+def list_page(tx: Tx, listing: Listing) -> Page[ConsumerRow]:
+    return page(tx, select(consumers), FIELDS, listing, into=ConsumerRow, unique="id")
+
+
+def add(tx: Tx, row: ConsumerRow) -> None:
+    tx.run(_INSERT, **{name: getattr(row, name) for name in row.__struct_fields__})
+
+
+def change(tx: Tx, id: str, values: Mapping[str, object]) -> None:
+    tx.execute(update(consumers).where(_c.id == id).values(**values))
+
+
+def remove(tx: Tx, id: str) -> None:
+    tx.run(_DELETE, id=id)
+
+
+def note_signature(tx: Tx, consumer_id: str, token_id: str, signed_at: int, nonce: str) -> bool:
+    """Remember a signature; False when it was seen before."""
+    try:
+        with tx.savepoint():
+            tx.run(_SIGN, consumer_id=consumer_id, token_id=token_id, signed_at=signed_at, nonce=nonce)
+    except Duplicate:
+        return False
+    return True
+
+
+def forget_signatures(tx: Tx, before: int) -> None:
+    """Drop those of before a second: they are too old to be shown again."""
+    tx.run(_FORGET, before=before)

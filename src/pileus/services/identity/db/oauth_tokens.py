@@ -1,0 +1,131 @@
+"""OAuth1's request tokens (asked for, not yet granted) and access tokens (granted by a user)."""
+
+from msgspec import Struct
+from sqlalchemy import Column, Index, String, Table, bindparam, delete, insert, select, update
+
+from pileus.kernel.db import Json, Page, Query, Time, Tx, metadata, page
+from pileus.kernel.types import Listing
+from pileus.services.identity.db.filters import by_name
+
+request_tokens = Table(
+    "identity_request_token",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("secret", String(64), nullable=False),
+    Column("consumer_id", String(64), nullable=False),
+    Column("project_id", String(64), nullable=False),
+    Column("expires_at", Time),
+    Column("user_id", String(64)),
+    Column("verifier", String(64)),
+    Column("role_ids", Json, nullable=False),
+    Index("identity_request_token_consumer", "consumer_id"),
+    Index("identity_request_token_user", "user_id"),
+)
+access_tokens = Table(
+    "identity_access_token",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("secret", String(64), nullable=False),
+    Column("consumer_id", String(64), nullable=False),
+    Column("project_id", String(64), nullable=False),
+    Column("expires_at", Time),
+    Column("user_id", String(64), nullable=False),
+    Column("role_ids", Json, nullable=False),
+    Index("identity_access_token_consumer", "consumer_id"),
+    Index("identity_access_token_user", "user_id"),
+    Index("identity_access_token_project", "project_id"),
+)
+
+
+class RequestTokenRow(Struct, frozen=True):
+    """`user_id` and `verifier` are None until somebody has granted it."""
+
+    id: str
+    secret: str
+    consumer_id: str
+    project_id: str
+    expires_at: int | None
+    user_id: str | None
+    verifier: str | None
+    role_ids: list[str]
+
+
+class AccessTokenRow(Struct, frozen=True):
+    """`user_id` is who granted it."""
+
+    id: str
+    secret: str
+    consumer_id: str
+    project_id: str
+    expires_at: int | None
+    user_id: str
+    role_ids: list[str]
+
+
+_r, _a = request_tokens.c, access_tokens.c
+FIELDS = by_name(access_tokens, "id", "user_id", "project_id", "consumer_id")
+_FIND_REQUEST = Query(select(request_tokens).where(_r.id == bindparam("id")), into=RequestTokenRow)
+_FIND_ACCESS = Query(select(access_tokens).where(_a.id == bindparam("id")), into=AccessTokenRow)
+_INSERT_REQUEST, _INSERT_ACCESS = Query(insert(request_tokens)), Query(insert(access_tokens))
+_GRANT = Query(
+    update(request_tokens)
+    .where(_r.id == bindparam("token"))
+    .values(user_id=bindparam("granter"), verifier=bindparam("proof"), role_ids=bindparam("roles", type_=Json))
+)
+_DELETE = {
+    (kind, by): Query(delete(table).where(table.c[by] == bindparam("value")))
+    for kind, table in (("request", request_tokens), ("access", access_tokens))
+    for by in ("id", "consumer_id", "user_id", "project_id")
+}
+_END = Query(delete(request_tokens).where(_r.expires_at < bindparam("before")))
+
+
+def find_request(tx: Tx, id: str) -> RequestTokenRow | None:
+    return tx.row(_FIND_REQUEST, id=id)
+
+
+def find_access(tx: Tx, id: str) -> AccessTokenRow | None:
+    return tx.row(_FIND_ACCESS, id=id)
+
+
+def list_page(tx: Tx, listing: Listing) -> Page[AccessTokenRow]:
+    return page(tx, select(access_tokens), FIELDS, listing, into=AccessTokenRow, unique="id")
+
+
+def add_request(tx: Tx, row: RequestTokenRow) -> None:
+    """Beside it, requests that nobody granted in time are dropped."""
+    tx.run(_END, before=tx.now)
+    tx.run(_INSERT_REQUEST, **{name: getattr(row, name) for name in row.__struct_fields__})
+
+
+def add_access(tx: Tx, row: AccessTokenRow) -> None:
+    tx.run(_INSERT_ACCESS, **{name: getattr(row, name) for name in row.__struct_fields__})
+
+
+def grant(tx: Tx, id: str, user_id: str, verifier: str, role_ids: list[str]) -> None:
+    tx.run(_GRANT, token=id, granter=user_id, proof=verifier, roles=role_ids)
+
+
+def remove_request(tx: Tx, id: str) -> None:
+    tx.run(_DELETE["request", "id"], value=id)
+
+
+def remove_access(tx: Tx, id: str) -> None:
+    tx.run(_DELETE["access", "id"], value=id)
+
+
+def remove_of_consumer(tx: Tx, id: str) -> None:
+    _remove(tx, "consumer_id", id)
+
+
+def remove_of_user(tx: Tx, id: str) -> None:
+    _remove(tx, "user_id", id)
+
+
+def remove_of_project(tx: Tx, id: str) -> None:
+    _remove(tx, "project_id", id)
+
+
+def _remove(tx: Tx, by: str, id: str) -> None:
+    for kind in ("request", "access"):
+        tx.run(_DELETE[kind, by], value=id)

@@ -1,0 +1,113 @@
+"""Bodies of requests: read whole where they are XML, else as a stream that proves itself at its end."""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import AsyncIterator, Mapping
+
+from pileus.kernel.rest import Request
+from pileus.services.objectstore.api.s3 import checksums
+from pileus.services.objectstore.api.s3.caller import Signed
+from pileus.services.objectstore.api.s3.faults import fault
+from pileus.services.objectstore.api.s3.signing import chunks
+from pileus.services.objectstore.api.s3.signing.v4 import ClaimV4
+from pileus.services.objectstore.core.intake import Body
+
+LARGEST_XML = 4 << 20
+
+
+class Upload:
+    """The body of a PUT. `chunks()` gives its bytes; when they are in, `check` holds them against all that was said of them.
+
+    `size`    bytes announced.
+    `hashes`  those that the intake has to compute beside MD5.
+    `md5`     hex, of `Content-MD5`; empty: not said.
+    """
+
+    def __init__(self, request: Request) -> None:
+        headers = request.headers
+        signed = request.memo.get(Signed)
+        self._request = request
+        self._claim = signed.claim if signed is not None else None
+        self._secret = signed.secret if signed is not None else ""
+        self._trailers: dict[str, str] = {}
+        self.size = _announced(headers, self._chunked)
+        self.md5 = _md5(headers)
+        self.asked = checksums.wanted(headers)
+        self._running = checksums.Running(self.asked.algorithm) if self.asked is not None else None
+        whole = ("sha256",) if self._sha256 else ()
+        self.hashes = tuple(dict.fromkeys((*whole, *(self._running.hashes if self._running is not None else ()))))
+
+    @property
+    def _chunked(self) -> bool:
+        return self._claim is not None and self._claim.payload in ("chunks", "chunks-trailer", "unsigned-trailer")
+
+    @property
+    def _sha256(self) -> str:
+        return self._claim.sha256 if self._claim is not None else ""
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The bytes within. Raises what speaks against them as soon as it is seen."""
+        stream = self._request.stream()
+        if self._chunked and isinstance(self._claim, ClaimV4):
+            names = self._request.headers.get("x-amz-trailer", "").lower().split(",")
+            announced = [name.strip() for name in names if name.strip()]
+            stream = chunks.decoded(stream, self._claim, self._secret, self._trailers, announced)
+        if self._running is not None:
+            stream = self._running.over(stream)
+        left = self.size
+        async for chunk in stream:
+            left -= len(chunk)
+            if left < 0:
+                raise fault("IncompleteBody")
+            yield chunk
+        if left:
+            raise fault("IncompleteBody")
+
+    def check(self, body: Body) -> dict[str, str]:
+        """The checksum to be kept, by name. Raises `XAmzContentSHA256Mismatch`, `BadDigest`."""
+        if self._sha256 and body.hashes["sha256"] != self._sha256:
+            raise fault("XAmzContentSHA256Mismatch")
+        if self.md5 and body.md5 != self.md5:
+            raise fault("BadDigest")
+        if self.asked is None or self._running is None:
+            return {}
+        value = self._running.value(body.hashes)
+        checksums.judge(self.asked, value, self._trailers)
+        return {self.asked.algorithm: value}
+
+
+async def small(request: Request, limit: int = LARGEST_XML) -> bytes:
+    """A whole body, proved like any other. Raises `EntityTooLarge`."""
+    if "content-length" not in request.headers and "transfer-encoding" not in request.headers:
+        return b""
+    upload = Upload(request)
+    if upload.size > limit:
+        raise fault("EntityTooLarge")
+    raw = b"".join([chunk async for chunk in upload.chunks()])
+    names = ("md5", *upload.hashes)
+    hashes = {name: hashlib.new(name, raw, usedforsecurity=False).hexdigest() for name in names}
+    upload.check(Body(size=len(raw), hashes=hashes))
+    return raw
+
+
+def _announced(headers: Mapping[str, str], chunked: bool) -> int:
+    text = headers.get("x-amz-decoded-content-length" if chunked else "content-length", "")
+    if not text:
+        raise fault("MissingContentLength")
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise fault("InvalidArgument", "The length of the body is not a number.")
+    return int(text)
+
+
+def _md5(headers: Mapping[str, str]) -> str:
+    text = headers.get("content-md5")
+    if text is None:
+        return ""
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raw = b""
+    if len(raw) != 16:
+        raise fault("InvalidDigest")
+    return raw.hex()

@@ -1,0 +1,66 @@
+"""The S3 face: every operation behind the same door, where the signature is judged."""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import TypeAlias
+
+from pileus.kernel.rest import Answer, Face, Operation, Request
+from pileus.kernel.types import Fault
+from pileus.services.objectstore.api.s3 import address, caller
+from pileus.services.objectstore.api.s3.address import Address
+from pileus.services.objectstore.api.s3.dialect import S3Dialect
+from pileus.services.objectstore.api.s3.operations import (
+    acls,
+    buckets,
+    copies,
+    cors,
+    defaults,
+    deletions,
+    listings,
+    locks,
+    objects,
+    tagging,
+    uploads,
+)
+from pileus.services.objectstore.core.neighbours import Neighbours
+
+S3Handle: TypeAlias = Callable[[Neighbours, Request, Address], Awaitable[Answer]]
+_NOUNS = (buckets, listings, objects, copies, uploads, deletions, acls, tagging, locks, cors, defaults)
+
+
+def build(near: Neighbours) -> Face:
+    return Face("s3", S3Dialect(near.settings), near.policy, near.db, list(_operations(near)))
+
+
+def takes(near: Neighbours) -> Callable[[str, str, str, Mapping[str, str]], bool]:
+    """For `Face.beside` of the Swift face, which shares the port."""
+    domains = near.settings.s3_domains
+
+    def asked(method: str, path: str, query: str, headers: Mapping[str, str]) -> bool:
+        return address.takes(method, path, query, headers, domains)
+
+    return asked
+
+
+def _operations(near: Neighbours) -> Iterator[Operation]:
+    for noun in _NOUNS:
+        for (method, path), (handle, summary) in noun.OPERATIONS.items():
+            kind = path.strip("/").partition("?")[0]
+            yield Operation(
+                method=method, path=path, name=handle.__name__, resource=kind, summary=summary,
+                public=True, raw=True, handle=_known(near, handle),
+            )  # fmt: skip
+
+
+def _known(near: Neighbours, handle: S3Handle) -> Callable[[Request], Awaitable[Answer]]:
+    async def run(request: Request) -> Answer:
+        where = request.memo[Address]
+        try:
+            await caller.know(request, near.identity)
+            answer = await handle(near, request, where)
+        except Fault as refusal:
+            await cors.opened(near, request, where, refusal.headers)
+            raise
+        await cors.opened(near, request, where, answer.headers)
+        return answer
+
+    return run

@@ -1,0 +1,45 @@
+"""What an object carries beside its bytes, from the headers of a PUT."""
+
+from collections.abc import Mapping
+
+from pileus.services.objectstore.api.s3.faults import fault
+from pileus.services.objectstore.db.columns import Details
+
+META = "x-amz-meta-"
+_KEPT = ("cache-control", "content-disposition", "content-encoding", "content-language", "expires")
+_MOST = 2048
+"""Bytes of all user metadata."""
+_REFUSED = {
+    "x-amz-server-side-encryption": "Server-side encryption is not implemented.",
+    "x-amz-server-side-encryption-customer-algorithm": "Server-side encryption is not implemented.",
+    "x-amz-website-redirect-location": "Redirects are not implemented.",
+    "x-amz-write-offset-bytes": "Appending is not implemented.",
+}
+
+
+def details_of(headers: Mapping[str, str]) -> Details:
+    """Raises `MetadataTooLarge`, `InvalidStorageClass`, and `NotImplemented` for what would not be obeyed."""
+    for name, says in _REFUSED.items():
+        if name in headers:
+            raise fault("NotImplemented", says)
+    if headers.get("x-amz-storage-class", "STANDARD") != "STANDARD":
+        raise fault("InvalidStorageClass")
+    meta = {name[len(META) :]: _text(value) for name, value in headers.items() if name.startswith(META)}
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in meta.items())
+    if size > _MOST:
+        raise fault("MetadataTooLarge", Size=size, MaxSizeAllowed=_MOST)
+    kept = {name: _text(headers[name]) for name in _KEPT if headers.get(name)}
+    encoding = [part.strip() for part in kept.pop("content-encoding", "").split(",")]
+    encoding = [part for part in encoding if part and part != "aws-chunked"]
+    if encoding:
+        kept["content-encoding"] = ",".join(encoding)
+    return Details(meta=meta, headers=kept)
+
+
+def _text(value: str) -> str:
+    """Header bytes as text: UTF-8 where they are that."""
+    raw = value.encode("latin-1", "replace")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return value

@@ -1,0 +1,1 @@
+"""A module per noun. Each has `OPERATIONS`: (method, `/kind?subresource`) -> (handle, summary)."""

@@ -1,0 +1,231 @@
+"""Objects: put, looked at, read, removed."""
+
+from collections.abc import AsyncIterator, Mapping
+
+from msgspec.structs import replace
+
+from pileus.kernel.db import Tx
+from pileus.kernel.rest import Answer, Request
+from pileus.kernel.types import Micros, NotFound
+from pileus.services.objectstore.api.s3 import access, answers, bodies, checksums, grants, locking, tags
+from pileus.services.objectstore.api.s3.access import READ, WRITE
+from pileus.services.objectstore.api.s3.address import Address
+from pileus.services.objectstore.api.s3.caller import Signed
+from pileus.services.objectstore.api.s3.conditions import conditions_of, write_conditions
+from pileus.services.objectstore.api.s3.faults import fault
+from pileus.services.objectstore.api.s3.metadata import details_of
+from pileus.services.objectstore.api.s3.operations.buckets import find
+from pileus.services.objectstore.api.s3.ranges import read_range
+from pileus.services.objectstore.core import containers, intake, objects, reading
+from pileus.services.objectstore.core.conditions import check_read
+from pileus.services.objectstore.core.intake import Body
+from pileus.services.objectstore.core.locks import MODE, UNTIL
+from pileus.services.objectstore.core.neighbours import Neighbours
+from pileus.services.objectstore.core.objects import Put
+from pileus.services.objectstore.core.stock import Deleted
+from pileus.services.objectstore.db.columns import Details
+from pileus.services.objectstore.db.containers import ContainerRow
+from pileus.services.objectstore.db.objects import MARKER, ObjectRow, Whole
+
+_OVERRIDES = ("content-type", "content-language", "expires", "cache-control", "content-disposition", "content-encoding")
+
+
+async def put_object(near: Neighbours, request: Request, where: Address) -> Answer:
+    upload = bodies.Upload(request)
+    details = details_of(request.headers)
+    content_type = request.headers.get("content-type") or "binary/octet-stream"
+    want = Put(content_type=content_type, details=details, conditions=write_conditions(request.headers))
+    judge = access.permit(near, request, WRITE)
+    row = await near.db.read(_admit, near, request, where, want, upload.size)
+
+    def decide(tx: Tx, body: Body) -> ObjectRow:
+        found = upload.check(body)
+        judge(find(tx, near, request, where.bucket, WRITE))
+        extra = added(tx, request.headers, row)
+        return objects.put(tx, near, request.ctx, row.account, row.name, where.key, _with(want, found, extra), body)
+
+    made = await intake.store(near, row.place, upload.chunks(), decide, hashes=upload.hashes)
+    headers = {"ETag": f'"{made.etag}"', **version_header(row, made)}
+    checksums.shown(made.kept.system, headers)
+    return Answer(200, raw=b"", headers=headers, media=answers.XML)
+
+
+def _admit(tx: Tx, near: Neighbours, request: Request, where: Address, want: Put, size: int) -> ContainerRow:
+    row = find(tx, near, request, where.bucket, WRITE)
+    return objects.admit(tx, near, row.account, row.name, where.key, access.permit(near, request, WRITE), want, size)
+
+
+def _with(want: Put, found: Mapping[str, str], extra: Mapping[str, str]) -> Put:
+    """With the checksums that the bytes turned out to have, and what else is kept of the object."""
+    system = {**want.details.system, **extra}
+    for algorithm, value in found.items():
+        system |= checksums.kept(algorithm, value)
+    return replace(want, details=Details(want.details.meta, want.details.headers, system)) if system else want
+
+
+def added(tx: Tx, headers: Mapping[str, str], row: ContainerRow) -> dict[str, str]:
+    """Grants, tags and locks of a new object: what its headers ask for, and the bucket's default lock."""
+    found: dict[str, str] = {}
+    wanted = grants.of_headers(headers)
+    if wanted:
+        found[grants.KEPT] = grants.kept(grants.without_owner(wanted, row.account))
+    if headers.get(tags.HEADER):
+        found[tags.KEPT] = tags.kept(tags.of_header(headers[tags.HEADER]))
+    lock = locking.of_headers(headers, tx.now)
+    if lock and locking.ENABLED not in row.kept.system:
+        raise fault("InvalidRequest", "Bucket is missing Object Lock Configuration")
+    default = locking.default_of(row.kept.system)
+    if default is not None and MODE not in lock:
+        lock |= {MODE: default.mode, UNTIL: str(default.until(tx.now))}
+    return {name: value for name, value in {**found, **lock}.items() if value}
+
+
+async def get_object(near: Neighbours, request: Request, where: Address) -> Answer:
+    row, whole, headers = await look(near, request, where)
+    size = whole.object.size
+    span = read_range(request.headers, size, whole.object.etag)
+    first, end, status = (0, size, 200) if span is None else (*span, 206)
+    headers["Content-Length"] = str(end - first)
+    if span is not None:
+        headers = {name: value for name, value in headers.items() if not name.startswith(checksums.HEADER)}
+        headers["Content-Range"] = f"bytes {first}-{end - 1}/{size}"
+    permit = access.permit(near, request, READ)
+    if whole.data is not None and not whole.object.kind:
+        return Answer(status, raw=whole.data[first:end], headers=headers, media=headers["Content-Type"])
+    stream = await _begun(reading.content(near, row.account, whole, permit, first, end))
+    return Answer(status, stream=stream, headers=headers, media=headers["Content-Type"])
+
+
+async def head_object(near: Neighbours, request: Request, where: Address) -> Answer:
+    _, whole, headers = await look(near, request, where)
+    headers["Content-Length"] = str(whole.object.size)
+    return Answer(200, raw=b"", headers=headers, media=headers["Content-Type"])
+
+
+async def look(near: Neighbours, request: Request, where: Address) -> tuple[ContainerRow, Whole, dict[str, str]]:
+    """The object that is meant, if the caller may read it and his conditions hold, and what is said of it in headers."""
+    row, whole = await near.db.read(_look, near, request, where)
+    made = whole.object
+    headers = shown(row, made)
+    if request.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED":
+        checksums.shown(made.kept.system, headers)
+    for name in _OVERRIDES:
+        value = request.query.one("response-" + name)
+        if value is not None:
+            if Signed not in request.memo:
+                raise fault(
+                    "InvalidRequest", "Request specific response headers cannot be used for anonymous GET requests."
+                )
+            headers[name.title()] = value
+    return row, whole, headers
+
+
+def _look(tx: Tx, near: Neighbours, request: Request, where: Address) -> tuple[ContainerRow, Whole]:
+    row = containers.bucket(tx, access.account_of(near, request), where.bucket)
+    whole = fetch(tx, near, request, row, where.key, answers.read_version(request))
+    if whole.object.kind == MARKER:
+        refusal = fault("MethodNotAllowed", Method=request.method, ResourceType="DeleteMarker")
+        refusal.headers.update({"Allow": "DELETE", "x-amz-delete-marker": "true", **version_header(row, whole.object)})
+        raise refusal
+    check_read(conditions_of(request.headers), whole.object)
+    return row, whole
+
+
+def fetch(tx: Tx, near: Neighbours, request: Request, row: ContainerRow, key: str, version: Micros | None) -> Whole:
+    """An object that the caller may read. Whether one is there is told only to those who may list the bucket."""
+    try:
+        _, whole = objects.fetch(tx, near, row.account, row.name, key, access.anything, version=version)
+    except NotFound:
+        access.permit(near, request, READ)(row)
+        raise
+    access.check_object(near, request, row, whole.object, READ)
+    return whole
+
+
+def one(tx: Tx, near: Neighbours, request: Request, where: Address, right: str) -> tuple[ContainerRow, ObjectRow]:
+    """The object, or the version of it, that a request about its tags, grants or locks means."""
+    row = containers.bucket(tx, access.account_of(near, request), where.bucket)
+    version = answers.read_version(request)
+    made = objects.find_version(tx, row, where.key, version)
+    if made is None or 0 < made.delete_at <= tx.now:
+        access.permit(near, request, READ)(row)
+        raise fault("NoSuchKey" if version is None else "NoSuchVersion")
+    access.check_object(near, request, row, made, right)
+    if made.kind == MARKER:
+        raise fault("MethodNotAllowed", Method=request.method, ResourceType="DeleteMarker")
+    return row, made
+
+
+def keep(tx: Tx, made: ObjectRow, values: Mapping[str, str]) -> ObjectRow:
+    """Set what a face keeps of an object; an empty value removes."""
+    kept = made.kept
+    system = {name: value for name, value in {**kept.system, **values}.items() if value}
+    return objects.save(tx, made, details=Details(kept.meta, kept.headers, system) or None)
+
+
+def shown(row: ContainerRow, made: ObjectRow) -> dict[str, str]:
+    """What GET and HEAD say of an object."""
+    kept = made.kept
+    headers = {
+        "Last-Modified": answers.http_date(made.modified_at),
+        "ETag": f'"{made.etag}"',
+        "Accept-Ranges": "bytes",
+        "Content-Type": made.content_type,
+        **{name.title(): value for name, value in kept.headers.items() if not name.startswith("x-")},
+        **{f"x-amz-meta-{name}": value for name, value in kept.meta.items()},
+        **version_header(row, made),
+    }
+    headers |= locking.shown(kept.system)
+    if tags.KEPT in kept.system:
+        headers["x-amz-tagging-count"] = str(len(tags.read(kept.system)))
+    if made.delete_at:
+        headers["x-amz-expiration"] = f'expiry-date="{answers.http_date(made.delete_at)}", rule-id="delete-at"'
+    return headers
+
+
+def version_header(row: ContainerRow, made: ObjectRow) -> dict[str, str]:
+    return {"x-amz-version-id": answers.version_id(made)} if row.versioning else {}
+
+
+async def delete_object(near: Neighbours, request: Request, where: Address) -> Answer:
+    row, gone = await near.db.write(_delete, near, request, where)
+    headers = {}
+    if gone.marker is not None:
+        headers = {"x-amz-delete-marker": "true", **version_header(row, gone.marker)}
+    elif gone.removed is not None and row.versioning:
+        headers = version_header(row, gone.removed)
+        if gone.removed.kind == MARKER:
+            headers["x-amz-delete-marker"] = "true"
+    return Answer(204, headers=headers)
+
+
+def _delete(tx: Tx, near: Neighbours, request: Request, where: Address) -> tuple[ContainerRow, Deleted]:
+    row = find(tx, near, request, where.bucket, WRITE)
+    version = answers.read_version(request)
+    bypass = request.headers.get("x-amz-bypass-governance-retention", "").lower() == "true"
+    if version is None:
+        return row, objects.delete(tx, near, request.ctx, row, where.key, conditions=write_conditions(request.headers))
+    return row, objects.delete_version(tx, near, request.ctx, row, where.key, version, bypass=bypass)
+
+
+async def _begun(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same stream, its first bytes already there: what cannot be read at all gets a status of its own."""
+    try:
+        first = await anext(stream)
+    except StopAsyncIteration:
+        first = b""
+
+    async def go_on() -> AsyncIterator[bytes]:
+        if first:
+            yield first
+        async for chunk in stream:
+            yield chunk
+
+    return go_on()
+
+
+OPERATIONS = {
+    ("GET", "/object"): (get_object, "Read an object, or a range of it."),
+    ("HEAD", "/object"): (head_object, "What is known of an object."),
+    ("DELETE", "/object"): (delete_object, "Remove an object, or a version of one."),
+}

@@ -1,0 +1,79 @@
+"""XML as S3 writes and reads it."""
+
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
+from xml.etree.ElementTree import Element, ParseError
+from xml.sax.saxutils import escape
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from pileus.services.objectstore.api.s3.faults import fault
+
+NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+_XSI = "http://www.w3.org/2001/XMLSchema-instance"
+_HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
+_DEEPEST = 32
+
+Content: TypeAlias = "str | int | bool | Sequence[Node] | None"
+Node: TypeAlias = "tuple[str, Content]"
+"""An element: its name, and its text or its children. None leaves it out."""
+
+
+def document(root: str, content: Content, namespace: str = NAMESPACE) -> bytes:
+    """A whole answer. Characters that XML has no place for become U+FFFD (keys may hold them: clients ask for `encoding-type=url`)."""
+    space = f' xmlns="{namespace}"' if namespace else ""
+    parts = [_HEAD]
+    _write(parts, [(root + space, content)])
+    return "".join(parts).encode("utf-8", "replace")
+
+
+def typed(name: str, kind: str) -> str:
+    """An opening tag with `xsi:type`, as grantees have: use it as a node's name."""
+    return f'{name} xmlns:xsi="{_XSI}" xsi:type="{kind}"'
+
+
+def _write(parts: list[str], nodes: Iterable[Node]) -> None:
+    for name, content in nodes:
+        if content is None:
+            continue
+        close = name.split(" ", 1)[0]
+        if isinstance(content, bool):
+            parts.append(f"<{name}>{'true' if content else 'false'}</{close}>")
+        elif isinstance(content, int):
+            parts.append(f"<{name}>{content}</{close}>")
+        elif isinstance(content, str):
+            parts.append(f"<{name}>{escape(content.translate(_UNFIT))}</{close}>" if content else f"<{name}/>")
+        else:
+            parts.append(f"<{name}>")
+            _write(parts, content)
+            parts.append(f"</{close}>")
+
+
+_UNFIT = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF, *range(0xD800, 0xE000)), "\ufffd")
+
+
+def parsed(raw: bytes, root: str) -> Element:
+    """A body, its names freed of namespaces. Raises `MalformedXML`, for entities and doctypes too."""
+    try:
+        found: Element = fromstring(raw, forbid_dtd=True)
+    except (ParseError, DefusedXmlException, ValueError, LookupError):
+        raise fault("MalformedXML") from None
+    _strip(found, 0)
+    if found.tag != root:
+        raise fault("MalformedXML")
+    return found
+
+
+def _strip(element: Element, depth: int) -> None:
+    if depth > _DEEPEST or not isinstance(element.tag, str):
+        raise fault("MalformedXML")
+    element.tag = element.tag.rpartition("}")[2]
+    for child in element:
+        _strip(child, depth + 1)
+
+
+def text_of(element: Element, path: str, default: str = "") -> str:
+    """The text of the first element at a path, without the space around it."""
+    found = element.findtext(path)
+    return default if found is None else found.strip()

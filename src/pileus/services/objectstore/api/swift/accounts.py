@@ -1,0 +1,161 @@
+"""Accounts: what they hold, in headers and in pages; their metadata."""
+
+import json
+from typing import Any
+
+from pileus.kernel.db import Tx
+from pileus.kernel.rest import Answer
+from pileus.kernel.types import clock
+from pileus.services.objectstore.api.swift import listings, metadata, times
+from pileus.services.objectstore.api.swift.answers import HTML, told
+from pileus.services.objectstore.api.swift.call import ACCOUNT_ACL, PROJECT_DOMAIN, Call
+from pileus.services.objectstore.api.swift.container_headers import OWNERS
+from pileus.services.objectstore.api.swift.listings import Asked
+from pileus.services.objectstore.core import accounts
+from pileus.services.objectstore.core.accounts import Account
+from pileus.services.objectstore.core.listings import Listed, Subdir, of_account
+from pileus.services.objectstore.db import counters
+from pileus.services.objectstore.db.containers import ContainerRow
+
+QUOTAS = ("quota-bytes", "quota-count")
+RESELLER = "reselleradmin"
+
+
+async def serve(call: Call) -> Answer:
+    await call.see()
+    call.authorize()
+    match call.method:
+        case "GET" | "HEAD":
+            return await _get(call)
+        case "POST":
+            return await _set(call, 204)
+        case "PUT":
+            return await _set(call, 201 if call.scene.account is None else 202)
+        case _:
+            return await _delete(call)
+
+
+async def _get(call: Call) -> Answer:
+    asked = listings.asked(call.query, call.headers)
+    account, page, uses = await call.near.db.read_aside(_read, call.path.account, asked, call.method == "HEAD")
+    headers = _headers(account, call.owner) | ({"Vary": "Accept"} if asked.vary else {})
+    if account.row is None:
+        now = times.stamp(clock())
+        headers |= {"X-Timestamp": now, "X-Put-Timestamp": now}
+        headers.pop("Accept-Ranges")
+    media = f"{asked.media}; charset=utf-8"
+    if call.method == "HEAD":
+        return told(204 if account.row is not None else 200, "", headers, media)
+    rows = [_row(item, uses) for item in page.items]
+    raw = listings.rendered(asked.media, "account", call.path.account, rows)
+    return Answer(
+        200 if raw else 204, raw=raw, headers=headers | {"Content-Type": media, "Content-Length": str(len(raw))}
+    )
+
+
+def _read(
+    tx: Tx, name: str, asked: Asked, bare: bool
+) -> tuple[Account, Listed[ContainerRow], dict[int, tuple[int, int]]]:
+    account = accounts.find(tx, name)
+    if bare or account.row is None:
+        return account, Listed([], False), {}
+    page = of_account(tx, name, asked.wanted)
+    return account, page, counters.sums_of(tx, [one.id for one in page.items if isinstance(one, ContainerRow)])
+
+
+def _row(item: ContainerRow | Subdir, uses: dict[int, tuple[int, int]]) -> dict[str, Any]:
+    if isinstance(item, Subdir):
+        return {"subdir": item.name}
+    objects, size = uses.get(item.id, (0, 0))
+    return {
+        "name": item.name, "count": objects, "bytes": size, "last_modified": times.listed(item.created_at),
+        "storage_policy": item.place,
+    }  # fmt: skip
+
+
+def _headers(account: Account, owner: bool) -> dict[str, str]:
+    kept = account.kept
+    found = {
+        "X-Account-Container-Count": str(account.containers),
+        "X-Account-Object-Count": str(account.objects),
+        "X-Account-Bytes-Used": str(account.bytes),
+        "Accept-Ranges": "bytes",
+    }
+    for count in account.counts:
+        name = f"X-Account-Storage-Policy-{metadata.title(count.place)}"
+        found |= {
+            f"{name}-Container-Count": str(count.containers),
+            f"{name}-Object-Count": str(count.objects),
+            f"{name}-Bytes-Used": str(count.bytes),
+        }
+    if account.row is not None:
+        found["X-Timestamp"] = times.stamp(account.row.created_at)
+    found |= metadata.shown("account", kept.meta, () if owner else OWNERS)
+    found |= {f"X-Account-{metadata.title(name)}": kept.meta[name] for name in QUOTAS if name in kept.meta}
+    if owner and ACCOUNT_ACL in kept.system:
+        found["X-Account-Access-Control"] = kept.system[ACCOUNT_ACL]
+    return found
+
+
+async def _set(call: Call, status: int) -> Answer:
+    meta = metadata.taken("account", call.headers)
+    system = {}
+    if not call.owner:
+        meta = {name: value for name, value in meta.items() if name not in OWNERS}
+    elif "x-account-access-control" in call.headers:
+        system[ACCOUNT_ACL] = _acl(call.word("x-account-access-control"))
+    _check_quota(call, meta)
+    metadata.merged(call.scene.account_kept.meta, meta)
+    await call.near.db.write(_update, call, meta, system)
+    return told(status, "" if status != 202 else None, media=HTML)
+
+
+def _update(tx: Tx, call: Call, meta: dict[str, str], system: dict[str, str]) -> None:
+    accounts.update(tx, call.near, call.ctx, call.path.account, meta, system | domain_of(call))
+
+
+def domain_of(call: Call) -> dict[str, str]:
+    """What a new account is to remember of its project: names in ACLs count in the default domain alone."""
+    ctx = call.caller
+    if call.scene.account is None and ctx is not None and call.path.account.endswith(ctx.project_id or "/"):
+        return {PROJECT_DOMAIN: ctx.project_domain_id}
+    return {}
+
+
+def _check_quota(call: Call, meta: dict[str, str]) -> None:
+    """Raises 403: an account's quota is set from above."""
+    given = {name: value for name, value in meta.items() if name.startswith("quota-")}
+    if not given:
+        return
+    if call.caller is None or not call.is_reseller():
+        raise told(403)
+    for value in given.values():
+        if value and not value.isdigit():
+            raise told(400)
+
+
+def _acl(text: str) -> str:
+    """TempAuth's ACL of an account, as it is stored. Raises 400."""
+    if not text or text == "{}":
+        return ""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not all(
+        level in ("admin", "read-write", "read-only")
+        and isinstance(names, list)
+        and all(isinstance(name, str) for name in names)
+        for level, names in found.items()
+    ):
+        raise told(
+            400, 'X-Account-Access-Control: must be of the form {"admin": ["USER"], "read-write": [], "read-only": []}'
+        )
+    return json.dumps(found, sort_keys=True, separators=(",", ":"))
+
+
+async def _delete(call: Call) -> Answer:
+    if call.scene.account is None:
+        raise told(404)
+    await call.near.db.write(accounts.delete, call.near, call.ctx, call.path.account)
+    return told(204, "", {"X-Account-Status": "Deleted"})

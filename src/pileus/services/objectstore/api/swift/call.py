@@ -1,0 +1,137 @@
+"""One request as Swift's rules see it: what its path names, who asks, and what stands there."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+from msgspec import Struct
+
+from pileus.kernel.db import Tx
+from pileus.kernel.rest import Answer, Query, Request
+from pileus.kernel.types import Ctx
+from pileus.services.objectstore.api.swift.answers import told
+from pileus.services.objectstore.api.swift.callers import Asking, Verdict
+from pileus.services.objectstore.api.swift.metadata import text
+from pileus.services.objectstore.api.swift.paths import Path
+from pileus.services.objectstore.core.neighbours import Neighbours
+from pileus.services.objectstore.db import accounts, containers
+from pileus.services.objectstore.db.accounts import AccountRow
+from pileus.services.objectstore.db.columns import Settings
+from pileus.services.objectstore.db.containers import ContainerRow
+
+PROJECT_DOMAIN, ACCOUNT_ACL = "project-domain-id", "access-control"
+"""System metadata of accounts: the domain of their project, and TempAuth's ACL."""
+_NONE = Settings()
+
+
+class Scene(Struct, frozen=True):
+    """The account and container that a path names. None: not there (yet)."""
+
+    account: AccountRow | None = None
+    container: ContainerRow | None = None
+
+    @property
+    def account_kept(self) -> Settings:
+        return (self.account and self.account.settings) or _NONE
+
+    @property
+    def kept(self) -> Settings:
+        return self.container.kept if self.container is not None else _NONE
+
+
+def look(tx: Tx, path: Path) -> Scene:
+    """Raises 410 for an account that is being taken away, 404 for what is in it."""
+    account = accounts.find(tx, path.account)
+    if account is not None and account.deleted_at:
+        raise told(404) if path.container else told(410, "", {"X-Account-Status": "Deleted"})
+    return Scene(account, containers.find(tx, path.account, path.container) if path.container else None)
+
+
+Judge = Callable[["Call", Asking], Verdict]
+Perform = Callable[["Call"], Awaitable[Answer]]
+
+
+class Call:
+    """A request, or one that another request causes (a file of an archive, a form's upload)."""
+
+    __slots__ = (
+        "allowed", "body", "caller", "headers", "judge", "method", "near", "owner", "path", "perform", "query", "request",
+        "scene", "synced",
+    )  # fmt: skip
+
+    def __init__(
+        self, near: Neighbours, request: Request, path: Path, judge: Judge, caller: Ctx | None, perform: Perform
+    ) -> None:
+        """`perform` answers a call that this one causes."""
+        self.near, self.request, self.path, self.judge, self.caller = near, request, path, judge, caller
+        self.perform = perform
+        self.method = request.method
+        self.query: Query = request.query
+        self.headers: Mapping[str, str] = request.headers
+        """By name in lower case; values as they stood on the wire, each byte a character."""
+        self.owner = False
+        """The caller may see and set ACLs, keys and the like here."""
+        self.allowed: Callable[[str, Path], bool] | None = None
+        """What a signed URL or form lets through, whoever asks."""
+        self.synced: Callable[[Settings], bool] | None = None
+        """Whether this is another cluster, bringing what it has."""
+        self.scene = Scene()
+        self.body: AsyncIterator[bytes] | None = None
+        """Instead of the request's own."""
+
+    def caused(self, method: str, path: Path, headers: Mapping[str, str], body: AsyncIterator[bytes] | None) -> "Call":
+        """A request of the same caller that this one causes."""
+        other = Call(self.near, self.request, path, self.judge, self.caller, self.perform)
+        other.method, other.query, other.headers, other.body = method, Query(), headers, body or _nothing()
+        other.allowed, other.synced = self.allowed, self.synced
+        return other
+
+    def word(self, name: str) -> str:
+        """A header as text, without the blanks around it; empty when it is not there. Raises 400."""
+        return text(self.headers.get(name, "")).strip()
+
+    def stream(self) -> AsyncIterator[bytes]:
+        return self.request.stream() if self.body is None else self.body
+
+    @property
+    def ctx(self) -> Ctx:
+        """Whoever asks, known or not."""
+        return self.caller or self.request.ctx
+
+    def is_reseller(self) -> bool:
+        """Whether all accounts are the caller's to run."""
+        whole = Asking(method="DELETE", path=Path(self.path.account))
+        return self.caller is not None and self.judge(self, whole).allowed
+
+    async def see(self) -> Scene:
+        """Read what stands at the path."""
+        self.scene = await self.near.db.read(look, self.path)
+        return self.scene
+
+    def authorize(self, method: str = "", path: Path | None = None, scene: Scene | None = None) -> None:
+        """Raises 401 or 403. Sets `owner`. Another path and scene: what the request touches beside its own."""
+        method, path, scene = method or self.method, path or self.path, scene or self.scene
+        if self.allowed is not None and self.allowed(method, path):
+            return
+        reads, kept = method in ("GET", "HEAD"), scene.kept
+        rule = (kept.read if reads else kept.write) if path.name or (path.container and reads) else ""
+        system = scene.account_kept.system
+        synced = self.synced is not None and self.synced(kept)
+        asking = Asking(
+            method=method, path=path, acl=rule, referrer=self.headers.get("referer", ""), synced=synced,
+            domain=system.get(PROJECT_DOMAIN), account_acl=system.get(ACCOUNT_ACL, ""),
+        )  # fmt: skip
+        verdict = self.judge(self, asking)
+        if path == self.path:
+            self.owner = verdict.owner
+        if not verdict.allowed:
+            raise self.refused()
+
+    def refused(self) -> Answer:
+        """403 for somebody known, 401 with the realm for the others."""
+        if self.caller is not None:
+            return told(403)
+        return told(401, headers={"Www-Authenticate": f'Swift realm="{self.path.account}"'})
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    return
+    yield

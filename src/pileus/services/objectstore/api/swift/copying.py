@@ -1,0 +1,128 @@
+"""COPY, and PUT with X-Copy-From: another object with the same bytes, not one of which moves where none need be joined."""
+
+from collections.abc import Mapping
+from urllib.parse import quote, unquote
+
+import msgspec
+
+from pileus.kernel.db import Tx
+from pileus.kernel.rest import Answer
+from pileus.services.objectstore.api.swift import listings, making, metadata, reading, showing, times
+from pileus.services.objectstore.api.swift.answers import bad, told, unmet
+from pileus.services.objectstore.api.swift.call import Call, look
+from pileus.services.objectstore.api.swift.finding import Found, find
+from pileus.services.objectstore.api.swift.paths import Path, check_name
+from pileus.services.objectstore.api.swift.written import Written, made
+from pileus.services.objectstore.core import objects as decisions
+from pileus.services.objectstore.core import ranges
+from pileus.services.objectstore.core.objects import Put
+from pileus.services.objectstore.db.columns import Details
+from pileus.services.objectstore.db.objects import DLO, SLO, ObjectRow
+
+
+async def copy_away(call: Call) -> Answer:
+    """COPY. Raises 412."""
+    if "destination" not in call.headers:
+        raise unmet("Destination header required")
+    target = _named(call, "Destination", call.headers.get("destination-account", ""))
+    return await _copied(call, call.path, target)
+
+
+async def copy_here(call: Call) -> Answer:
+    """PUT with X-Copy-From. Raises 400, 412."""
+    if call.headers.get("content-length", "0") != "0":
+        raise bad("Copy requests require a zero byte body")
+    source = _named(call, "X-Copy-From", call.headers.get("x-copy-from-account", ""))
+    return await _copied(call, source, call.path)
+
+
+def _named(call: Call, header: str, account: str) -> Path:
+    text = unquote(call.word(header.lower())).removeprefix("/")
+    container, _, name = text.partition("/")
+    if not container or not name:
+        raise unmet(f"{header} header must be of the form <container name>/<object name>")
+    owner = unquote(metadata.text(account)).strip("/") or call.path.account
+    if "/" in owner:
+        raise unmet("Account name cannot contain slashes")
+    return Path(owner, container, name)
+
+
+async def _copied(call: Call, source: Path, target: Path) -> Answer:
+    found = await find(call, source)
+    shown = await showing.shown(call, found)
+    early = await reading.answer(_asking(call), shown)
+    if early.status in (304, 412, 416):
+        raise early
+    if early.stream is not None:
+        await reading.closed(early.stream)
+    scene = await call.near.db.read(look, target)
+    call.authorize("PUT", target, scene)
+    if scene.container is None:
+        raise told(404)
+    check_name(target.name)
+    other = call.caused("PUT", target, call.headers, None)
+    want = _wanted(call, other, found)
+    whole = "range" not in call.headers and not (
+        found.whole.object.kind in (SLO, DLO) and call.query.one("multipart-manifest") != "get"
+    )
+    written = await _shared(other, found.whole.object, want) if whole else await _joined(other, shown, want)
+    row = found.whole.object
+    more = {
+        "X-Copied-From-Account": quote(source.account),
+        "X-Copied-From": quote(f"{source.container}/{source.name}"),
+        "X-Copied-From-Last-Modified": times.http(row.modified_at),
+        **metadata.shown("object", want.details.meta),
+    }
+    if call.query.has("version-id") and row.versioned:
+        more["X-Copied-From-Version-Id"] = times.stamp(row.stamp)
+    if want.delete_at:
+        more["X-Delete-At"] = str(want.delete_at // 1_000_000)
+    return made(written, more)
+
+
+def _asking(call: Call) -> Call:
+    """The source is asked for as by a GET with the same conditions."""
+    other = call.caused("GET", call.path, call.headers, None)
+    other.scene = call.scene
+    return other
+
+
+def _wanted(call: Call, other: Call, found: Found) -> Put:
+    """The source's metadata under those of the request, or these alone."""
+    row, asked = found.whole.object, making.wanted(_without(other, "if-none-match", "etag"))
+    kept = row.kept
+    fresh = listings.truth(call.headers.get("x-fresh-metadata"))
+    before = Details(system=kept.system) if fresh else kept
+    headers = {**before.headers, **asked.details.headers}
+    if call.query.one("multipart-manifest") != "get":
+        headers.pop("x-object-manifest", None)
+    return msgspec.structs.replace(
+        asked,
+        content_type=asked.content_type if call.word("content-type") else row.content_type,
+        details=Details({**before.meta, **asked.details.meta}, headers, before.system),
+        delete_at=asked.delete_at or (0 if fresh else row.delete_at),
+    )
+
+
+def _without(call: Call, *names: str) -> Call:
+    headers: Mapping[str, str] = {k: v for k, v in call.headers.items() if k not in names}
+    other = call.caused(call.method, call.path, headers, None)
+    other.scene = call.scene
+    return other
+
+
+async def _shared(call: Call, source: ObjectRow, want: Put) -> Written:
+    def decide(tx: Tx) -> Written:
+        row = look(tx, call.path).container
+        if row is None:
+            raise told(404)
+        return Written(decisions.copy(tx, call.near, call.ctx, source, *call.path, want), row)
+
+    return await call.near.db.write(decide)
+
+
+async def _joined(call: Call, shown: reading.Shown, want: Put) -> Written:
+    asked = ranges.parsed(call.headers.get("range", ""))
+    spans = ranges.planned(asked, shown.size) if asked is not None else None
+    first, end = spans[0] if spans else (0, shown.size)
+    return await making.take(call, msgspec.structs.replace(want, kind="", etag=""), shown.open(first, end))

@@ -1,0 +1,83 @@
+"""How Swift words what goes wrong, and which of its nouns a path names."""
+
+from typing import ClassVar
+
+from pileus.kernel.rest import Answer, ClientGone, Dialect, Request
+from pileus.kernel.types import (
+    SECOND,
+    BadRange,
+    Conflict,
+    Fault,
+    Invalid,
+    NotAllowed,
+    OutOfSpace,
+    TooLarge,
+    clock,
+)
+from pileus.services.objectstore.api.swift import paths
+from pileus.services.objectstore.api.swift.answers import HTML, bad, told
+from pileus.services.objectstore.core.faults import NotModified
+
+ROUTES = {"account": "/v1/a", "container": "/v1/a/c", "object": "/v1/a/c/o"}
+"""Paths as short as the operations' own: what they name is read by `paths`."""
+PLAIN_PATHS = frozenset({"/info"})
+ALLOWED = "POST, HEAD, DELETE, PUT, OPTIONS, GET"
+PATH = "path"
+"""Where the parsed path lies in a request's memo."""
+
+
+class SwiftDialect(Dialect):
+    own_origins: ClassVar[bool] = True
+    auth_first: ClassVar[bool] = False
+
+    def __init__(self, plain: frozenset[str] = PLAIN_PATHS) -> None:
+        self._plain = plain
+
+    def route(self, request: Request) -> str:
+        if request.path in self._plain:
+            return request.path
+        found = paths.parsed(request.path)
+        if found is None:
+            raise told(404)
+        request.memo[PATH] = found
+        return ROUTES[found.kind]
+
+    def version_headers(self, request: Request) -> dict[str, str]:
+        name = trans_id(request.ctx.request_id)
+        return {"X-Trans-Id": name, "x-openstack-request-id": name}
+
+    def fault(self, request: Request, fault: Fault) -> Answer:
+        answer = worded(fault)
+        if request.path in self._plain and "Allow" in answer.headers:
+            answer.headers["Allow"] = "HEAD, GET, OPTIONS"
+        return answer
+
+
+def trans_id(request_id: str) -> str:
+    """`req-…` in Swift's form: 21 of its 32 digits, and the time in hex."""
+    digits = request_id.removeprefix("req-").replace("-", "")
+    return f"tx{digits[:21]}-{clock() // SECOND:010x}"
+
+
+def worded(fault: Fault) -> Answer:
+    """A refusal of the core, or of the way here."""
+    match fault:
+        case ClientGone():
+            return told(499)
+        case NotAllowed():
+            return told(405, headers={"Allow": ALLOWED})
+        case TooLarge():
+            return told(413, fault.message if fault.type == "QuotaExceeded" else "Your request is too large.")
+        case OutOfSpace():
+            return told(507)
+        case Conflict() if fault.type == "Older":
+            return told(202)
+        case Conflict() if fault.type == "LinkLoop":
+            return told(409, fault.message, media="text/plain")
+        case NotModified():
+            return told(304, "")
+        case BadRange():
+            return told(416)
+        case Invalid():
+            return bad(fault.message)
+    return told(fault.status, media=HTML)

@@ -1,0 +1,54 @@
+"""Objects as listings show them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from pileus.kernel.db import Tx
+from pileus.services.objectstore.api.swift import times
+from pileus.services.objectstore.core.listings import Subdir
+from pileus.services.objectstore.db import objects
+from pileus.services.objectstore.db.containers import ContainerRow
+from pileus.services.objectstore.db.objects import SLO, SYMLINK, ItemRow, ObjectRow
+
+EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
+"""MD5 of no bytes."""
+
+
+def items(tx: Tx, container: ContainerRow, found: Iterable[ItemRow | Subdir]) -> list[dict[str, Any]]:
+    """Rows of a page, in Swift's fields and their order."""
+    rows = list(found)
+    linked = [row.name for row in rows if isinstance(row, ItemRow) and row.kind == SYMLINK]
+    links = objects.some(tx, container.id, linked) if linked else {}
+    return [_item(container, row, links) if isinstance(row, ItemRow) else {"subdir": row.name} for row in rows]
+
+
+def fields(row: ItemRow | ObjectRow) -> dict[str, Any]:
+    """What every object shows."""
+    return {
+        "bytes": row.size, "hash": row.inner_etag or row.etag or EMPTY, "name": row.name,
+        "content_type": row.content_type, "last_modified": times.listed(row.modified_at),
+    }  # fmt: skip
+
+
+def _item(container: ContainerRow, row: ItemRow, links: dict[str, ObjectRow]) -> dict[str, Any]:
+    found = fields(row)
+    if row.kind == SLO:
+        found["slo_etag"] = f'"{row.etag}"'
+    if row.versioned:
+        found["symlink_path"] = (
+            f"/v1/{container.account}/{container.name}/{row.name}?version-id={times.stamp(row.stamp)}"
+        )
+        found["version_symlink"] = True
+    if row.name in links:
+        found |= link_fields(container.account, links[row.name])
+    return found
+
+
+def link_fields(account: str, row: ObjectRow) -> dict[str, Any]:
+    """Where a link leads, and what it was promised to find there."""
+    system = row.kept.system
+    found: dict[str, Any] = {}
+    if "link-etag" in system:
+        found = {"symlink_etag": system["link-etag"], "symlink_bytes": int(system.get("link-size", "0"))}
+    target = f"/v1/{system.get('link-account') or account}/{system.get('link-target', '')}"
+    return found | {"symlink_path": target}

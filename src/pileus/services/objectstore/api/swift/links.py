@@ -1,0 +1,95 @@
+"""Symbolic links: objects that lead to another one."""
+
+from urllib.parse import quote, unquote
+
+from pileus.kernel.db import Tx
+from pileus.kernel.rest import Answer
+from pileus.kernel.types import Conflict, NotFound
+from pileus.services.objectstore.api.swift.answers import PLAIN, bad, told, unmet
+from pileus.services.objectstore.api.swift.call import Call, Scene, look
+from pileus.services.objectstore.api.swift.finding import permit
+from pileus.services.objectstore.api.swift.paths import Path
+from pileus.services.objectstore.api.swift.written import Written, made
+from pileus.services.objectstore.core import links, objects
+from pileus.services.objectstore.core.intake import EMPTY
+from pileus.services.objectstore.core.objects import Put
+from pileus.services.objectstore.db.columns import Details
+from pileus.services.objectstore.db.objects import SYMLINK, ObjectRow
+
+MEDIA = "application/symlink"
+
+
+def headers(row: ObjectRow, account: str) -> dict[str, str]:
+    """What `?symlink=get` shows beside the link's own headers."""
+    target = links.target_of(account, row)
+    found = {"X-Symlink-Target": quote(f"{target.container}/{target.name}")}
+    if target.account != account:
+        found["X-Symlink-Target-Account"] = quote(target.account)
+    if target.etag:
+        found |= {"X-Symlink-Target-Etag": target.etag, "X-Symlink-Target-Bytes": row.kept.system.get(links.SIZE, "0")}
+    return found
+
+
+def elsewhere(path: Path, row: ObjectRow) -> Answer:
+    """What a POST to a link hears."""
+    target = links.target_of(path.account, row)
+    place = str(Path(target.account, target.container, target.name))
+    text = "The requested POST was applied to a symlink. POST directly to the target to apply requested metadata."
+    return told(307, text, {"Location": place})
+
+
+async def put(call: Call, want: Put) -> Answer:
+    """Raises 400, 409, 412."""
+    if call.headers.get("content-length", "0") != "0":
+        raise bad("Symlink requests require a zero byte body")
+    target = _target(call)
+    if target == call.path:
+        raise bad("Symlink cannot target itself")
+    etag = call.word("x-symlink-target-etag").strip('"')
+    system = {links.TARGET: f"{target.container}/{target.name}"}
+    if target.account != call.path.account:
+        system[links.ACCOUNT] = target.account
+    return made(await call.near.db.write(_put, call, want, target, etag, system))
+
+
+def _target(call: Call) -> Path:
+    text = unquote(call.word("x-symlink-target")).removeprefix("/")
+    container, _, name = text.partition("/")
+    if not container or not name:
+        raise unmet("X-Symlink-Target header must be of the form <container name>/<object name>")
+    account = unquote(call.word("x-symlink-target-account")) or call.path.account
+    if "/" in account:
+        raise unmet("Account name cannot contain slashes")
+    return Path(account, container, name)
+
+
+def _put(tx: Tx, call: Call, want: Put, target: Path, etag: str, system: dict[str, str]) -> Written:
+    path = call.path
+    row = look(tx, path).container
+    if row is None:
+        raise told(404)
+    media = call.word("content-type") or MEDIA
+    if etag:
+        media, promised = _promised(tx, call, target, etag)
+        system = system | {links.ETAG: etag, links.SIZE: str(promised)}
+    details = Details(want.details.meta, want.details.headers, system)
+    link = Put(content_type=media, details=details, conditions=want.conditions, delete_at=want.delete_at, kind=SYMLINK)
+    return Written(objects.put(tx, call.near, call.ctx, path.account, path.container, path.name, link, EMPTY), row)
+
+
+def _promised(tx: Tx, call: Call, target: Path, etag: str) -> tuple[str, int]:
+    """The media type and bytes of what a static link leads to. Raises 409."""
+    there = {"Content-Location": str(target)}
+    scene = look(tx, target)
+    call.authorize("HEAD", target, Scene(scene.account, scene.container))
+    try:
+        row, whole = objects.fetch(tx, call.near, *target, lambda row: None)
+        row, whole = links.follow(tx, call.near, target.account, row, whole, permit(call))
+    except NotFound:
+        raise told(409, "X-Symlink-Target does not exist", there, PLAIN) from None
+    except Conflict as fault:
+        raise told(409, fault.message, there, PLAIN) from None
+    if whole.object.etag != etag:
+        text = f"Object Etag {whole.object.etag!r} does not match X-Symlink-Target-Etag header {etag!r}"
+        raise told(409, text, there, PLAIN)
+    return whole.object.content_type, whole.object.size

@@ -1,0 +1,132 @@
+"""Pages of accounts and containers: what a query asks for, and the page as text, JSON or XML."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from xml.sax.saxutils import escape, quoteattr
+
+from msgspec import Struct
+
+from pileus.kernel.rest import Query
+from pileus.services.objectstore.api.swift.answers import told, unmet
+from pileus.services.objectstore.core.listings import Wanted
+
+MOST = 10_000
+TEXT, JSON, XML, XML_OLD = "text/plain", "application/json", "application/xml", "text/xml"
+FORMATS = {"json": JSON, "xml": XML}
+TRUE = frozenset({"true", "1", "yes", "on", "t", "y"})
+
+
+class Asked(Struct, frozen=True):
+    """A page of names, and how it is to be written."""
+
+    media: str
+    vary: bool
+    """The media type came from `Accept`, not from `?format=`."""
+    wanted: Wanted
+
+
+def truth(value: str | None) -> bool:
+    return (value or "").lower() in TRUE
+
+
+def asked(query: Query, headers: Mapping[str, str], folders: bool = False) -> Asked:
+    """What the query string and `Accept` ask for. Raises 400, 406, 412. `folders`: `?path=` has a meaning here."""
+    media, vary = media_of(query, headers)
+    words = {name: _word(query, name) for name in ("marker", "end_marker", "prefix", "delimiter")}
+    path = _word(query, "path") if folders and query.has("path") else None
+    wanted = Wanted(**words, path=path, reverse=truth(query.one("reverse")), limit=_limit(query.one("limit")))
+    return Asked(media, vary, wanted)
+
+
+def _word(query: Query, name: str) -> str:
+    return query.one(name) or ""
+
+
+def _limit(text: str | None) -> int:
+    if not text or not text.isascii() or not text.isdigit():
+        return MOST
+    if len(text) > 9 or int(text) > MOST:
+        raise unmet(f"Maximum limit is {MOST}")
+    return int(text)
+
+
+def media_of(query: Query, headers: Mapping[str, str]) -> tuple[str, bool]:
+    """The media type of a listing, and whether it depends on `Accept`. Raises 406."""
+    asked_for = query.one("format")
+    if asked_for:
+        return FORMATS.get(asked_for.lower(), TEXT), False
+    found = best(headers.get("accept", ""), (TEXT, JSON, XML, XML_OLD))
+    if found is None:
+        raise told(406)
+    return found, True
+
+
+def best(accept: str, offers: Sequence[str]) -> str | None:
+    """Which of `offers` an `Accept` header likes best; the first of them when it says nothing. Raises 400."""
+    if not accept.strip():
+        return offers[0]
+    marks = {}
+    for part in accept.split(","):
+        media, *parameters = (word.strip() for word in part.split(";"))
+        if "/" not in media:
+            raise told(400, "Invalid Accept header")
+        marks[media.lower()] = _mark(parameters)
+    scored = [(_likes(marks, offer), offer) for offer in offers]
+    top = max(score for score, _ in scored)
+    return next(offer for score, offer in scored if score == top) if top[0] > 0 else None
+
+
+def _mark(parameters: Iterable[str]) -> float:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "q":
+            try:
+                return float(value.strip())
+            except ValueError:
+                raise told(400, "Invalid Accept header") from None
+    return 1.0
+
+
+def _likes(marks: Mapping[str, float], offer: str) -> tuple[float, int]:
+    """(quality, how exactly the offer is named)."""
+    for exactness, pattern in ((2, offer), (1, offer.partition("/")[0] + "/*"), (0, "*/*")):
+        if pattern in marks:
+            return marks[pattern], exactness
+    return 0.0, 0
+
+
+def rendered(media: str, root: str, name: str, rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """A page's body. `root`: `account` or `container`; a row is `{"subdir": …}` or the fields in their order."""
+    if media == JSON:
+        return json.dumps(rows).encode()
+    if media == TEXT:
+        return "".join(f"{row.get('subdir') or row['name']}\n" for row in rows).encode()
+    return _xml(root, name, rows)
+
+
+def _xml(root: str, name: str, rows: Sequence[Mapping[str, Any]]) -> bytes:
+    account = root == "account"
+    parts = [_account_entry(row) if account else _entry("object", row) for row in rows]
+    head = '<?xml version="1.0" encoding="UTF-8"?>\n'
+    if account:
+        return (head + f"<account name={quoteattr(name)}>\n" + "".join(f"{p}\n" for p in parts) + "</account>").encode()
+    if not parts:
+        return (head + f"<container name={quoteattr(name)} />").encode()
+    return (head + f"<container name={quoteattr(name)}>" + "".join(parts) + "</container>").encode()
+
+
+def _account_entry(row: Mapping[str, Any]) -> str:
+    return f"<subdir name={quoteattr(row['subdir'])} />" if "subdir" in row else _entry("container", row)
+
+
+def _entry(tag: str, row: Mapping[str, Any]) -> str:
+    if "subdir" in row:
+        return f"<subdir name={quoteattr(row['subdir'])}><name>{_text(row['subdir'])}</name></subdir>"
+    order = {name: row[name] for name in ("name", "hash", "bytes") if name in row} if tag == "object" else {}
+    told = (order | dict(row)).items()
+    return f"<{tag}>{''.join(f'<{field}>{_text(value)}</{field}>' for field, value in told)}</{tag}>"
+
+
+def _text(value: object) -> str:
+    return escape(str(value))

@@ -1,0 +1,72 @@
+"""Headers that users set on accounts, containers and objects: how they come in, their bounds, how they go out."""
+
+from collections.abc import Iterable, Mapping
+
+from pileus.services.objectstore.api.swift.answers import PLAIN, bad, told
+
+NAME_MAX, VALUE_MAX, COUNT_MAX, OVERALL_MAX, HEADER_MAX = 128, 256, 90, 4096, 8192
+"""Bytes, but for the count."""
+HIDDEN = ("sysmeta-", "transient-sysmeta-")
+"""What no client sees or sets: `X-Object-Sysmeta-…`."""
+
+
+def text(value: str) -> str:
+    """A header's value as the client meant it. Raises 400 when it is not UTF-8."""
+    try:
+        return value.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        raise told(400, "Metadata must be valid UTF-8") from None
+
+
+def title(name: str) -> str:
+    """`temp-url-key` as headers show it: `Temp-Url-Key`."""
+    return "-".join(word.capitalize() for word in name.split("-"))
+
+
+def taken(kind: str, headers: Mapping[str, str]) -> dict[str, str]:
+    """`X-KIND-Meta-…` of a request by name in lower case; an empty value takes the name away. Raises 400."""
+    prefix, found = f"x-{kind}-meta-", {}
+    for header, raw in headers.items():
+        if header.startswith(prefix):
+            value = text(raw)
+            _check_one(kind, header.removeprefix(prefix), value)
+            found[header.removeprefix(prefix)] = value
+    for header, value in headers.items():
+        removed = f"x-remove-{kind}-meta-"
+        if value and header.startswith(removed) and kind != "object":
+            found[header.removeprefix(removed)] = ""
+    check_whole(found)
+    return found
+
+
+def _check_one(kind: str, name: str, value: str) -> None:
+    if not name:
+        raise bad("Metadata name cannot be empty")
+    size = len(value.encode())
+    if size > HEADER_MAX:
+        raise bad(f"Header value too long: x-{kind}-meta-{title(name)}"[: 23 + NAME_MAX])
+    if len(name) > NAME_MAX:
+        raise bad(f"Metadata name too long: x-{kind}-meta-{title(name)}")
+    if size > VALUE_MAX:
+        raise bad(f"Metadata value longer than {VALUE_MAX}: x-{kind}-meta-{title(name)}")
+
+
+def check_whole(meta: Mapping[str, str]) -> None:
+    """Raises 400 when there is too much of it."""
+    if len(meta) > COUNT_MAX:
+        raise told(400, f"Too many metadata items; max {COUNT_MAX}", media=PLAIN)
+    if sum(len(name.encode()) + len(value.encode()) for name, value in meta.items()) > OVERALL_MAX:
+        raise told(400, f"Total metadata too large; max {OVERALL_MAX}", media=PLAIN)
+
+
+def merged(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
+    """What an account or a container has after a request. Raises 400 when that is too much."""
+    found = {name: value for name, value in {**old, **new}.items() if value}
+    check_whole(found)
+    return found
+
+
+def shown(kind: str, meta: Mapping[str, str], hide: Iterable[str] = ()) -> dict[str, str]:
+    """As response headers; `hide`: names that this caller may not see."""
+    hidden = frozenset(hide)
+    return {f"X-{kind.title()}-Meta-{title(name)}": value for name, value in meta.items() if name not in hidden}

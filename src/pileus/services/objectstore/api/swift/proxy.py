@@ -1,0 +1,96 @@
+"""Swift's API: the way of a request through it."""
+
+from pileus.kernel.rest import Answer, Operation, Request
+from pileus.kernel.types import Fault
+from pileus.services.objectstore.api.swift import (
+    accounts,
+    archive,
+    bulk,
+    containers,
+    cors,
+    formpost,
+    objects,
+    tempurl,
+    website,
+)
+from pileus.services.objectstore.api.swift.answers import told
+from pileus.services.objectstore.api.swift.call import Call
+from pileus.services.objectstore.api.swift.callers import Asking, KeystoneRules, Verdict
+from pileus.services.objectstore.api.swift.dialect import PATH, worded
+from pileus.services.objectstore.api.swift.info import info
+from pileus.services.objectstore.core.neighbours import Neighbours
+
+METHODS = {
+    "account": ("GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"),
+    "container": ("GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"),
+    "object": ("GET", "HEAD", "PUT", "POST", "DELETE", "COPY", "OPTIONS"),
+}
+SERVED = {"account": accounts.serve, "container": containers.serve, "object": objects.serve}
+TOLD = {
+    "account": "/v1/{account}",
+    "container": "/v1/{account}/{container}",
+    "object": "/v1/{account}/{container}/{object}",
+}
+
+
+class Proxy:
+    def __init__(self, near: Neighbours) -> None:
+        self._near = near
+        own = near.settings
+        self._rules = KeystoneRules(near.policy, own.reseller_prefix, own.service_prefixes)
+        self._info = info(near)
+
+    def operations(self) -> list[Operation]:
+        found = [
+            Operation(method=method, path=TOLD[kind], handle=self._serve, public=True, raw=True, resource=kind)
+            for kind, methods in METHODS.items()
+            for method in methods
+        ]
+        lacks = "answered as by a Swift without `list_endpoints`: there are no object servers to tell of"
+        found.append(
+            Operation(
+                method="GET", path="/v1/endpoints", handle=self._serve, public=True, partly=lacks, resource="info"
+            )
+        )
+        found += [Operation(method=m, path="/info", handle=self._tell, public=True) for m in ("GET", "HEAD", "OPTIONS")]
+        return found
+
+    async def _tell(self, request: Request) -> Answer:
+        if request.method == "OPTIONS":
+            return told(200, "", {"Allow": "HEAD, GET, OPTIONS"})
+        return Answer(200, self._info)
+
+    async def _serve(self, request: Request) -> Answer:
+        known = request.ctx if request.ctx.user_id else None
+        call = Call(self._near, request, request.memo[PATH], self._judge, known, self.perform)
+        try:
+            answer = await self._answered(call)
+        except Answer as refusal:
+            answer = refusal
+        except Fault as fault:
+            answer = worded(fault)
+        if call.method == "HEAD" and answer.status >= 400:
+            answer.headers["Content-Length"] = "0"
+        return await cors.opened(call, answer)
+
+    async def _answered(self, call: Call) -> Answer:
+        if call.method == "OPTIONS":
+            return await cors.preflight(call)
+        if call.query.has("bulk-delete") and call.method in ("POST", "DELETE"):
+            return await bulk.delete(call)
+        if archive.concerns(call):
+            return await archive.extract(call)
+        if tempurl.concerns(call):
+            await tempurl.admit(call)
+            return tempurl.dressed(call, await self.perform(call))
+        if formpost.concerns(call):
+            return await formpost.take(call)
+        site = await website.serve(call) if website.concerns(call) else None
+        return site or await self.perform(call)
+
+    async def perform(self, call: Call) -> Answer:
+        """A call that is what it says: of an account, a container or an object."""
+        return await SERVED[call.path.kind](call)
+
+    def _judge(self, call: Call, asking: Asking) -> Verdict:
+        return self._rules.judge(call.caller, asking)

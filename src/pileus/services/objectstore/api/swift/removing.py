@@ -1,0 +1,126 @@
+"""Many deletions in one request. Spaces are sent while they last, so that nobody takes the connection for dead."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from pileus.kernel.rest import Answer
+from pileus.kernel.types import Fault
+from pileus.services.objectstore.api.swift import bulk_reports
+from pileus.services.objectstore.api.swift.answers import WORDS
+from pileus.services.objectstore.api.swift.call import Call
+from pileus.services.objectstore.api.swift.dialect import worded
+from pileus.services.objectstore.api.swift.paths import Path
+
+FAILURES_MAX = 1000
+PULSE = 10.0
+"""Seconds between two spaces."""
+
+
+def status_line(status: int) -> str:
+    titles = {200: "OK", 201: "Created", 204: "No Content"}
+    return f"{status} {titles.get(status) or WORDS.get(status, ('Unknown', ''))[0]}"
+
+
+async def outcome(work: Awaitable[Answer]) -> tuple[int, str]:
+    """(status, body) of an answer, however it comes."""
+    try:
+        answer = await work
+    except Answer as refusal:
+        answer = refusal
+    except Fault as fault:
+        answer = worded(fault)
+    return answer.status, (answer.raw or b"").decode()
+
+
+class Tally:
+    """How a request for many deletions goes."""
+
+    def __init__(self) -> None:
+        self.deleted = self.missing = 0
+        self.problems: list[tuple[str, str]] = []
+        self.status, self.body = "200 OK", ""
+
+    def stop(self, status: int, body: str) -> None:
+        self.status, self.body = status_line(status), body
+
+    def count(self, name: str, status: int) -> bool:
+        """Whether to go on."""
+        if status // 100 == 2:
+            self.deleted += 1
+        elif status == 404:
+            self.missing += 1
+        else:
+            self.problems.append((name, status_line(status)))
+            if len(self.problems) >= FAILURES_MAX:
+                self.stop(400, f"Max delete failures exceeded: {FAILURES_MAX}")
+                return False
+        return True
+
+    def report(self, kind: str) -> bytes:
+        if self.problems and self.status == "200 OK":
+            self.status = "400 Bad Request"
+        elif not (self.deleted or self.missing or self.problems) and self.status == "200 OK":
+            self.stop(400, "Invalid bulk delete.")
+        facts: dict[str, str | int] = {
+            "Number Deleted": self.deleted, "Number Not Found": self.missing, "Response Body": self.body,
+            "Response Status": self.status,
+        }  # fmt: skip
+        if kind == "application/json":
+            facts = {
+                name: facts[name] for name in ("Response Status", "Response Body", "Number Deleted", "Number Not Found")
+            }
+        return bulk_reports.rendered(kind, facts, self.problems, "delete")
+
+
+async def remove_all(call: Call, paths: AsyncIterator[Path | tuple[str, int]]) -> Answer:
+    """A report of the deletion of all `paths`; a pair is a name that is none, and the status of that."""
+    kind = bulk_reports.accepted(call.headers)
+    tally = Tally()
+    if kind is None:
+        tally.stop(406, "")
+        return Answer(200, stream=_once(tally.report("text/plain")), media="text/html; charset=UTF-8")
+    return Answer(200, stream=pulsed(_removed(call, paths, tally), lambda: tally.report(kind)), media=kind)
+
+
+async def _removed(call: Call, paths: AsyncIterator[Path | tuple[str, int]], tally: Tally) -> None:
+    try:
+        async for path in paths:
+            if not isinstance(path, Path):
+                name, status = path
+            else:
+                name = bulk_reports.named("/".join(filter(None, path[1:])))
+                status, _ = await outcome(call.perform(call.caused("DELETE", path, {}, None)))
+            if not tally.count(name, status):
+                return
+    except Answer as refusal:
+        body = (refusal.raw or b"").decode()
+        if refusal.status == 404:
+            tally.missing += 1
+        elif body == "Not an SLO manifest":
+            tally.problems.append((bulk_reports.named("/" + "/".join(call.path[1:])), body))
+        else:
+            tally.stop(refusal.status, body)
+    except Fault as fault:
+        told = worded(fault)
+        tally.stop(told.status, (told.raw or b"").decode())
+
+
+async def pulsed(work: Awaitable[None], report: Callable[[], bytes]) -> AsyncIterator[bytes]:
+    """The report when the work is done; a space now and then until it is. Who goes away stops the work."""
+    task = asyncio.ensure_future(work)
+    beaten = False
+    try:
+        while True:
+            done, _ = await asyncio.wait([task], timeout=PULSE)
+            if done:
+                break
+            beaten = True
+            yield b" "
+        await task
+        yield (b"\r\n\r\n" if beaten else b"") + report()
+    finally:
+        task.cancel()
+
+
+async def _once(raw: bytes) -> AsyncIterator[bytes]:
+    yield raw

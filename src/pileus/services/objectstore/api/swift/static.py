@@ -1,0 +1,209 @@
+"""Static large objects: manifests that name their segments."""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from pileus.kernel.db import Tx
+from pileus.kernel.rest import Answer
+from pileus.kernel.types import Fault, Invalid
+from pileus.services.objectstore.api.swift import bulk_reports, listings, times
+from pileus.services.objectstore.api.swift.answers import PLAIN, WORDS, told
+from pileus.services.objectstore.api.swift.call import Call, look
+from pileus.services.objectstore.api.swift.dialect import worded
+from pileus.services.objectstore.api.swift.finding import find, permit
+from pileus.services.objectstore.api.swift.paths import Path
+from pileus.services.objectstore.api.swift.removing import remove_all
+from pileus.services.objectstore.api.swift.written import Written, made, quoted
+from pileus.services.objectstore.core import manifests
+from pileus.services.objectstore.core.manifests import Wish
+from pileus.services.objectstore.core.objects import Put
+from pileus.services.objectstore.db.objects import SLO
+
+KEYS = {"path", "etag", "size_bytes", "range"}
+_RANGE = re.compile(r"(\d+-\d*|-\d+)\Z", re.ASCII)
+NO_OBJECT = "path does not refer to an object. Path must be of the form /container/object."
+
+
+# --- in -------------------------------------------------------------------------------------------------------------------
+
+
+async def put(call: Call, want: Put) -> Answer:
+    """Raises 400, 413, 422."""
+    wishes = read(await _text(call), call.path, call.near.settings.segments_max)
+    if listings.truth(call.query.one("heartbeat")):
+        return Answer(202, stream=_heartbeat(call, want, wishes), media=bulk_reports.media(call.headers))
+    try:
+        return made(await call.near.db.write(_put, call, want, wishes))
+    except Invalid as fault:
+        if fault.type != "BadSegments":
+            raise
+        media = bulk_reports.media(call.headers)
+        raw = bulk_reports.rendered(media, {}, _problems(fault), "upload")
+        return Answer(400, raw=raw, media=media)
+
+
+async def _text(call: Call) -> bytes:
+    most, size, chunks = call.near.settings.manifest_bytes, 0, []
+    async for chunk in call.stream():
+        size += len(chunk)
+        if size > most:
+            raise told(413, f"Manifest body size must be <= {most} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _put(tx: Tx, call: Call, want: Put, wishes: Sequence[Wish]) -> Written:
+    row = look(tx, call.path).container
+    if row is None:
+        raise told(404)
+    return Written(manifests.put_static(tx, call.near, call.ctx, *call.path, wishes, want, permit(call))[0], row)
+
+
+def _problems(fault: Fault) -> list[tuple[str, str]]:
+    return msgspec.convert(fault.details["problems"], list[tuple[str, str]])
+
+
+async def _heartbeat(call: Call, want: Put, wishes: Sequence[Wish]) -> AsyncIterator[bytes]:
+    """The outcome as a report behind a status that was sent before."""
+    yield b" "
+    media, problems = bulk_reports.media(call.headers), []
+    try:
+        written = await call.near.db.write(_put, call, want, wishes)
+        facts = {
+            "Response Status": "201 Created", "Etag": quoted(written.row),
+            "Last Modified": times.http(written.row.stamp), "Response Body": "",
+        }  # fmt: skip
+    except Answer as refusal:
+        facts = _facts(refusal.status)
+    except Fault as fault:
+        problems = _problems(fault) if fault.type == "BadSegments" else []
+        facts = _facts(400 if problems else worded(fault).status)
+    yield b"\r\n\r\n"
+    yield bulk_reports.rendered(media, facts, problems, "upload")
+
+
+def _facts(status: int) -> dict[str, str]:
+    title, sentence = WORDS.get(status, ("", ""))
+    return {"Response Body": f"{title}\n{sentence}", "Response Status": f"{status} {title}"}
+
+
+# --- a client's manifest --------------------------------------------------------------------------------------------------
+
+
+def read(text: bytes, path: Path, most: int) -> list[Wish]:
+    """What a body asks for. Raises 400 with all that is wrong, 413."""
+    try:
+        entries = json.loads(text)
+    except (ValueError, RecursionError):
+        raise told(400, "Manifest must be valid JSON.\n") from None
+    if not isinstance(entries, list):
+        raise told(400, "Manifest must be a list.\n")
+    if sum("data" not in one for one in entries if isinstance(one, dict)) > most:
+        raise told(413, f"Number of object-backed segments must be <= {most}")
+    wishes, problems = [], []
+    for index, entry in enumerate(entries):
+        try:
+            wishes.append(_wish(entry, path))
+        except ValueError as error:
+            problems += [f"Index {index}: {reason}" for reason in error.args]
+    if entries and not any("data" not in one for one in entries if isinstance(one, dict)):
+        problems.append("Inline data segments require at least one object-backed segment.")
+    if problems:
+        raise told(400, "".join(f"{problem}\n" for problem in problems), media=PLAIN)
+    return wishes
+
+
+def _wish(entry: Any, path: Path) -> Wish:
+    """Raises `ValueError` whose arguments are all that is wrong."""
+    if not isinstance(entry, dict):
+        raise ValueError("not a JSON object")
+    if "data" in entry:
+        return _inline(entry)
+    extra = sorted(set(entry) - KEYS)
+    problems = [f"extraneous keys {', '.join(json.dumps(key) for key in extra)}"] if extra else []
+    if "path" not in entry:
+        raise ValueError(*problems, 'missing keys "path"')
+    problems += _wrong(entry)
+    if problems:
+        raise ValueError(*problems)
+    container, slash, name = entry["path"].lstrip("/").partition("/")
+    if not (container and slash and name):
+        raise ValueError(NO_OBJECT)
+    if (container, name) == path[1:]:
+        raise ValueError("manifest must not include itself as a segment")
+    size = entry.get("size_bytes")
+    return Wish(
+        container=container, name=name, etag=entry.get("etag"), size=None if size is None else int(size),
+        range=entry.get("range") or "",
+    )  # fmt: skip
+
+
+def _wrong(entry: Mapping[str, Any]) -> list[str]:
+    problems = []
+    if not isinstance(entry["path"], str):
+        problems.append('"path" must be a string')
+    if not isinstance(entry.get("etag"), str | None):
+        problems.append('"etag" must be a string or null (if provided)')
+    size = entry.get("size_bytes")
+    if size is not None and not (str(size).isdigit() and len(str(size)) < 20 and not isinstance(size, bool)):
+        problems.append("invalid size_bytes")
+    span = entry.get("range")
+    if span is not None and not isinstance(span, str):
+        problems.append("invalid range")
+    elif span and "," in span:
+        problems.append("multiple ranges (only one allowed)")
+    elif span and not _RANGE.match(span):
+        problems.append("invalid range")
+    return problems
+
+
+def _inline(entry: Mapping[str, Any]) -> Wish:
+    extra = sorted(set(entry) - {"data"})
+    if extra:
+        raise ValueError(f"extraneous keys {', '.join(json.dumps(key) for key in extra)}")
+    try:
+        data = base64.b64decode(entry["data"], validate=True)
+    except (TypeError, ValueError, binascii.Error):
+        raise ValueError("data must be valid base64") from None
+    if not data:
+        raise ValueError("too small; each segment must be at least 1 byte.")
+    return Wish(data=data)
+
+
+# --- away -----------------------------------------------------------------------------------------------------------------
+
+
+async def delete(call: Call) -> Answer:
+    """The manifest with all its segments, and those of manifests in it. Answers with a report."""
+    return await remove_all(call, _gathered(call))
+
+
+async def _gathered(call: Call) -> AsyncIterator[Path]:
+    """All names before the first of them goes: what names others is read while it is there."""
+    for path in [one async for one in _named(call, call.path)]:
+        yield path
+
+
+async def _named(call: Call, path: Path, depth: int = 0) -> AsyncIterator[Path]:
+    """The segments, those of manifests within before these, and the manifest at last."""
+    found = await find(call, path, follow=False)
+    if found.whole.object.kind != SLO:
+        raise told(400, "Not an SLO manifest")
+    text = b"".join([chunk async for chunk in found.open(call, permit(call)).text(0, found.whole.object.weight)])
+    for one in manifests.segments_of(text):
+        segment = Path(path.account, *one.place)
+        if one.sub_slo and depth < manifests.DEPTH:
+            try:
+                async for inner in _named(call, segment, depth + 1):
+                    yield inner
+            except Answer:
+                yield segment
+        elif not one.data:
+            yield segment
+    yield path

@@ -1,0 +1,114 @@
+"""Versions of objects: `?versions` listings, `?version-id=`, and what readers are told of them."""
+
+from typing import Any
+
+import msgspec
+
+from pileus.kernel.db import Tx
+from pileus.kernel.rest import Answer
+from pileus.kernel.types import Micros, NotFound
+from pileus.services.objectstore.api.swift import items, listings, times
+from pileus.services.objectstore.api.swift.answers import bad, told
+from pileus.services.objectstore.api.swift.call import Call, look
+from pileus.services.objectstore.api.swift.container_headers import shown
+from pileus.services.objectstore.api.swift.finding import DELETED, Found, check_versioned, parsed_version, version_of
+from pileus.services.objectstore.api.swift.listings import JSON, TEXT, Asked
+from pileus.services.objectstore.api.swift.written import Written, made
+from pileus.services.objectstore.core import containers, objects, version_listings
+from pileus.services.objectstore.core.listings import Subdir
+from pileus.services.objectstore.core.stock import Deleted
+from pileus.services.objectstore.core.version_listings import Version
+from pileus.services.objectstore.db.containers import ContainerRow
+from pileus.services.objectstore.db.objects import MARKER
+
+_EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
+
+
+def marked(call: Call, found: Found, answer: Answer) -> Answer:
+    """An answer to a reader, with the version that it is."""
+    row = found.whole.object
+    if row.versioned:
+        answer.headers["X-Object-Version-Id"] = times.stamp(row.stamp)
+        if not call.query.has("version-id"):
+            answer.headers["Content-Location"] = f"{found.path}?version-id={times.stamp(row.stamp)}"
+    elif found.container.versioning or call.query.has("version-id"):
+        answer.headers["X-Object-Version-Id"] = "null"
+    return answer
+
+
+async def restore(call: Call) -> Answer:
+    """PUT ?version-id: an older version becomes the current one."""
+    version = version_of(call)
+    if call.headers.get("content-length", "0") != "0":
+        raise bad("PUT version-id requests require a zero byte body")
+
+    def decide(tx: Tx) -> Written:
+        row = look(tx, call.path).container
+        if row is None:
+            raise told(404)
+        check_versioned(row, version)
+        try:
+            return Written(objects.restore(tx, call.near, call.ctx, row, call.path.name, version or 0), row)
+        except NotFound:
+            raise told(404) from None
+
+    return made(await call.near.db.write(decide))
+
+
+async def delete(call: Call, version: Micros) -> Answer:
+    def decide(tx: Tx) -> tuple[Deleted, str]:
+        row = look(tx, call.path).container
+        if row is None:
+            raise told(404)
+        check_versioned(row, version)
+        gone = objects.delete_version(tx, call.near, call.ctx, row, call.path.name, version, promote=False)
+        current = objects.find_version(tx, row, call.path.name, None)
+        left = times.stamp(current.stamp) if current is not None and current.versioned else "null"
+        return gone, left if row.versioning else ""
+
+    gone, left = await call.near.db.write(decide)
+    headers = (
+        {"X-Object-Version-Id": call.query.one("version-id") or "", "X-Object-Current-Version-Id": left}
+        if version and left
+        else {}
+    )
+    if not gone.found:
+        raise told(404, None, headers)
+    return told(204, "", headers)
+
+
+async def listing(call: Call, row: ContainerRow) -> Answer:
+    """`?versions`: JSON alone. Raises 400, 406."""
+    asked = listings.asked(call.query, call.headers, folders=True)
+    if asked.media not in (JSON, TEXT):
+        raise told(406)
+    marker = call.query.one("version_marker")
+    if marker is not None and not asked.wanted.marker:
+        raise told(400, "version_marker param requires marker")
+    at = None
+    if marker is not None:
+        at = parsed_version(marker)
+        if at is None:
+            raise told(400, "invalid version_marker param")
+    usage, rows = await call.near.db.read_aside(_read, row, asked, at)
+    raw = listings.rendered(JSON, "container", row.name, rows)
+    headers = shown(row, usage, call.owner) | {"Content-Length": str(len(raw))}
+    return Answer(200, raw=raw, headers=headers, media=f"{JSON}; charset=utf-8")
+
+
+def _read(
+    tx: Tx, row: ContainerRow, asked: Asked, marker: Micros | None
+) -> tuple[containers.Usage, list[dict[str, Any]]]:
+    page = version_listings.of_container(tx, row, asked.wanted, version_marker=marker)
+    return containers.usage(tx, row), [_item(one) for one in page.items]
+
+
+def _item(one: Version | Subdir) -> dict[str, Any]:
+    if isinstance(one, Subdir):
+        return {"subdir": one.name}
+    row = one.row
+    if row.kind == MARKER:
+        row = msgspec.structs.replace(row, content_type=DELETED, etag=_EMPTY)
+    mark = {"version_id": times.stamp(row.stamp) if row.versioned else "null", "is_latest": one.latest}
+    order = ("is_latest", "version_id") if row.versioned else ("version_id", "is_latest")
+    return items.fields(row) | {name: mark[name] for name in order}

@@ -1,0 +1,107 @@
+"""How things end that nobody ends: expired objects, uploads never completed, accounts deleted, bodies without a name.
+
+Each function does one slice of the work and says whether there is more.
+"""
+
+from pileus.kernel.db import Tx
+from pileus.kernel.types import DAY, SECOND, Forbidden, Stale, cloud
+from pileus.services.objectstore.core import containers as rooms
+from pileus.services.objectstore.core import multipart
+from pileus.services.objectstore.core import objects as decisions
+from pileus.services.objectstore.core.neighbours import Neighbours
+from pileus.services.objectstore.core.stock import NULL
+from pileus.services.objectstore.db import accounts, bodies, containers, counters, objects, uploads, versions
+from pileus.services.objectstore.db.bodies import GarbageRow
+from pileus.services.objectstore.db.containers import ContainerRow
+from pileus.services.objectstore.db.objects import ObjectRow
+from pileus.services.objectstore.db.spans import Span
+
+SLICE = 100
+"""Objects in one transaction: others wait for their turn meanwhile."""
+PIECES = 500
+
+
+def expire(tx: Tx, near: Neighbours) -> bool:
+    """Delete what has passed its `delete_at`, as its owner would have. What is locked is asked again a day later."""
+    current, older = objects.expired(tx, SLICE), versions.expired(tx, SLICE)
+    for row in (*current, *older):
+        container = containers.get(tx, row.container_id)
+        if container is None:
+            continue
+        try:
+            with tx.savepoint():
+                _expire(tx, near, container, row, is_current=row in current)
+        except (Forbidden, Stale):
+            decisions.save(tx, row, delete_at=tx.now + DAY)
+    return len(current) == SLICE or len(older) == SLICE
+
+
+def _expire(tx: Tx, near: Neighbours, container: ContainerRow, row: ObjectRow, *, is_current: bool) -> None:
+    if is_current:
+        decisions.delete(tx, near, cloud(), container, row.name)
+    else:
+        version = row.stamp if row.versioned else NULL
+        decisions.delete_version(tx, near, cloud(), container, row.name, version, promote=False)
+
+
+def drop_old_uploads(tx: Tx, near: Neighbours) -> bool:
+    """Uploads in parts that were begun long ago."""
+    if not near.settings.upload_days:
+        return False
+    found = uploads.before(tx, tx.now - near.settings.upload_days * DAY, 1)
+    for upload in found:
+        container = containers.get(tx, upload.container_id)
+        if container is not None:
+            multipart.drop(tx, container, upload)
+        else:
+            uploads.remove(tx, upload.id)
+    return bool(found)
+
+
+def empty_accounts(tx: Tx, near: Neighbours) -> bool:
+    """Take a slice of a deleted account away; the account last. Raises `Forbidden` when something in it is locked."""
+    for account in accounts.deleted(tx, 1):
+        rows = containers.between(tx, account.name, Span(), 1)
+        for container in rows:
+            if not _empty(tx, near, container):
+                rooms.delete(tx, near, cloud(), container)
+        if not rows:
+            counters.forget(tx, counters.of_account(account.name))
+            accounts.remove(tx, account.name)
+        return True
+    return False
+
+
+def _empty(tx: Tx, near: Neighbours, container: ContainerRow) -> bool:
+    """Destroy a slice of what a container holds, versions first; whether there was anything."""
+    older = versions.some(tx, container.id, SLICE)
+    for row in older:
+        version = row.stamp if row.versioned else NULL
+        decisions.delete_version(tx, near, cloud(), container, row.name, version, promote=False)
+    if older:
+        return True
+    items = objects.between(tx, container.id, Span(), SLICE)
+    for item in items:
+        version = item.stamp if item.versioned else NULL
+        decisions.delete_version(tx, near, cloud(), container, item.name, version, promote=False)
+    return bool(items)
+
+
+def ripe_garbage(tx: Tx, near: Neighbours) -> list[GarbageRow]:
+    """What has been without a name long enough for its readers to have opened it."""
+    return bodies.some_garbage(tx, tx.now - near.settings.grace_seconds * SECOND, SLICE)
+
+
+def let_pieces_go(tx: Tx, row: GarbageRow) -> bool:
+    """A slice of the pieces of a body that is no more; whether there are more of them."""
+    found = bodies.pieces_of(tx, row.whole_id, 0, 2**62, PIECES)
+    for piece in found:
+        bodies.let_go(tx, piece.part_id)
+    if found:
+        bodies.drop_pieces(tx, row.whole_id, found[-1].number)
+    return len(found) == PIECES
+
+
+def unnamed(tx: Tx, blobs: list[str]) -> set[str]:
+    """Those of `blobs` that no row knows of."""
+    return set(blobs) - bodies.named(tx, blobs) - bodies.waiting(tx, blobs)

@@ -1,0 +1,46 @@
+"""What the scrubber found wrong. A row stays until the body is gone or sound again."""
+
+from msgspec import Struct
+from sqlalchemy import BigInteger, Column, Table, Text, bindparam, delete, insert, select
+
+from pileus.kernel.db import Query, Time, Tx, metadata
+from pileus.kernel.types import Micros
+
+findings = Table(
+    "objectstore_findings",
+    metadata,
+    Column("body_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("place", Text, nullable=False),
+    Column("blob", Text, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("objects", Text, nullable=False),
+    Column("found_at", Time, nullable=False),
+)
+
+
+class FindingRow(Struct, frozen=True):
+    body_id: int
+    place: str
+    blob: str
+    problem: str
+    objects: str
+    """Some objects that are hit, `account/container/name`, a line each."""
+    found_at: Micros
+
+
+_ALL = Query(select(findings).order_by(findings.c.found_at, findings.c.body_id), into=FindingRow)
+_INSERT = Query(insert(findings))
+_DELETE = Query(delete(findings).where(findings.c.body_id == bindparam("body_id")))
+
+
+def every(tx: Tx) -> list[FindingRow]:
+    return tx.rows(_ALL)
+
+
+def put(tx: Tx, row: FindingRow) -> None:
+    forget(tx, row.body_id)
+    tx.run(_INSERT, **{name: getattr(row, name) for name in row.__struct_fields__})
+
+
+def forget(tx: Tx, body_id: int) -> None:
+    tx.run(_DELETE, body_id=body_id)

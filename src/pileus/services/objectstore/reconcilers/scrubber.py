@@ -1,0 +1,93 @@
+"""Blobs are read again, slowly, and compared with what their rows say of them. What is wrong is put aside and told."""
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections.abc import Callable
+
+from pileus.drivers.blob.protocol import BlobError, BlobMissing
+from pileus.kernel import events
+from pileus.kernel.db import Tx
+from pileus.kernel.types import DAY, clock, cloud
+from pileus.services.objectstore.core.neighbours import Neighbours
+from pileus.services.objectstore.db import bodies, containers, findings, objects
+from pileus.services.objectstore.db.bodies import BodyRow
+from pileus.services.objectstore.db.findings import FindingRow
+
+log = logging.getLogger("pileus.objectstore")
+MIB = 1 << 20
+AT_ONCE = 20
+NAMED = 10
+"""Objects that a finding names at most."""
+
+
+class Scrubber:
+    """One pass reads what is due, at `scrub_mib` a second; the next one goes on where it stopped, by `checked_at`."""
+
+    def __init__(self, near: Neighbours, sleep: Callable[[float], "asyncio.Future[None]"] | None = None) -> None:
+        self._near = near
+        self._sleep = sleep or asyncio.sleep
+
+    async def scrub(self) -> None:
+        near = self._near
+        if not near.settings.scrub_mib:
+            return
+        due = clock() - near.settings.scrub_days * DAY
+        for place in near.stores:
+            while rows := await near.db.read(bodies.unchecked, place, due, AT_ONCE):
+                for row in rows:
+                    await self._check(row)
+
+    async def _check(self, row: BodyRow) -> None:
+        try:
+            problem = await self._problem(row)
+        except BlobError as error:  # the disk, not the bytes: asked again in the next pass
+            log.warning("blob %s of %s cannot be read: %s", row.blob, row.place, error)
+            problem = f"cannot be read: {error}"
+            await self._near.db.write(_tell, row, problem)
+            return
+        if not problem:
+            await self._near.db.write(_sound, row.id)
+            return
+        log.error("blob %s of %s is bad: %s", row.blob, row.place, problem)
+        await self._near.stores[row.place].quarantine(row.blob)
+        await self._near.db.write(_tell, row, problem)
+
+    async def _problem(self, row: BodyRow) -> str:
+        """What is wrong with it, or nothing. Raises `BlobError` when it could not be read to the end."""
+        found, size = hashlib.md5(usedforsecurity=False), 0
+        begun = time.monotonic()
+        try:
+            async for chunk in self._near.stores[row.place].open(row.blob):
+                await asyncio.to_thread(found.update, chunk)
+                size += len(chunk)
+                ahead = size / (self._near.settings.scrub_mib * MIB) - (time.monotonic() - begun)
+                if ahead > 0.01:
+                    await self._sleep(ahead)
+        except BlobMissing:
+            return "it is not there"
+        if size != row.size:
+            return f"it has {size} bytes instead of {row.size}"
+        return "" if found.hexdigest() == row.md5 else f"its MD5 is {found.hexdigest()} instead of {row.md5}"
+
+
+def _sound(tx: Tx, body_id: int) -> None:
+    bodies.checked(tx, body_id)
+    findings.forget(tx, body_id)
+
+
+def _tell(tx: Tx, row: BodyRow, problem: str) -> None:
+    """Unless the body went meanwhile: then it is nobody's loss."""
+    if bodies.get(tx, row.id) is None:
+        findings.forget(tx, row.id)
+        return
+    bodies.checked(tx, row.id)
+    hit = []
+    for container_id, name in objects.with_body(tx, row.id, NAMED):
+        container = containers.get(tx, container_id)
+        if container is not None:
+            hit.append(f"{container.account}/{container.name}/{name}")
+    findings.put(tx, FindingRow(row.id, row.place, row.blob, problem, "\n".join(hit), tx.now))
+    data = {"place": row.place, "blob": row.blob, "problem": problem, "objects": hit}
+    events.record(tx, cloud(), "objectstore.body.bad", "body", str(row.id), data=data)

@@ -1,0 +1,87 @@
+"""The object store on a port, with tokens that say who they are: `user:project:role,role`."""
+
+import asyncio
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from image_server import authenticate as caller_of
+from pileus.drivers.blob.file import FileBlobs
+from pileus.kernel.config import Settings
+from pileus.kernel.db import Database
+from pileus.kernel.rest import Door, Entry, Listeners, Service
+from pileus.kernel.types import Ctx
+from pileus.services.objectstore.core.settings import ObjectSettings
+from pileus.services.objectstore.service import build
+
+
+class People:
+    """Identity as far as objects ask it: names are ids with `-name` behind them, all in the default domain."""
+
+    async def authenticate(self, token: str, service_token: str = "") -> Ctx:
+        known = await caller_of(token)
+        names = {"user_name": f"{known.user_id}-name", "project_name": f"{known.project_id}-name"}
+        domains = {"user_domain_id": "default", "project_domain_id": "default"}
+        roles = frozenset(role.lower() for role in known.roles)
+        service = frozenset(service_token.rpartition(":")[2].split(",")) - {""}
+        return Ctx(
+            user_id=known.user_id, project_id=known.project_id, roles=roles, service_roles=service, token=token,
+            **names, **domains,
+        )  # fmt: skip
+
+
+def free_port() -> int:
+    for port in range(21600, 21680):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                return port
+    raise RuntimeError("no free port from 21600 to 21679")
+
+
+@dataclass
+class Running:
+    """A service with what it stands on."""
+
+    service: Service
+    db: Database
+    stores: dict[str, FileBlobs]
+    url: str
+    port: int
+
+
+@asynccontextmanager
+async def running(folder: Path, port: int = 0, url: str = "", **section: Any) -> AsyncIterator[Running]:
+    """`port` 0: any free one of this suite's own. Two storage policies: gold, the default, and silver."""
+    port = port or free_port()
+    db = Database(url or f"sqlite:///{folder}/pileus.db", synchronous="OFF")
+    await db.start()
+    stores = {name: FileBlobs(folder / name) for name in ("gold", "silver")}
+    for store in stores.values():
+        await store.start()
+    people: Any = People()
+    settings = Settings({"objectstore": ObjectSettings(**section)})
+    service = build(db=db, settings=settings, stores=stores, identity=people, authenticate=people.authenticate)
+    listeners = Listeners(Entry({0: Door(service.face)}), [("127.0.0.1", port)])
+    listeners.bind()
+    await listeners.start()
+    try:
+        yield Running(service, db, stores, f"http://127.0.0.1:{port}", port)
+    finally:
+        await listeners.close()
+        for store in stores.values():
+            await store.close()
+        await db.close()
+
+
+async def main(folder: str, port: str) -> None:
+    async with running(Path(folder), int(port)) as it:
+        print(it.url, flush=True)
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
