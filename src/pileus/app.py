@@ -15,6 +15,7 @@ import msgspec
 from pileus import agent
 from pileus.contracts.identity import CatalogService
 from pileus.drivers.blob.file import FileBlobs
+from pileus.drivers.directory.ldap import LdapDirectory
 from pileus.kernel.config import Section, Settings, doc
 from pileus.kernel.db import Database
 from pileus.kernel.events import EventsSettings, Followers
@@ -102,6 +103,7 @@ class Cloud:
                 settings=self.settings,
                 nodes=self.nodes,
                 blobs=self.blobs,
+                open_directory=LdapDirectory,
                 stores=self.stores,
                 metadata_secret=secret(self.state, "metadata"),
                 authenticate=contracts["identity"].authenticate if contracts else None,

@@ -49,6 +49,7 @@ from pileus.services.identity.core import domain_config, keys, memory
 from pileus.services.identity.core.federation import Federation
 from pileus.services.identity.core.federation_settings import FederationSettings
 from pileus.services.identity.core.guard import Guard
+from pileus.services.identity.core.homes import Directories, Open
 from pileus.services.identity.core.memory import Memory
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.core.passwords import Passwords
@@ -56,6 +57,7 @@ from pileus.services.identity.core.settings import ComplianceSettings, IdentityS
 from pileus.services.identity.core.tokens import Keyring
 from pileus.services.identity.core.vault import Vault
 from pileus.services.identity.internal import Internal
+from pileus.services.identity.reconcilers.directories import DirectoryReader
 from pileus.services.identity.reconcilers.failures import FailureWriter
 from pileus.services.identity.reconcilers.keys import KeyKeeper
 from pileus.services.identity.reconcilers.memory import Forgetter
@@ -71,6 +73,7 @@ def build(
     db: Database,
     settings: Settings,
     policy_overrides: Mapping[str, Any] | None = None,
+    open_directory: Open | None = None,
     ports: Mapping[str, int] | None = None,
     oidc: OidcClient | None = None,
     saml: SamlParty | None = None,
@@ -90,6 +93,7 @@ def build(
         settings.of(ComplianceSettings),
         Guard(mine),
         Vault(),
+        Directories(open_directory),
         Federation(settings.of(FederationSettings), oidc, saml),
     )
     internal = Internal(near)
@@ -106,6 +110,7 @@ def build(
     vault = Reconciler("identity.vault", VaultKeeper(near).work, every=HOUR)
     forgetting = Reconciler("identity.memory", Forgetter(near.memory).work, every=HOUR, wake=(memory.CHANGED,))
 
+    reading = Reconciler("identity.directories", DirectoryReader(near).work, every=mine.directory_seconds * SECOND)
     failures = FailureWriter(near)
     failed_logins = Reconciler("identity.failures", failures.work, every=MINUTE)
 
@@ -113,12 +118,13 @@ def build(
         near.passwords.close()
         await near.federation.close()
         await failures.work()
+        await near.directories.close()
 
     return Service(
         name="identity",
         face=face,
         internal=internal,
-        reconcilers=[rotation, vault, failed_logins, *([forgetting] if db.multi_process else [])],
+        reconcilers=[rotation, vault, failed_logins, reading, *([forgetting] if db.multi_process else [])],
         start=internal.start,
         close=close,
     )

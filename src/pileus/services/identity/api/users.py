@@ -22,12 +22,14 @@ from pileus.kernel.rest import (
     updates,
 )
 from pileus.kernel.types import Ctx, Filter, Op, clock, iso_naive, parse
+from pileus.services.identity.api.consulted import Consulted, consult
 from pileus.services.identity.api.groups import Groups
-from pileus.services.identity.api.noun import ID, NAME, SWITCH, Filters, Noun, Operations, switch
+from pileus.services.identity.api.noun import ID, NAME, SWITCH, Filters, Operations, switch
 from pileus.services.identity.api.projects import Projects
 from pileus.services.identity.core import (
     access,
     compliance,
+    consulting,
     federated_users,
     groups,
     passwords,
@@ -35,6 +37,7 @@ from pileus.services.identity.core import (
     revoking,
     users,
 )
+from pileus.services.identity.core.directories import find_with_home
 from pileus.services.identity.core.methods.secrets import verify_password
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.db.users import UserRow
@@ -86,7 +89,7 @@ _LINKED, _KNOWN_AS = "linked", "known as"
 """What decisions leave for views, in `request.memo`."""
 
 
-class Users(Noun):
+class Users(Consulted):
     """People and programs that may log in."""
 
     member, plural, path = "user", "users", "/v3/users"
@@ -97,6 +100,7 @@ class Users(Noun):
         "update": "identity:update_user",
         "delete": "identity:delete_user",
     }
+    kind = "user"
     own_query: ClassVar[frozenset[str]] = frozenset({"password_expires_at", *_NAMES_ELSEWHERE})
     id = Field(ID, on="show list")
     name = Field(NAME, required=True, match=True, sort=True)
@@ -211,6 +215,7 @@ class Users(Noun):
                 asks="identity:list_groups_for_user",
                 resource="user",
                 summary="Groups that a user is in.",
+                gather=consult("user_id", "identity:list_groups_for_user", self),
                 decide=self._list_groups,
                 view=self._view_groups,
             ),
@@ -230,6 +235,10 @@ class Users(Noun):
         """The old password is looked at as at a login; that it has expired does not matter here."""
         near, given, id = self.near, request.body["user"], request.params["user_id"]
         passwords.check_length(given["password"])
+        row, home = await near.db.read(find_with_home, near, {"id": id})
+        if home is not None:
+            await consulting.login(near, home, {"id": id}, given["original_password"], id, request.ctx.address)
+            raise refusals.not_authorized()
         row, old = await near.db.read(_with_history, near, id)
         verified = await verify_password(near, row, {"id": id}, given["original_password"], request.ctx.address)
         compliance.check_strength(near, given["password"])

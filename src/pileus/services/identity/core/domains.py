@@ -16,6 +16,7 @@ from pileus.services.identity.db import (
     groups,
     identity_providers,
     projects,
+    public_ids,
     roles,
     users,
 )
@@ -117,6 +118,7 @@ def delete(tx: Tx, near: Near, ctx: Ctx, row: ProjectRow) -> None:
         users.forget_default_project(tx, id)
     projects.remove(tx, gone)
     domain_options.remove_all(tx, row.id)
+    public_ids.remove_domain(tx, row.id)
     changed(tx, near, ctx, "domain.delete", row.id, before=row, data={"projects": gone[:-1]})
 
 

@@ -64,6 +64,9 @@ class IdentitySettings(Section, frozen=True):
         doc("Failed logins from one address in `login_window` before more are turned away for a while; 0: no bound."),
     ] = 1_000
     login_window: Annotated[int, doc("Seconds over which failed logins are counted.", ge=1)] = 600
+    directory_seconds: Annotated[
+        int, doc("Seconds after which directories are read again, for those who vanished there.", ge=1)
+    ] = 60
     domains: Annotated[
         dict[str, dict[str, dict[str, str | int | float | bool | list[str]]]],
         doc(
