@@ -311,4 +311,6 @@ def token_view(session: Session, around: Around) -> dict[str, Any]:
         ]
     if session.held is not None:
         view.update(session.held.view)
+    if claims.thumbprint:
+        view["oauth2_credential"] = {"x5t#S256": claims.thumbprint}
     return view
