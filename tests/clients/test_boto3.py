@@ -348,3 +348,60 @@ def test_what_is_not_built_says_so(s3: Any, bucket: str) -> None:
         refused("NotImplemented", s3.put_object, Bucket=bucket, Key="k", Body=b"", ServerSideEncryption="AES256") == 501
     )
     assert refused("404", s3.head_object, Bucket=bucket, Key="k") == 404
+
+
+def test_lists_of_versions(s3: Any, bucket: str) -> None:
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    for n in range(3):
+        for key in ("a/1", "a/2", "b"):
+            s3.put_object(Bucket=bucket, Key=key, Body=str(n).encode())
+    s3.delete_object(Bucket=bucket, Key="b")
+    for size in (1, 2, 1000):
+        pages = list(
+            s3.get_paginator("list_object_versions").paginate(Bucket=bucket, PaginationConfig={"PageSize": size})
+        )
+        found = [(v["Key"], v["IsLatest"]) for page in pages for v in page.get("Versions", [])]
+        assert found == [
+            ("a/1", True),
+            ("a/1", False),
+            ("a/1", False),
+            ("a/2", True),
+            ("a/2", False),
+            ("a/2", False),
+        ] + 3 * [("b", False)]
+        assert [(m["Key"], m["IsLatest"]) for page in pages for m in page.get("DeleteMarkers", [])] == [("b", True)]
+    cut = s3.list_object_versions(Bucket=bucket, Delimiter="/")
+    assert [p["Prefix"] for p in cut["CommonPrefixes"]] == ["a/"]
+
+
+def test_lifecycle_rules(s3: Any, bucket: str) -> None:
+    assert refused("NoSuchLifecycleConfiguration", s3.get_bucket_lifecycle_configuration, Bucket=bucket) == 404
+    rules = [
+        {"ID": "1", "Status": "Enabled", "Filter": {"Prefix": "logs/"}, "Expiration": {"Days": 3}},
+        {
+            "ID": "2",
+            "Status": "Disabled",
+            "Filter": {"And": {"Prefix": "a", "Tags": [{"Key": "k", "Value": "v"}]}},
+            "NoncurrentVersionExpiration": {"NoncurrentDays": 2},
+        },
+        {
+            "ID": "3",
+            "Status": "Enabled",
+            "Filter": {"Prefix": ""},
+            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+        },
+    ]
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
+    assert s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"] == rules
+    moved = [
+        {
+            "ID": "4",
+            "Status": "Enabled",
+            "Filter": {"Prefix": ""},
+            "Transitions": [{"Days": 1, "StorageClass": "GLACIER"}],
+        }
+    ]
+    put = s3.put_bucket_lifecycle_configuration
+    assert refused("NotImplemented", put, Bucket=bucket, LifecycleConfiguration={"Rules": moved}) == 501
+    s3.delete_bucket_lifecycle(Bucket=bucket)
+    assert refused("NoSuchLifecycleConfiguration", s3.get_bucket_lifecycle_configuration, Bucket=bucket) == 404

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pileus.kernel.db import Database, Page, Tx
 from pileus.kernel.policy import Policy
 from pileus.kernel.rest import denials
+from pileus.kernel.rest.certificates import thumbprint
 from pileus.kernel.rest.dialect import Dialect
 from pileus.kernel.rest.operations import Decide, Operation, Place, Ready
 from pileus.kernel.rest.reach import reaches
@@ -157,6 +158,8 @@ class Face:
             raise Unauthorized("The request you have made requires authentication.")
         try:
             known = await self.authenticate(token, service_token)
+            if known.bound_to and known.bound_to != (request.certificate and thumbprint(request.certificate)):
+                raise Unauthorized("The request you have made requires authentication.")
             if known.reach is not None:
                 self._check_reach(request, known.reach, place)
         except Unauthorized:
@@ -270,6 +273,7 @@ def _as_caller(known: Ctx, anonymous: Ctx) -> Ctx:
         trust_id=known.trust_id,
         app_credential_id=known.app_credential_id,
         reach=known.reach,
+        bound_to=known.bound_to,
         token=known.token,
         expires_at=known.expires_at,
         address=anonymous.address,

@@ -15,16 +15,32 @@ from pileus.services.objectstore.api.s3.operations import (
     cors,
     defaults,
     deletions,
+    lifecycles,
     listings,
     locks,
     objects,
     tagging,
     uploads,
+    versions,
 )
 from pileus.services.objectstore.core.neighbours import Neighbours
 
 S3Handle: TypeAlias = Callable[[Neighbours, Request, Address], Awaitable[Answer]]
-_NOUNS = (buckets, listings, objects, copies, uploads, deletions, acls, tagging, locks, cors, defaults)
+_NOUNS = (
+    acls,
+    buckets,
+    copies,
+    cors,
+    defaults,
+    deletions,
+    lifecycles,
+    listings,
+    locks,
+    objects,
+    tagging,
+    uploads,
+    versions,
+)
 
 
 def build(near: Neighbours) -> Face:

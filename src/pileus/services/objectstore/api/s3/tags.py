@@ -5,6 +5,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from pileus.services.objectstore.api.s3 import xml
 from pileus.services.objectstore.api.s3.faults import fault
+from pileus.services.objectstore.core.lifecycle import read_tags
 
 KEPT = "tags"
 HEADER = "x-amz-tagging"
@@ -19,7 +20,7 @@ def of_header(text: str) -> dict[str, str]:
             "InvalidArgument",
             "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.",
         ) from None
-    return _checked(pairs, ON_OBJECT)
+    return checked(pairs, ON_OBJECT)
 
 
 def of_document(raw: bytes, most: int) -> dict[str, str]:
@@ -27,10 +28,10 @@ def of_document(raw: bytes, most: int) -> dict[str, str]:
     tags = root.findall("TagSet/Tag")
     if root.find("TagSet") is None or any(tag.find("Key") is None or tag.find("Value") is None for tag in tags):
         raise fault("MalformedXML")
-    return _checked([(tag.findtext("Key") or "", tag.findtext("Value") or "") for tag in tags], most)
+    return checked([(tag.findtext("Key") or "", tag.findtext("Value") or "") for tag in tags], most)
 
 
-def _checked(pairs: list[tuple[str, str]], most: int) -> dict[str, str]:
+def checked(pairs: list[tuple[str, str]], most: int) -> dict[str, str]:
     if len(pairs) > most:
         raise fault("BadRequest", f"Object tags cannot be greater than {most}")
     found: dict[str, str] = {}
@@ -52,7 +53,7 @@ def kept(tags: Mapping[str, str]) -> str:
 
 
 def read(system: Mapping[str, str]) -> dict[str, str]:
-    return dict(parse_qsl(system.get(KEPT, ""), keep_blank_values=True))
+    return read_tags(system)
 
 
 def shown(tags: Mapping[str, str]) -> list[xml.Node]:
