@@ -85,5 +85,10 @@ UNJUDGED = {
     "POST /v3/auth/tokens",
     "POST /v3/users/{user_id}/password",
     "GET /v3/auth/tokens/OS-PKI/revoked",
+    "GET /v3/OS-SIMPLE-CERT/ca",
+    "GET /v3/OS-SIMPLE-CERT/certificates",
+    "POST /v3/OS-OAUTH1/request_token",
+    "POST /v3/OS-OAUTH1/access_token",
+    "POST /v3/OS-OAUTH2/token",
 }
-"""Versions, logging in, a user's own password, which the old one proves, and what is gone."""
+"""Versions, logging in (signed or with a client's credentials as well), a user's own password, which the old one proves, and what is gone."""
