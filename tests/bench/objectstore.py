@@ -80,7 +80,9 @@ async def rate(what: str, times: int, call: Callable[[int], Awaitable[object]]) 
 async def small(bench: Bench) -> None:
     await bench.room("small")
     one = os.urandom(1024)
-    await rate("PUT 1 KB, new names, durable, 16 writers", 6000, lambda n: bench.put("small", f"n{n}", blocks(1024, one)))
+    await rate(
+        "PUT 1 KB, new names, durable, 16 writers", 6000, lambda n: bench.put("small", f"n{n}", blocks(1024, one))
+    )
     await rate("PUT 1 KB, overwriting", 3000, lambda n: bench.put("small", f"n{n}", blocks(1024, one)))
     await rate("GET 1 KB", 6000, lambda n: bench.get("small", f"n{n}"))
     await rate("PUT 64 KB, in files", 1500, lambda n: bench.put("small", f"f{n}", blocks(65536, os.urandom(65536))))
@@ -105,7 +107,9 @@ async def large(bench: Bench, place: Path) -> None:
         begun = time.perf_counter()
         await bench.put("large", "big", blocks(100 * MIB, block[:size]))
         took = time.perf_counter() - begun
-        print(f"PUT 100 MB in chunks of {name:8} {100 / took:6,.0f} MB/s, {disk / took:4.2f} of write + fsync + MD5 alone")
+        print(
+            f"PUT 100 MB in chunks of {name:8} {100 / took:6,.0f} MB/s, {disk / took:4.2f} of write + fsync + MD5 alone"
+        )
     begun = time.perf_counter()
     await bench.get("large", "big")
     print(f"GET 100 MB {100 / (time.perf_counter() - begun):6,.0f} MB/s")
