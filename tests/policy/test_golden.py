@@ -85,5 +85,16 @@ UNJUDGED = {
     "POST /v3/auth/tokens",
     "POST /v3/users/{user_id}/password",
     "GET /v3/auth/tokens/OS-PKI/revoked",
+    "GET /v3/auth/OS-FEDERATION/oidc/callback",
+    *(
+        f"{method} {path}"
+        for method in ("GET", "POST")
+        for path in (
+            "/v3/OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}/auth",
+            "/v3/auth/OS-FEDERATION/websso/{protocol_id}",
+            "/v3/auth/OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}/websso",
+            "/v3/auth/OS-FEDERATION/identity_providers/{idp_id}/protocol/{protocol_id}/websso",
+        )
+    ),
 }
 """Versions, logging in, a user's own password, which the old one proves, and what is gone."""

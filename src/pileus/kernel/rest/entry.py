@@ -44,6 +44,10 @@ class EntrySettings:
     """Web origins that may call the APIs from a browser; `*` for all."""
     trust_forwarded: bool = False
     """Believe X-Forwarded-Proto, -Host and -Prefix: only behind a proxy that sets them."""
+    certificate_header: str = ""
+    """Header, in lower case, in which a proxy hands on the client's certificate; empty: none is believed."""
+    certificate_peers: tuple[str, ...] = ("127.0.0.1", "::1")
+    """Addresses of proxies that are believed in this."""
 
 
 class Entry:
@@ -134,6 +138,9 @@ class Entry:
             agent=headers.get("user-agent", "")[:255],
             global_request_id=given if given.startswith("req-") else "",
         )
+        peer = (scope.get("client") or ("",))[0]
+        if self.settings.certificate_header and peer in self.settings.certificate_peers:
+            request.certificate_text = headers.get(self.settings.certificate_header, "")
         token = headers.get("x-auth-token") or headers.get("x-storage-token") or _bearer(headers)
         return request, await face.answer(request, token, headers.get("x-service-token", ""))
 

@@ -40,6 +40,9 @@ class IdentitySettings(Section, frozen=True):
     ] = 7_776_000
     credential_user_limit: Annotated[int, doc("Most credentials of one user; -1: no bound.")] = -1
     credential_auth_ttl: Annotated[int, doc("Seconds by which the time of a signed EC2 request may be off.")] = 900
+    client_certificate_mapping: Annotated[
+        str, doc("Id of the mapping that holds names in client certificates against users (OAuth 2.0 with mutual TLS).")
+    ] = "oauth2_mapping"
     trust_redelegations: Annotated[int, doc("How often a trust may be given on, one after the other.")] = 3
     max_project_depth: Annotated[int, doc("Levels of projects below a domain.")] = 5
     limit_model: Annotated[
