@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from pileus.contracts.identity import CatalogService
+from pileus.drivers.directory.ldap import LdapDirectory
 from pileus.kernel.config import Settings
 from pileus.kernel.db import Database
 from pileus.kernel.rest import Door, Entry
@@ -46,7 +47,7 @@ class Cloud:
             "identity": IdentitySettings(**settings),
             "security_compliance": ComplianceSettings(**(compliance or {})),
         }
-        self.service = service.build(db=db, settings=Settings(sections))
+        self.service = service.build(db=db, settings=Settings(sections), open_directory=LdapDirectory)
         self.internal: Internal = self.service.internal
         self.near = self.internal._near
         self._entry = Entry({0: Door(root=self.service.face)})

@@ -15,6 +15,7 @@ import msgspec
 from pileus import agent
 from pileus.contracts.identity import CatalogService
 from pileus.drivers.blob.file import FileBlobs
+from pileus.drivers.directory.ldap import LdapDirectory
 from pileus.kernel.config import Section, Settings, doc
 from pileus.kernel.db import Database
 from pileus.kernel.events import EventsSettings, Followers
@@ -44,6 +45,17 @@ class CloudSettings(Section, frozen=True):
     ] = 0
     origins: Annotated[tuple[str, ...], doc("Web origins that may call the APIs from a browser.")] = ()
     trust_forwarded: Annotated[bool, doc("Believe X-Forwarded-* headers; only behind a proxy that sets them.")] = False
+    certificate_header: Annotated[
+        str,
+        doc(
+            "Header in which a proxy in front, which ends TLS, hands on the client's certificate (PEM, PEM escaped as in URLs, or "
+            "base64 of DER); it must take the header away from what clients send. Empty: no certificate is believed."
+        ),
+    ] = ""
+    certificate_peers: Annotated[tuple[str, ...], doc("Addresses from which such a proxy speaks to us.")] = (
+        "127.0.0.1",
+        "::1",
+    )
     policy_dir: Annotated[str, doc("Folder of operators' policy files, <service>.yaml each.")] = ""
 
 
@@ -102,10 +114,12 @@ class Cloud:
                 settings=self.settings,
                 nodes=self.nodes,
                 blobs=self.blobs,
+                open_directory=LdapDirectory,
                 stores=self.stores,
                 metadata_secret=secret(self.state, "metadata"),
                 authenticate=contracts["identity"].authenticate if contracts else None,
                 policy_overrides=self._overrides(name),
+                ports={known: self.port(known) for known in self.ports.__struct_fields__ if known != "shift"},
                 **contracts,
             )
             self.services[name] = service
@@ -154,7 +168,11 @@ class Cloud:
         """Listeners are taken first: a second cloud on these ports changes nothing before it fails."""
         self.build()
         doors = self.doors()
-        entry = Entry(doors, EntrySettings(self.own.origins, self.own.trust_forwarded), self._ill, self._gauges)
+        own = self.own
+        believed = EntrySettings(
+            own.origins, own.trust_forwarded, own.certificate_header.lower(), own.certificate_peers
+        )
+        entry = Entry(doors, believed, self._ill, self._gauges)
         self.listeners = Listeners(entry, [(self.own.host, port) for port in doors])
         self.listeners.bind()
         await self.db.start()

@@ -225,3 +225,183 @@ def test_presigned_urls(s3: Any, bucket: str) -> None:
     got = httpx.get(s3.generate_presigned_url("get_object", Params=params, ExpiresIn=60))
     assert (got.content, got.headers["content-type"]) == (b"by url", "text/x")
     assert "SignatureDoesNotMatch" in httpx.get(put).text
+
+
+def test_tags(s3: Any, bucket: str) -> None:
+    tags = [{"Key": "colour", "Value": "ä b&="}, {"Key": "empty", "Value": ""}]
+    s3.put_object(Bucket=bucket, Key="k", Body=b"", Tagging="a=1&b=")
+    assert s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"] == [
+        {"Key": "a", "Value": "1"},
+        {"Key": "b", "Value": ""},
+    ]
+    s3.put_object_tagging(Bucket=bucket, Key="k", Tagging={"TagSet": tags})
+    assert s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"] == tags
+    assert s3.get_object(Bucket=bucket, Key="k")["TagCount"] == 2
+    s3.copy_object(Bucket=bucket, Key="c", CopySource={"Bucket": bucket, "Key": "k"})
+    assert s3.get_object_tagging(Bucket=bucket, Key="c")["TagSet"] == tags
+    s3.delete_object_tagging(Bucket=bucket, Key="k")
+    assert s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"] == []
+    twice = {"TagSet": [tags[0], tags[0]]}
+    assert refused("InvalidTag", s3.put_object_tagging, Bucket=bucket, Key="k", Tagging=twice) == 400
+    assert refused("NoSuchTagSet", s3.get_bucket_tagging, Bucket=bucket) == 404
+    s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tags})
+    assert s3.get_bucket_tagging(Bucket=bucket)["TagSet"] == tags
+
+
+def test_grants(client: Callable[..., Any], s3: Any, bucket: str) -> None:
+    demo, url = client("demo"), s3.meta.endpoint_url + f"/{bucket}/k"
+    s3.put_object(Bucket=bucket, Key="k", Body=b"open", ACL="public-read")
+    assert httpx.get(url).content == b"open"
+    assert demo.get_object(Bucket=bucket, Key="k")["Body"].read() == b"open"
+    assert refused("AccessDenied", demo.list_objects_v2, Bucket=bucket) == 403
+    assert refused("AccessDenied", demo.get_object, Bucket=bucket, Key="none") == 403
+    s3.put_object_acl(Bucket=bucket, Key="k", ACL="private")
+    assert httpx.get(url).status_code == 403
+    s3.put_object_acl(Bucket=bucket, Key="k", ACL="authenticated-read")
+    assert httpx.get(url).status_code == 403
+    assert demo.get_object(Bucket=bucket, Key="k")["Body"].read() == b"open"
+    theirs = demo.list_buckets()["Owner"]["ID"]
+    s3.put_bucket_acl(Bucket=bucket, GrantWrite=f'id="{theirs}"', GrantRead=f'id="{theirs}"')
+    demo.put_object(Bucket=bucket, Key="theirs", Body=b"1")
+    assert [o["Key"] for o in demo.list_objects_v2(Bucket=bucket)["Contents"]] == ["k", "theirs"]
+    assert refused("AccessDenied", demo.delete_bucket, Bucket=bucket) == 403
+    assert refused("AccessDenied", demo.get_bucket_acl, Bucket=bucket) == 403
+    said = s3.get_bucket_acl(Bucket=bucket)
+    again = {"Owner": said["Owner"], "Grants": said["Grants"]}
+    s3.put_bucket_acl(Bucket=bucket, AccessControlPolicy=again)
+    assert s3.get_bucket_acl(Bucket=bucket)["Grants"] == said["Grants"]
+
+
+def test_cors(s3: Any, bucket: str) -> None:
+    assert refused("NoSuchCORSConfiguration", s3.get_bucket_cors, Bucket=bucket) == 404
+    rule = {
+        "AllowedOrigins": ["https://*.example"],
+        "AllowedMethods": ["GET"],
+        "AllowedHeaders": ["x-amz-*"],
+        "MaxAgeSeconds": 60,
+    }
+    s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [rule]})
+    assert s3.get_bucket_cors(Bucket=bucket)["CORSRules"] == [rule]
+    url = s3.meta.endpoint_url + f"/{bucket}/k"
+    asked = {
+        "Origin": "https://a.example",
+        "Access-Control-Request-Method": "GET",
+        "Access-Control-Request-Headers": "x-amz-date",
+    }
+    answer = httpx.options(url, headers=asked)
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, "https://a.example")
+    assert httpx.options(url, headers=asked | {"Origin": "https://b.other"}).status_code == 403
+    assert (
+        httpx.get(url, headers={"Origin": "https://a.example"}).headers["access-control-allow-origin"]
+        == "https://a.example"
+    )
+    assert "access-control-allow-origin" not in httpx.get(url, headers={"Origin": "https://b.other"}).headers
+
+
+def test_versions(s3: Any, bucket: str) -> None:
+    assert "Status" not in s3.get_bucket_versioning(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="k", Body=b"null")
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    one, two = (s3.put_object(Bucket=bucket, Key="k", Body=body)["VersionId"] for body in (b"1", b"2"))
+    for version, body in ((one, b"1"), (two, b"2"), ("null", b"null")):
+        got = s3.get_object(Bucket=bucket, Key="k", VersionId=version)
+        assert (got["Body"].read(), got["VersionId"]) == (body, version)
+    gone = s3.delete_object(Bucket=bucket, Key="k")
+    assert gone["DeleteMarker"]
+    assert refused("NoSuchKey", s3.get_object, Bucket=bucket, Key="k") == 404
+    assert refused("MethodNotAllowed", s3.get_object, Bucket=bucket, Key="k", VersionId=gone["VersionId"]) == 405
+    s3.delete_object(Bucket=bucket, Key="k", VersionId=gone["VersionId"])
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"2"
+    s3.delete_object(Bucket=bucket, Key="k", VersionId=two)
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"1"
+
+
+def test_locks(s3: Any, bucket: str) -> None:
+    name = bucket + "-lock"
+    s3.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
+    assert s3.get_bucket_versioning(Bucket=name)["Status"] == "Enabled"
+    rule = {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}}
+    s3.put_object_lock_configuration(
+        Bucket=name, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": rule}
+    )
+    assert s3.get_object_lock_configuration(Bucket=name)["ObjectLockConfiguration"]["Rule"] == rule
+    where = {"Bucket": name, "Key": "k"}
+    version = s3.put_object(**where, Body=b"kept")["VersionId"]
+    assert s3.get_object_retention(**where)["Retention"]["Mode"] == "GOVERNANCE"
+    assert s3.delete_object(**where)["DeleteMarker"]
+    assert refused("AccessDenied", s3.delete_object, **where, VersionId=version) == 403
+    s3.put_object_legal_hold(**where, VersionId=version, LegalHold={"Status": "ON"})
+    assert refused("AccessDenied", s3.delete_object, **where, VersionId=version, BypassGovernanceRetention=True) == 403
+    s3.put_object_legal_hold(**where, VersionId=version, LegalHold={"Status": "OFF"})
+    s3.delete_object(**where, VersionId=version, BypassGovernanceRetention=True)
+    suspended = {"Status": "Suspended"}
+    assert (
+        refused("InvalidBucketState", s3.put_bucket_versioning, Bucket=name, VersioningConfiguration=suspended) == 409
+    )
+
+
+def test_what_is_not_built_says_so(s3: Any, bucket: str) -> None:
+    policy = '{"Version": "2012-10-17", "Statement": []}'
+    assert refused("NotImplemented", s3.put_bucket_policy, Bucket=bucket, Policy=policy) == 501
+    assert refused("NoSuchBucketPolicy", s3.get_bucket_policy, Bucket=bucket) == 404
+    assert (
+        refused("NotImplemented", s3.put_object, Bucket=bucket, Key="k", Body=b"", ServerSideEncryption="AES256") == 501
+    )
+    assert refused("404", s3.head_object, Bucket=bucket, Key="k") == 404
+
+
+def test_lists_of_versions(s3: Any, bucket: str) -> None:
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    for n in range(3):
+        for key in ("a/1", "a/2", "b"):
+            s3.put_object(Bucket=bucket, Key=key, Body=str(n).encode())
+    s3.delete_object(Bucket=bucket, Key="b")
+    for size in (1, 2, 1000):
+        pages = list(
+            s3.get_paginator("list_object_versions").paginate(Bucket=bucket, PaginationConfig={"PageSize": size})
+        )
+        found = [(v["Key"], v["IsLatest"]) for page in pages for v in page.get("Versions", [])]
+        assert found == [
+            ("a/1", True),
+            ("a/1", False),
+            ("a/1", False),
+            ("a/2", True),
+            ("a/2", False),
+            ("a/2", False),
+        ] + 3 * [("b", False)]
+        assert [(m["Key"], m["IsLatest"]) for page in pages for m in page.get("DeleteMarkers", [])] == [("b", True)]
+    cut = s3.list_object_versions(Bucket=bucket, Delimiter="/")
+    assert [p["Prefix"] for p in cut["CommonPrefixes"]] == ["a/"]
+
+
+def test_lifecycle_rules(s3: Any, bucket: str) -> None:
+    assert refused("NoSuchLifecycleConfiguration", s3.get_bucket_lifecycle_configuration, Bucket=bucket) == 404
+    rules = [
+        {"ID": "1", "Status": "Enabled", "Filter": {"Prefix": "logs/"}, "Expiration": {"Days": 3}},
+        {
+            "ID": "2",
+            "Status": "Disabled",
+            "Filter": {"And": {"Prefix": "a", "Tags": [{"Key": "k", "Value": "v"}]}},
+            "NoncurrentVersionExpiration": {"NoncurrentDays": 2},
+        },
+        {
+            "ID": "3",
+            "Status": "Enabled",
+            "Filter": {"Prefix": ""},
+            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+        },
+    ]
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
+    assert s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"] == rules
+    moved = [
+        {
+            "ID": "4",
+            "Status": "Enabled",
+            "Filter": {"Prefix": ""},
+            "Transitions": [{"Days": 1, "StorageClass": "GLACIER"}],
+        }
+    ]
+    put = s3.put_bucket_lifecycle_configuration
+    assert refused("NotImplemented", put, Bucket=bucket, LifecycleConfiguration={"Rules": moved}) == 501
+    s3.delete_bucket_lifecycle(Bucket=bucket)
+    assert refused("NoSuchLifecycleConfiguration", s3.get_bucket_lifecycle_configuration, Bucket=bucket) == 404

@@ -8,11 +8,11 @@ D2  A server that does not answer, or not as one should, is `DirectoryDown`; wha
 D3  Who lacks an id or a name is left out of every answer. Conditions are exact, without regard to case where the directory
     has none; what was given is data, never part of a query's language.
 D4  `check` is True only for a password that is not empty and that the directory itself took for that person.
-D5  `members` and `groups_of` see the same memberships, nested ones too where the options say so.
+D5  `snapshot` and `groups_of` see the same memberships, nested ones too where the options say so.
 D6  Passwords, the directory's own and people's, appear in no message and no log.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Protocol
 
 from msgspec import Meta, Struct
@@ -122,19 +122,27 @@ class Crowd(Struct, frozen=True, kw_only=True):
     more: dict[str, Any] = {}
 
 
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """All of a directory at one time. `members`: local ids of people by the local id of a group."""
+
+    people: Sequence[Person]
+    groups: Sequence[Crowd]
+    members: Mapping[str, frozenset[str]]
+
+
 class Directory(Protocol):
     async def people(self, *, name: str = "", id: str = "") -> Sequence[Person]:
-        """All people, or those of that name or id."""
+        """Those of that name or id; all without either."""
         ...
 
     async def groups(self, *, name: str = "", id: str = "") -> Sequence[Crowd]: ...
 
-    async def members(self, groups: Sequence[Crowd]) -> dict[str, frozenset[str]]:
-        """Local ids of the people in each group, by the group's local id."""
-        ...
-
     async def groups_of(self, person: Person) -> Sequence[Crowd]: ...
 
-    async def check(self, person: Person, password: str) -> bool: ...
+    async def snapshot(self) -> Snapshot: ...
+
+    async def check(self, person: Person, password: str) -> bool:
+        """Whether that is the person's password; for somebody made up it takes as long."""
+        ...
 
     async def close(self) -> None: ...

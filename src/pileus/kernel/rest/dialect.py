@@ -61,6 +61,10 @@ class Dialect:
         """The path under which the operation was declared; services with older prefixes translate theirs."""
         return request.path
 
+    def logged(self, path: str) -> str:
+        """A path as the access log may keep it, for services with secrets in theirs."""
+        return path
+
     def admit(self, request: Request) -> None:
         """Called when the caller is known, before anything is looked at. Raises what speaks against the request as a whole."""
 

@@ -44,6 +44,10 @@ class EntrySettings:
     """Web origins that may call the APIs from a browser; `*` for all."""
     trust_forwarded: bool = False
     """Believe X-Forwarded-Proto, -Host and -Prefix: only behind a proxy that sets them."""
+    certificate_header: str = ""
+    """Header, in lower case, in which a proxy hands on the client's certificate; empty: none is believed."""
+    certificate_peers: tuple[str, ...] = ("127.0.0.1", "::1")
+    """Addresses of proxies that are believed in this."""
 
 
 class Entry:
@@ -103,7 +107,7 @@ class Entry:
         if access.isEnabledFor(logging.INFO):
             ctx = request.ctx if request is not None else Ctx()
             access.info(
-                '%s "%s %s" %d %d %.1fms', name, method, path, answer.status, sent, (time.perf_counter() - began) * 1000,
+                '%s "%s %s" %d %d %.1fms', name, method, face.dialect.logged(path) if face else path, answer.status, sent, (time.perf_counter() - began) * 1000,
                 extra={"request_id": request_id, "user_id": ctx.user_id, "project_id": ctx.project_id, "address": self._client(scope, headers)},
             )  # fmt: skip
 
@@ -134,6 +138,9 @@ class Entry:
             agent=headers.get("user-agent", "")[:255],
             global_request_id=given if given.startswith("req-") else "",
         )
+        peer = (scope.get("client") or ("",))[0]
+        if self.settings.certificate_header and peer in self.settings.certificate_peers:
+            request.certificate_text = headers.get(self.settings.certificate_header, "")
         token = headers.get("x-auth-token") or headers.get("x-storage-token") or _bearer(headers)
         return request, await face.answer(request, token, headers.get("x-service-token", ""))
 

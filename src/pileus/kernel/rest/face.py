@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pileus.kernel.db import Database, Page, Tx
 from pileus.kernel.policy import Policy
 from pileus.kernel.rest import denials
+from pileus.kernel.rest.certificates import thumbprint
 from pileus.kernel.rest.dialect import Dialect
 from pileus.kernel.rest.operations import Decide, Operation, Place, Ready
 from pileus.kernel.rest.reach import reaches
@@ -128,6 +129,8 @@ class Face:
 
     async def _recalled(self, request: Request, ready: Ready, remembered: Remembered, known: Ctx) -> Answer:
         """The answer of last time while nothing that it was read from has changed."""
+        if ready.op.gather is not None:
+            await ready.op.gather(request)
         key = (request.method, request.base, request.path, request.version, tuple(request.query.pairs), known.token)
         kept = remembered.recall(key, known)
         if kept is not None:
@@ -155,6 +158,8 @@ class Face:
             raise Unauthorized("The request you have made requires authentication.")
         try:
             known = await self.authenticate(token, service_token)
+            if known.bound_to and known.bound_to != (request.certificate and thumbprint(request.certificate)):
+                raise Unauthorized("The request you have made requires authentication.")
             if known.reach is not None:
                 self._check_reach(request, known.reach, place)
         except Unauthorized:
@@ -224,7 +229,7 @@ class Face:
             request.enforce(op.rule)
         if op.handle is not None:
             return await op.handle(request)
-        if op.gather is not None:
+        if op.gather is not None and remembered is None:
             await op.gather(request)
         result: Any = None
         if op.decide is not None:
@@ -268,6 +273,7 @@ def _as_caller(known: Ctx, anonymous: Ctx) -> Ctx:
         trust_id=known.trust_id,
         app_credential_id=known.app_credential_id,
         reach=known.reach,
+        bound_to=known.bound_to,
         token=known.token,
         expires_at=known.expires_at,
         address=anonymous.address,

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from pileus.kernel.rest.certificates import read as read_certificate
 from pileus.kernel.types import Ctx, Invalid, TimedOut, TooLarge, Version
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ class Request:
         "body",
         "body_limit",
         "body_timeout",
+        "certificate_text",
         "consumed",
         "ctx",
         "gathered",
@@ -132,6 +134,8 @@ class Request:
         """The caller as identity keeps him, the same object for every request of his token."""
         self.read_from: tuple[tuple[str, ...], tuple[int, ...]] | None = None
         """Tables that a kept answer was read from, and their stamps."""
+        self.certificate_text = ""
+        """The client's certificate as a trusted proxy wrote it down."""
         self.version = Version(0, 0)
         self.params: dict[str, str] = {}
         self.body: Any = None
@@ -180,6 +184,14 @@ class Request:
             if not message.get("more_body", False):
                 self.consumed = True
                 return
+
+    @property
+    def certificate(self) -> bytes:
+        """The client's certificate, DER; empty where none was shown, or none that can be read."""
+        try:
+            return read_certificate(self.certificate_text)
+        except ValueError:
+            return b""
 
     async def read(self, limit: int) -> bytes:
         """The whole body. Raises `TooLarge` past `limit` bytes."""

@@ -44,6 +44,8 @@ class Ctx(Struct, frozen=True, kw_only=True):
     app_credential_id: str = ""
     reach: tuple[Reach, ...] | None = None
     """The only requests that the caller may make; None: any. The rest front sees to it."""
+    bound_to: str = ""
+    """Thumbprint of the client certificate without which the token is worth nothing; empty: any client may send it."""
     token: str = ""
     """The token as sent; never logged, never stored."""
     expires_at: int = 0

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from pileus.contracts.identity import CatalogService
+from pileus.drivers.federation.protocol import OidcClient, SamlParty
 from pileus.kernel.config import ConfigError, Settings
 from pileus.kernel.db import Database
 from pileus.kernel.policy import Policy
 from pileus.kernel.reconcile import Reconciler
 from pileus.kernel.rest import Face, Operation, Service
 from pileus.kernel.types import HOUR, MINUTE, SECOND
-from pileus.services.identity.api import rules, rules_credentials, rules_delegation, rules_domain_config, versions
+from pileus.services.identity.api import rules, rules_credentials, rules_delegation, rules_domain_config
 from pileus.services.identity.api.absent import ABSENT
 from pileus.services.identity.api.access_rules import AccessRules
 from pileus.services.identity.api.app_credentials import AppCredentials
@@ -22,6 +23,7 @@ from pileus.services.identity.api.domain_config import DomainConfig
 from pileus.services.identity.api.domains import Domains
 from pileus.services.identity.api.ec2 import Ec2Credentials, SignedRequests
 from pileus.services.identity.api.endpoint_groups import EndpointFilters, EndpointGroups
+from pileus.services.identity.api.federated_login import FederatedLogin
 from pileus.services.identity.api.grants import Grants
 from pileus.services.identity.api.groups import Groups, Members
 from pileus.services.identity.api.identity_providers import IdentityProviders, Protocols
@@ -41,8 +43,13 @@ from pileus.services.identity.api.service_providers import ServiceProviders
 from pileus.services.identity.api.tokens import Tokens
 from pileus.services.identity.api.trusts import Trusts
 from pileus.services.identity.api.users import Users
+from pileus.services.identity.api.v2 import operations as v2
+from pileus.services.identity.api.versions import Versions
 from pileus.services.identity.core import domain_config, keys, memory
+from pileus.services.identity.core.federation import Federation
+from pileus.services.identity.core.federation_settings import FederationSettings
 from pileus.services.identity.core.guard import Guard
+from pileus.services.identity.core.homes import Directories, Open
 from pileus.services.identity.core.memory import Memory
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.core.passwords import Passwords
@@ -50,17 +57,29 @@ from pileus.services.identity.core.settings import ComplianceSettings, IdentityS
 from pileus.services.identity.core.tokens import Keyring
 from pileus.services.identity.core.vault import Vault
 from pileus.services.identity.internal import Internal
+from pileus.services.identity.reconcilers.directories import DirectoryReader
 from pileus.services.identity.reconcilers.failures import FailureWriter
 from pileus.services.identity.reconcilers.keys import KeyKeeper
 from pileus.services.identity.reconcilers.memory import Forgetter
 from pileus.services.identity.reconcilers.vault import VaultKeeper
 
-SECTIONS = {"identity": IdentitySettings, "security_compliance": ComplianceSettings}
+SECTIONS = {"identity": IdentitySettings, "security_compliance": ComplianceSettings, "federation": FederationSettings}
 RULES = [*rules.RULES, *rules_credentials.RULES, *rules_delegation.RULES, *rules_domain_config.RULES, *CATALOG_RULES]
 CATALOG = [CatalogService(type="identity", name="keystone", url="{base}/v3", description="Identity")]
 
 
-def build(*, db: Database, settings: Settings, policy_overrides: Mapping[str, Any] | None = None, **_: Any) -> Service:
+def build(
+    *,
+    db: Database,
+    settings: Settings,
+    policy_overrides: Mapping[str, Any] | None = None,
+    open_directory: Open | None = None,
+    ports: Mapping[str, int] | None = None,
+    oidc: OidcClient | None = None,
+    saml: SamlParty | None = None,
+    **_: Any,
+) -> Service:
+    """`ports` are those of the cloud's listeners, by name; 0 is none. `oidc` and `saml` speak to identity providers."""
     mine = settings.of(IdentitySettings)
     if problems := domain_config.check_written(mine.domains):
         raise ConfigError(problems)
@@ -74,49 +93,57 @@ def build(*, db: Database, settings: Settings, policy_overrides: Mapping[str, An
         settings.of(ComplianceSettings),
         Guard(mine),
         Vault(),
+        Directories(open_directory),
+        Federation(settings.of(FederationSettings), oidc, saml),
     )
     internal = Internal(near)
-    dialect = KeystoneDialect(mine.list_limit)
+    dialect = KeystoneDialect(mine.list_limit, mine.v2_api)
     face = Face(
         "identity",
         dialect,
         Policy(RULES, policy_overrides or {}),
         db,
-        _items(near, internal, dialect),
+        _items(near, internal, dialect, ports or {}),
         internal.authenticate,
     )
     rotation = Reconciler("identity.keys", KeyKeeper(near).work, every=HOUR, wake=(keys.CHANGED,))
     vault = Reconciler("identity.vault", VaultKeeper(near).work, every=HOUR)
     forgetting = Reconciler("identity.memory", Forgetter(near.memory).work, every=HOUR, wake=(memory.CHANGED,))
 
+    reading = Reconciler("identity.directories", DirectoryReader(near).work, every=mine.directory_seconds * SECOND)
     failures = FailureWriter(near)
     failed_logins = Reconciler("identity.failures", failures.work, every=MINUTE)
 
     async def close() -> None:
         near.passwords.close()
+        await near.federation.close()
         await failures.work()
+        await near.directories.close()
 
     return Service(
         name="identity",
         face=face,
         internal=internal,
-        reconcilers=[rotation, vault, failed_logins, *([forgetting] if db.multi_process else [])],
+        reconcilers=[rotation, vault, failed_logins, reading, *([forgetting] if db.multi_process else [])],
         start=internal.start,
         close=close,
     )
 
 
-def _items(near: Near, internal: Internal, dialect: KeystoneDialect) -> list[Noun | Operation]:
+def _items(
+    near: Near, internal: Internal, dialect: KeystoneDialect, ports: Mapping[str, int]
+) -> list[Noun | Operation]:
     groups, projects, domains, roles = Groups(near), Projects(near), Domains(near), Roles(near)
-    users = Users(near, groups, projects)
-    tokens = Tokens(near, internal.session)
+    users, tokens = Users(near, groups, projects), Tokens(near, internal.session)
     return [
         *(users, groups, projects, domains, roles),
         *_catalog(near, dialect, projects),
         *(IdentityProviders(near), Mappings(near), ServiceProviders(near)),
         *Protocols(near, dialect).all_operations(),
-        *versions.operations(),
+        *Versions(dialect).all_operations(),
         *tokens.all_operations(),
+        *FederatedLogin(near, tokens).all_operations(),
+        *v2.operations(tokens, users, projects, roles, dialect, ports),
         *OAuth2(tokens).all_operations(),
         *Own(near, dialect, projects, domains).all_operations(),
         *Members(groups, users).all_operations(),

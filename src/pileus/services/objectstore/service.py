@@ -21,6 +21,7 @@ from pileus.services.objectstore.core.rules import RULES
 from pileus.services.objectstore.core.settings import ObjectSettings
 from pileus.services.objectstore.internal import Internal
 from pileus.services.objectstore.reconcilers.endings import Endings
+from pileus.services.objectstore.reconcilers.lifecycle import Lifecycle
 from pileus.services.objectstore.reconcilers.scrubber import Scrubber
 
 SECTION = ("objectstore", ObjectSettings)
@@ -55,6 +56,7 @@ def build(
             Reconciler("objectstore.expire", endings.expire, every=MINUTE, wake=(accounts.DELETED,)),
             Reconciler("objectstore.clear", endings.clear, every=30 * SECOND),
             Reconciler("objectstore.sweep", endings.sweep, every=HOUR),
+            Reconciler("objectstore.lifecycle", Lifecycle(near).apply, every=HOUR),
             Reconciler("objectstore.scrub", Scrubber(near).scrub, every=10 * MINUTE),
         ],
     )

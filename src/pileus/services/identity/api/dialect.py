@@ -1,5 +1,7 @@
 """Keystone's manner: `{"error": {code, message, title}}`, links in everything, filters with comparators."""
 
+import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -12,6 +14,8 @@ _COMPARATORS: Mapping[str, Op] = {"contains": "contains", "startswith": "startsw
 _SECRETS = frozenset({"blob", "password", "original_password", "secret"})
 _TRUE = frozenset({"", "true", "1", "yes", "on", "y", "t"})
 _FALSE = frozenset({"false", "0", "no", "off", "n", "f"})
+_V2 = "/v2.0"
+_TOKEN_IN_PATH = re.compile(r"(/v2\.0/tokens/)[^/]+")
 LOWER = "__lower"
 """Ending of the fields that comparators without regard to case (`name__icontains`) look at."""
 
@@ -23,8 +27,27 @@ class KeystoneDialect(Dialect):
     page_size: ClassVar[int | None] = None
     auth_first: ClassVar[bool] = False
 
-    def __init__(self, list_limit: int = 0) -> None:
+    def __init__(self, list_limit: int = 0, v2_api: str = "off") -> None:
         self.list_limit = list_limit or None
+        self.v2_api = v2_api
+
+    # --- version 2.0 ------------------------------------------------------------------------------------------------
+
+    def serves_v2(self, request: Request) -> bool:
+        """Whether this client gets the API of old: on `loopback` only from this machine, to an address of it alone."""
+        if self.v2_api != "loopback":
+            return self.v2_api == "on"
+        listener = (request.scope.get("server") or ("",))[0]
+        return _is_loopback(listener) and _is_loopback(request.ctx.address)
+
+    def route(self, request: Request) -> str:
+        if request.path.startswith(_V2) and not self.serves_v2(request):
+            raise self.no_route(request)
+        return request.path
+
+    def logged(self, path: str) -> str:
+        """Version 2.0 has tokens in its paths."""
+        return _TOKEN_IN_PATH.sub(r"\1…", path)
 
     # --- faults ---------------------------------------------------------------------------------------------------
 
@@ -144,6 +167,13 @@ class KeystoneDialect(Dialect):
         if asked is None or self.list_limit is None:
             return asked or self.list_limit
         return min(asked or self.list_limit, self.list_limit)
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
 
 
 def own_url(request: Request) -> str:

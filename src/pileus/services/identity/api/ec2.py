@@ -1,7 +1,7 @@
 """EC2 credentials of a user, and signed requests in exchange for tokens."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Operation, Request, nullable
@@ -24,24 +24,27 @@ _SIGNED = open_object(
     }
 )
 _BODY = {"type": "object", "properties": dict.fromkeys(("credentials", "credential", "ec2Credentials"), _SIGNED)}
-_MANY = "/v3/users/{user_id}/credentials/OS-EC2"
-_ONE = _MANY + "/{credential_id}"
+_MANY = "/users/{user_id}/credentials/OS-EC2"
 Check = Callable[[AccessKey, Near, Micros, Mapping[str, Any]], None]
 
 
 class Ec2Credentials:
     """`/v3/users/{user_id}/credentials/OS-EC2`: pairs of keys; the path's last part is the access key."""
 
+    root: ClassVar[str] = "/v3"
+    made: ClassVar[int] = 201
+
     def __init__(self, near: Near, dialect: KeystoneDialect) -> None:
         self.near, self.dialect = near, dialect
 
     def all_operations(self) -> list[Operation]:
+        many, one = self.root + _MANY, f"{self.root}{_MANY}/{{credential_id}}"
         return [
-            _op("GET", _MANY, "list", self._list, "EC2 credentials of a user.", asks="identity:ec2_list_credentials", view=self._view_list),
-            _op("POST", _MANY, "create", self._create, "Make an EC2 credential for a project.", asks="identity:ec2_create_credential",
-                body=open_object({"tenant_id": {}}), optional_body=True, view=self._view_one, answers=201),
-            _op("GET", _ONE, "show", self._show, "One EC2 credential.", asks="identity:ec2_get_credential", view=self._view_one),
-            _op("DELETE", _ONE, "delete", self._delete, "Delete an EC2 credential.", asks="identity:ec2_delete_credential", answers=204),
+            _op("GET", many, "list", self._list, "EC2 credentials of a user.", asks="identity:ec2_list_credentials", view=self.view_list),
+            _op("POST", many, "create", self._create, "Make an EC2 credential for a project.", asks="identity:ec2_create_credential",
+                body=open_object({"tenant_id": {}}), optional_body=True, view=self._view_one, answers=self.made),
+            _op("GET", one, "show", self._show, "One EC2 credential.", asks="identity:ec2_get_credential", view=self._view_one),
+            _op("DELETE", one, "delete", self._delete, "Delete an EC2 credential.", asks="identity:ec2_delete_credential", answers=204),
         ]  # fmt: skip
 
     def _list(self, tx: Tx, request: Request) -> list[AccessKey]:
@@ -70,18 +73,28 @@ class Ec2Credentials:
         request.enforce(rule, {"user_id": request.params["user_id"], "target": {"credential": facts}})
         return row
 
-    def _view_list(self, request: Request, keys: list[AccessKey]) -> Any:
-        return self.dialect.collection(request, "credentials", [_view(request, key) for key in keys])
+    def view_list(self, request: Request, keys: list[AccessKey]) -> Any:
+        return self.dialect.collection(request, "credentials", [self.shown(request, key) for key in keys])
 
     def _view_one(self, request: Request, key: AccessKey) -> Any:
-        return {"credential": _view(request, key)}
+        return {"credential": self.shown(request, key)}
+
+    def shown(self, request: Request, key: AccessKey) -> dict[str, Any]:
+        link = request.link(f"/v3/users/{key.user_id}/credentials/OS-EC2/{key.access}")
+        return {**key_view(key), "links": {"self": link}}
 
 
 class SignedRequests:
     """`/v3/ec2tokens` and `/v3/s3tokens`: a service shows how a request was signed and hears who signed it."""
 
+    root: ClassVar[str] = "/v3"
+
     def __init__(self, near: Near) -> None:
         self.near = near
+
+    def answer(self, token: str, session: Session, around: Around) -> Answer:
+        """`token` is empty where it is not to be shown."""
+        return Answer(200, {"token": token_view(session, around)}, {"X-Subject-Token": token} if token else {})
 
     def all_operations(self) -> list[Operation]:
         return [
@@ -94,11 +107,11 @@ class SignedRequests:
             session, around = found
             token = self.near.keyring.seal(session.claims)
             self.near.memory.remember(token, session, context(session, token), request.memo["revision"])
-            return Answer(200, {"token": token_view(session, around)}, {"X-Subject-Token": token} if shown else {})
+            return self.answer(token if shown else "", session, around)
 
         return Operation(
             method="POST",
-            path=f"/v3/{name}",
+            path=f"{self.root}/{name}",
             name="validate",
             resource=name[:-1],
             summary=f"Trade a signed {kind} request for what its signer may do.",
@@ -129,14 +142,13 @@ def _signed(body: Any) -> Mapping[str, Any]:
     return found
 
 
-def _view(request: Request, key: AccessKey) -> dict[str, Any]:
+def key_view(key: AccessKey) -> dict[str, Any]:
     return {
         "user_id": key.user_id,
         "tenant_id": key.project_id,
         "access": key.access,
         "secret": key.secret,
         "trust_id": key.trust_id or None,
-        "links": {"self": request.link(f"/v3/users/{key.user_id}/credentials/OS-EC2/{key.access}")},
     }
 
 

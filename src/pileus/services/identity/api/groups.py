@@ -5,16 +5,18 @@ from typing import Any, ClassVar
 from pileus.kernel.db import Page, Tx
 from pileus.kernel.rest import Field, Operation, Request, creates, deletes, lists, nullable, shows, updates
 from pileus.kernel.types import NotFound
+from pileus.services.identity.api.consulted import Consulted, consult
 from pileus.services.identity.api.noun import ID, NAME, TEXT, Noun
 from pileus.services.identity.core import access, groups, refusals, users
 from pileus.services.identity.db.groups import GroupRow
 from pileus.services.identity.db.users import UserRow
 
 
-class Groups(Noun):
+class Groups(Consulted):
     """Users who are given roles together."""
 
     member, plural, path = "group", "groups", "/v3/groups"
+    kept = True
     rules: ClassVar[dict[str, str]] = {
         "list": "identity:list_groups",
         "show": "identity:get_group",
@@ -22,6 +24,7 @@ class Groups(Noun):
         "update": "identity:update_group",
         "delete": "identity:delete_group",
     }
+    kind = "group"
     reveals: ClassVar[frozenset[str]] = frozenset({"identity:delete_group"})
     id = Field(ID, on="show list")
     name = Field(NAME, required=True, match=True, sort=True)
@@ -52,6 +55,7 @@ class Members:
                 self._list,
                 asks="identity:list_users_in_group",
                 summary="Users in a group.",
+                gather=consult("group_id", "identity:list_users_in_group", self.groups),
                 view=self._view,
             ),
             _op(

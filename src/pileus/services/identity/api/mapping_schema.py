@@ -5,6 +5,7 @@ from typing import Any
 
 from pileus.kernel.rest import BOOLEAN, Schema, array, obj, text, validator
 from pileus.kernel.types import Invalid
+from pileus.services.identity.core import mapping
 
 _TEXT = text()
 _DOMAIN = obj({"id": _TEXT, "name": _TEXT})
@@ -57,3 +58,7 @@ def check(want: dict[str, Any], version: str) -> None:
     problems = validator(schema).problems(want)
     if problems:
         raise Invalid("".join(f"{problem.message}\n" for problem in problems))
+    try:
+        mapping.check_patterns(want["rules"])
+    except ValueError as error:
+        raise Invalid(f"{error}\n") from None

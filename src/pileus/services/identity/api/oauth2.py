@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from pileus.kernel.rest import Answer, Operation, Request
+from pileus.kernel.rest.certificates import thumbprint
 from pileus.kernel.types import SECOND, Fault, Unauthorized
 from pileus.services.identity.api.tokens import Tokens
+from pileus.services.identity.core import client_certificates
 from pileus.services.identity.core.asking import Asked
 from pileus.services.identity.core.methods.method import Attempt, Proof
 
@@ -19,7 +21,7 @@ _FAILED = "Client authentication failed."
 
 
 class OAuth2:
-    """The client is an application credential, whose token it gets as a bearer token."""
+    """The client is an application credential, or a user who shows a certificate; it gets a bearer token."""
 
     def __init__(self, tokens: Tokens) -> None:
         self.tokens, self.near = tokens, tokens.near
@@ -59,11 +61,19 @@ class OAuth2:
             form.get("client_id", ""),
             form.get("client_secret", ""),
         )
+        if id and not secret and request.certificate:
+            return await self._prove_by_certificate(request, id)
         if not id or not secret:
             raise Unauthorized(_FAILED)
         asked = Asked("", given=False)
         attempt = Attempt(payload={"id": id, "secret": secret}, asked=asked, address=request.ctx.address)
         return await self.tokens.methods["application_credential"].prove(attempt), asked
+
+    async def _prove_by_certificate(self, request: Request, user_id: str) -> tuple[Proof, Asked]:
+        """The client is a user in its default project, and its token is bound to the certificate."""
+        user = await self.near.db.read(client_certificates.check, self.near, user_id, request.certificate)
+        proof = Proof(user_id=user.id, methods=("oauth2_credential",), thumbprint=thumbprint(request.certificate))
+        return proof, Asked("project", {"id": user.default_project_id})
 
     def _told(self, answer: Answer, request: Request) -> Answer:
         if answer.status != 201:  # more must be proved, which this way cannot

@@ -52,6 +52,14 @@ class Around(Struct, frozen=True):
     partners: Sequence[ServiceProviderRow]
 
 
+class Opened(Struct, frozen=True):
+    """A new token, or one that was looked up."""
+
+    token: str
+    session: Session
+    around: Around
+
+
 class Tokens:
     """`/v3/auth/tokens`. `look_up` is identity's own look at a token, from memory when it can."""
 
@@ -89,12 +97,13 @@ class Tokens:
             raise refusals.expected("auth", "request body")
         asking.check_form(auth, self.methods)
         asked = asking.read_scope(auth)
-        proofs = [await self._prove(name, request, auth["identity"], asked) for name in _once(auth)]
+        proofs = [await self.prove(name, request, auth["identity"][name], asked) for name in _once(auth)]
         return await self.admit(request, proofs, asked, request.headers.get(_RECEIPT, ""))
 
-    async def _prove(self, name: str, request: Request, identity: Mapping[str, Any], asked: Asked) -> Proof:
+    async def prove(self, name: str, request: Request, payload: Mapping[str, Any], asked: Asked) -> Proof:
+        """Who somebody is, by one method; `payload` is its part of the body."""
         attempt = Attempt(
-            payload=identity[name],
+            payload=payload,
             asked=asked,
             address=request.ctx.address,
             method=request.method,
@@ -109,18 +118,27 @@ class Tokens:
 
         `receipt` is one that was given for earlier proofs.
         """
-        near, revision = self.near, self.near.memory.revision
         with_catalog = not request.query.has("nocatalog")
+        opened = await self.open(proofs, asked, receipt, with_catalog)
+        if isinstance(opened, Partial):
+            return Answer(401, _receipt_view(opened), {_RECEIPT.title(): receipts.seal(self.near, opened.receipt)})
+        return Answer(201, {"token": token_view(opened.session, opened.around)}, {"X-Subject-Token": opened.token})
+
+    async def open(
+        self, proofs: Sequence[Proof], asked: Asked, receipt: str = "", with_catalog: bool = True
+    ) -> Opened | Partial:
+        """A new token with all that it tells, or what is still to be proved."""
+        near, revision = self.near, self.near.memory.revision
         earlier = (receipt, await receipts.read(near, receipt)) if receipt else None
         uses_up = asked.trust_id or any(proof.writes for proof in proofs)
         transact = near.db.write if uses_up else near.db.read
         entered = await transact(self._enter, proofs, earlier, asked, with_catalog)
         if isinstance(entered, Partial):
-            return Answer(401, _receipt_view(entered), {_RECEIPT.title(): receipts.seal(near, entered.receipt)})
+            return entered
         session, around = entered
         token = near.keyring.seal(session.claims)
         near.memory.remember(token, session, context(session, token), revision)
-        return Answer(201, {"token": token_view(session, around)}, {"X-Subject-Token": token})
+        return Opened(token, session, around)
 
     def _enter(
         self, tx: Tx, proofs: Sequence[Proof], earlier: tuple[str, Receipt] | None, asked: Asked, with_catalog: bool
@@ -247,18 +265,29 @@ def _whole_role(role: RoleRow) -> dict[str, Any]:
     return {**_brief_role(role), **more}
 
 
+def _user_view(session: Session) -> dict[str, Any]:
+    """Instead of a password's end, a federated user has who vouched and the groups that the mapping gave."""
+    user, claims = session.user, session.claims
+    domain = {"id": session.user_domain.id, "name": session.user_domain.name}
+    view: dict[str, Any] = {"domain": domain, "id": user.id, "name": user.name}
+    if claims.idp_id:
+        view["OS-FEDERATION"] = {
+            "groups": [{"id": id} for id in claims.group_ids],
+            "identity_provider": {"id": claims.idp_id},
+            "protocol": {"id": claims.protocol_id},
+        }
+    else:
+        ends = user.password_expires_at
+        view["password_expires_at"] = None if ends is None else iso_naive(ends)
+    return view
+
+
 def token_view(session: Session, around: Around) -> dict[str, Any]:
     """A token as the API shows it."""
-    claims, user, project, domain = session.claims, session.user, session.project, session.domain
-    ends = user.password_expires_at
+    claims, project, domain = session.claims, session.project, session.domain
     view: dict[str, Any] = {
         "methods": list(claims.methods),
-        "user": {
-            "domain": {"id": session.user_domain.id, "name": session.user_domain.name},
-            "id": user.id,
-            "name": user.name,
-            "password_expires_at": None if ends is None else iso_naive(ends),
-        },
+        "user": _user_view(session),
         "audit_ids": claims.audit_ids,
         "expires_at": iso_micros(claims.expires_at),
         "issued_at": iso_micros(claims.issued_at),
@@ -282,4 +311,6 @@ def token_view(session: Session, around: Around) -> dict[str, Any]:
         ]
     if session.held is not None:
         view.update(session.held.view)
+    if claims.thumbprint:
+        view["oauth2_credential"] = {"x5t#S256": claims.thumbprint}
     return view

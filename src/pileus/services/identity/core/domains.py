@@ -16,6 +16,7 @@ from pileus.services.identity.db import (
     groups,
     identity_providers,
     projects,
+    public_ids,
     roles,
     users,
 )
@@ -106,7 +107,7 @@ def delete(tx: Tx, near: Near, ctx: Ctx, row: ProjectRow) -> None:
         assignments.remove_actor(tx, "group", group_id)
         groups.remove(tx, group_id)
     for provider in identity_providers.of_domain(tx, row.id):
-        identity_providers.remove(tx, provider.id)
+        remains.remove_provider(tx, provider.id)
     for role_id in roles.ids_of_domain(tx, row.id):
         assignments.remove_role(tx, role_id)
         roles.remove(tx, role_id)
@@ -117,6 +118,7 @@ def delete(tx: Tx, near: Near, ctx: Ctx, row: ProjectRow) -> None:
         users.forget_default_project(tx, id)
     projects.remove(tx, gone)
     domain_options.remove_all(tx, row.id)
+    public_ids.remove_domain(tx, row.id)
     changed(tx, near, ctx, "domain.delete", row.id, before=row, data={"projects": gone[:-1]})
 
 

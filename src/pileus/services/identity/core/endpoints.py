@@ -1,5 +1,6 @@
 """Endpoints of the catalog."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -24,8 +25,19 @@ def get(tx: Tx, near: Near, ctx: Ctx, id: str) -> EndpointRow:
     return row
 
 
+def everything(tx: Tx) -> list[EndpointRow]:
+    return catalog.all_endpoints(tx)
+
+
 def list_page(tx: Tx, near: Near, ctx: Ctx, listing: Listing) -> Page[EndpointRow]:
     return catalog.list_endpoints(tx, listing)
+
+
+def create_together(tx: Tx, near: Near, ctx: Ctx, want: Want, urls: Mapping[str, str]) -> list[EndpointRow]:
+    """One endpoint for each interface in `urls`, known to v2.0 by one id: the public one's, which must be among them."""
+    id = new_hex()
+    parts = [{**want, "interface": interface, "url": url, "legacy_id": id} for interface, url in urls.items()]
+    return [create(tx, near, ctx, part | ({"id": id} if part["interface"] == "public" else {})) for part in parts]
 
 
 def create(tx: Tx, near: Near, ctx: Ctx, want: Want) -> EndpointRow:
@@ -33,13 +45,14 @@ def create(tx: Tx, near: Near, ctx: Ctx, want: Want) -> EndpointRow:
     region_id = _region(tx, near, ctx, want)
     _check_service(tx, want["service_id"])
     row = EndpointRow(
-        id=new_hex(),
+        id=want.get("id") or new_hex(),
         service_id=want["service_id"],
         interface=want["interface"],
         region_id=region_id,
         url=want["url"],
         enabled=want.get("enabled", True),
         extra=merged({}, want),
+        legacy_id=want.get("legacy_id"),
     )
     catalog.add(tx, row)
     changed(tx, near, ctx, "endpoint.create", row.id, after=row)

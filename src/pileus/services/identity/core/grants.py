@@ -16,6 +16,8 @@ from pileus.services.identity.db.projects import ProjectRow
 from pileus.services.identity.db.roles import RoleRow
 from pileus.services.identity.db.users import UserRow
 
+_MEMBER = "member"
+
 
 class Place(Struct, frozen=True, kw_only=True):
     """A role on a target for an actor, as a path names it; `role_id` is empty where all are meant."""
@@ -99,10 +101,22 @@ def check(tx: Tx, place: Place) -> None:
         raise refusals.no_grant(place.role_id, place.actor_id, place.shown_target)
 
 
+def is_given(tx: Tx, place: Place) -> bool:
+    return assignments.exists(tx, place.grant)
+
+
 def take(tx: Tx, near: Near, ctx: Ctx, place: Place) -> None:
     check(tx, place)
     assignments.remove(tx, place.grant)
     changed(tx, near, ctx, "role_assignment.delete", place.role_id, before=place.grant)
+
+
+def member_role(tx: Tx) -> RoleRow:
+    """What somebody is who simply belongs to a project."""
+    row = roles.find_named(tx, _MEMBER)
+    if row is None:
+        raise refusals.missing("role", _MEMBER)
+    return row
 
 
 def roles_given(tx: Tx, place: Place) -> list[RoleRow]:

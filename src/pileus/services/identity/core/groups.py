@@ -6,7 +6,7 @@ import msgspec
 
 from pileus.kernel.db import Page, Tx
 from pileus.kernel.types import Ctx, Invalid, Listing, NotFound, new_hex
-from pileus.services.identity.core import refusals
+from pileus.services.identity.core import directories, refusals
 from pileus.services.identity.core.changes import changed
 from pileus.services.identity.core.domains import home_domain
 from pileus.services.identity.core.extras import merged
@@ -33,12 +33,18 @@ def list_of_user(tx: Tx, near: Near, ctx: Ctx, user_id: str, listing: Listing) -
     return groups.list_page(tx, _bounded(ctx, listing), groups.groups_of(tx, user_id))
 
 
+def ends_of(tx: Tx, user_id: str) -> dict[str, int | None]:
+    """Until when a user is in which group; None is for good."""
+    return groups.ends_of(tx, user_id)
+
+
 def _bounded(ctx: Ctx, listing: Listing) -> Listing:
     return listing.also("domain_id", "eq", ctx.domain_id) if ctx.domain_id else listing
 
 
 def create(tx: Tx, near: Near, ctx: Ctx, want: Want) -> GroupRow:
     domain = home_domain(tx, ctx, want.get("domain_id"))
+    directories.check_writable(tx, near, domain.id)
     name = want["name"].strip()
     _check_name(tx, name, domain.id, "")
     row = GroupRow(new_hex(), domain.id, name, want.get("description", ""), merged({}, want))
@@ -50,6 +56,7 @@ def create(tx: Tx, near: Near, ctx: Ctx, want: Want) -> GroupRow:
 def update(tx: Tx, near: Near, ctx: Ctx, row: GroupRow, want: Want) -> GroupRow:
     if want.get("domain_id", row.domain_id) != row.domain_id:
         raise Invalid("Cannot change Domain ID")
+    directories.check_writable(tx, near, row.domain_id)
     new: dict[str, Any] = {"description": want["description"]} if "description" in want else {}
     if "name" in want:
         new["name"] = want["name"].strip()
@@ -62,12 +69,14 @@ def update(tx: Tx, near: Near, ctx: Ctx, row: GroupRow, want: Want) -> GroupRow:
 
 
 def delete(tx: Tx, near: Near, ctx: Ctx, row: GroupRow) -> None:
+    directories.check_writable(tx, near, row.domain_id)
     assignments.remove_actor(tx, "group", row.id)
     groups.remove(tx, row.id)
     changed(tx, near, ctx, "group.delete", row.id, before=row)
 
 
 def add_member(tx: Tx, near: Near, ctx: Ctx, row: GroupRow, user_id: str) -> None:
+    directories.check_writable(tx, near, row.domain_id)
     groups.join(tx, user_id, row.id)
     changed(tx, near, ctx, "group.add_member", row.id, data={"user_id": user_id})
 
@@ -78,6 +87,7 @@ def check_member(tx: Tx, row: GroupRow, user_id: str) -> None:
 
 
 def remove_member(tx: Tx, near: Near, ctx: Ctx, row: GroupRow, user_id: str) -> None:
+    directories.check_writable(tx, near, row.domain_id)
     check_member(tx, row, user_id)
     groups.leave(tx, user_id, row.id)
     changed(tx, near, ctx, "group.remove_member", row.id, data={"user_id": user_id})

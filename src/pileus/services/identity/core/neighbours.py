@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from pileus.kernel.db import Database
+from pileus.services.identity.core.federation import Federation
 from pileus.services.identity.core.guard import Guard
+from pileus.services.identity.core.homes import Directories
 from pileus.services.identity.core.memory import Memory
 from pileus.services.identity.core.passwords import Passwords
 from pileus.services.identity.core.settings import ComplianceSettings, IdentitySettings
@@ -23,3 +25,5 @@ class Near:
     compliance: ComplianceSettings
     guard: Guard
     vault: Vault
+    directories: Directories
+    federation: Federation

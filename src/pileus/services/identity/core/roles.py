@@ -1,5 +1,6 @@
 """Roles, and what they imply."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -23,6 +24,10 @@ def get(tx: Tx, near: Near, ctx: Ctx, id: str) -> RoleRow:
     if row is None:
         raise refusals.missing("role", id)
     return row
+
+
+def find_many(tx: Tx, ids: Iterable[str]) -> list[RoleRow]:
+    return sorted(roles.find_many(tx, list(ids)).values(), key=lambda row: row.name)
 
 
 def list_page(tx: Tx, near: Near, ctx: Ctx, listing: Listing) -> Page[RoleRow]:

@@ -23,6 +23,10 @@ def get(tx: Tx, near: Near, ctx: Ctx, id: str) -> ServiceRow:
     return row
 
 
+def everything(tx: Tx) -> list[ServiceRow]:
+    return catalog.all_services(tx)
+
+
 def list_page(tx: Tx, near: Near, ctx: Ctx, listing: Listing) -> Page[ServiceRow]:
     return catalog.list_services(tx, listing)
 

@@ -46,6 +46,7 @@ def context(session: Session, token: str) -> Ctx:
         roles=frozenset(role.name.lower() for role in session.roles),
         app_credential_id=claims.app_credential_id,
         trust_id=claims.trust_id,
+        bound_to=claims.thumbprint,
         reach=session.held.reach if session.held is not None else None,
         token=token,
         expires_at=claims.expires_at,

@@ -40,6 +40,9 @@ class IdentitySettings(Section, frozen=True):
     ] = 7_776_000
     credential_user_limit: Annotated[int, doc("Most credentials of one user; -1: no bound.")] = -1
     credential_auth_ttl: Annotated[int, doc("Seconds by which the time of a signed EC2 request may be off.")] = 900
+    client_certificate_mapping: Annotated[
+        str, doc("Id of the mapping that holds names in client certificates against users (OAuth 2.0 with mutual TLS).")
+    ] = "oauth2_mapping"
     trust_redelegations: Annotated[int, doc("How often a trust may be given on, one after the other.")] = 3
     max_project_depth: Annotated[int, doc("Levels of projects below a domain.")] = 5
     limit_model: Annotated[
@@ -49,6 +52,12 @@ class IdentitySettings(Section, frozen=True):
     whole_catalog_if_unfiltered: Annotated[
         bool, doc("Whether a project without endpoint filters sees the whole catalog; else it sees none.")
     ] = True
+    v2_api: Annotated[
+        Literal["off", "loopback", "on"],
+        doc(
+            "Who gets version 2.0 of the API: nobody, clients on this machine, or everybody (it shows no respect for domains)."
+        ),
+    ] = "loopback"
     list_limit: Annotated[int, doc("Most rows of one page; 0: no bound.")] = 0
     login_failures_account: Annotated[
         int, doc("Failed logins of one account in `login_window` before more are turned away for a while; 0: no bound.")
@@ -58,6 +67,9 @@ class IdentitySettings(Section, frozen=True):
         doc("Failed logins from one address in `login_window` before more are turned away for a while; 0: no bound."),
     ] = 1_000
     login_window: Annotated[int, doc("Seconds over which failed logins are counted.", ge=1)] = 600
+    directory_seconds: Annotated[
+        int, doc("Seconds after which directories are read again, for those who vanished there.", ge=1)
+    ] = 60
     domains: Annotated[
         dict[str, dict[str, dict[str, str | int | float | bool | list[str]]]],
         doc(

@@ -1,12 +1,13 @@
 """Users."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from pileus.kernel.db import Page, Tx
 from pileus.kernel.types import Ctx, Invalid, Listing, new_hex
-from pileus.services.identity.core import compliance, refusals, remains
+from pileus.services.identity.core import compliance, directories, federated_users, refusals, remains
 from pileus.services.identity.core.changes import changed
 from pileus.services.identity.core.domains import home_domain
 from pileus.services.identity.core.extras import merged, options_after
@@ -24,6 +25,10 @@ def get(tx: Tx, near: Near, ctx: Ctx, id: str) -> UserRow:
     return row
 
 
+def find_many(tx: Tx, ids: Iterable[str]) -> list[UserRow]:
+    return sorted(users.find_many(tx, ids).values(), key=lambda row: row.name)
+
+
 def list_page(tx: Tx, near: Near, ctx: Ctx, listing: Listing) -> Page[UserRow]:
     """A caller whose token is for a domain sees that domain's users only."""
     return users.list_page(tx, _bounded(ctx, listing))
@@ -37,16 +42,17 @@ def _bounded(ctx: Ctx, listing: Listing) -> Listing:
     return listing.also("domain_id", "eq", ctx.domain_id) if ctx.domain_id else listing
 
 
-def create(tx: Tx, near: Near, ctx: Ctx, want: Want) -> UserRow:
-    """`want["password_hash"]` was made before, outside the transaction."""
+def create(tx: Tx, near: Near, ctx: Ctx, want: Want, id: str = "") -> UserRow:
+    """`want["password_hash"]` was made before, outside the transaction. An `id` is given where another made the user known."""
     domain = home_domain(tx, ctx, want.get("domain_id"))
+    directories.check_writable(tx, near, domain.id)
     name = want["name"].strip()
     _check_name(tx, name, domain.id, "")
     _check_default_project(tx, want)
     options = options_after({}, want.get("options"))
     password = compliance.new_password(tx, near, None, options, want.get("password_hash"))
     row = UserRow(
-        id=new_hex(),
+        id=id or new_hex(),
         domain_id=domain.id,
         name=name,
         enabled=want.get("enabled", True),
@@ -58,6 +64,8 @@ def create(tx: Tx, near: Near, ctx: Ctx, want: Want) -> UserRow:
         **password,
     )
     users.add(tx, row)
+    if want.get("federated"):
+        federated_users.replace_links(tx, row.id, want["federated"])
     changed(tx, near, ctx, "user.create", row.id, after=row, matters=False)
     return row
 
@@ -65,11 +73,14 @@ def create(tx: Tx, near: Near, ctx: Ctx, want: Want) -> UserRow:
 def update(tx: Tx, near: Near, ctx: Ctx, row: UserRow, want: Want) -> UserRow:
     if want.get("domain_id", row.domain_id) != row.domain_id:
         raise Invalid("Cannot change Domain ID")
+    directories.check_writable(tx, near, row.domain_id)
     new: dict[str, Any] = {k: want[k] for k in ("enabled", "default_project_id") if k in want}
     if "name" in want:
         new["name"] = want["name"].strip()
         _check_name(tx, new["name"], row.domain_id, row.id)
     _check_default_project(tx, want)
+    if "federated" in want:
+        federated_users.replace_links(tx, row.id, want["federated"])
     if "options" in want:
         new["options"] = options_after(row.options, want["options"])
     new["extra"] = merged(row.extra, want)
@@ -97,6 +108,7 @@ def change_password(tx: Tx, near: Near, ctx: Ctx, row: UserRow, verified: str, h
 
 def delete(tx: Tx, near: Near, ctx: Ctx, row: UserRow) -> None:
     """With the user go memberships, grants, application credentials and trusts."""
+    directories.check_writable(tx, near, row.domain_id)
     remove(tx, row.id)
     changed(tx, near, ctx, "user.delete", row.id, before=row)
 

@@ -38,6 +38,7 @@ endpoints = Table(
     Column("enabled", Flag, nullable=False),
     Column("extra", Json, nullable=False),
     Column("origin", Text),
+    Column("legacy_id", String(64)),
     Index("identity_endpoint_service", "service_id"),
 )
 
@@ -60,7 +61,11 @@ class ServiceRow(Struct, frozen=True):
 
 
 class EndpointRow(Struct, frozen=True):
-    """An endpoint. `origin` is the URL that the cloud itself once wrote: while it still stands, the cloud may move it."""
+    """An endpoint.
+
+    `origin`     the URL that the cloud itself once wrote: while it still stands, the cloud may move it.
+    `legacy_id`  what v2.0 calls the endpoints that were made there together.
+    """
 
     id: str
     service_id: str
@@ -70,6 +75,7 @@ class EndpointRow(Struct, frozen=True):
     enabled: bool
     extra: dict[str, Any]
     origin: str | None = None
+    legacy_id: str | None = None
 
 
 class Offer(Struct, frozen=True):

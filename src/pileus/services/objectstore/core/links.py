@@ -46,5 +46,6 @@ def follow(
         container, whole = fetch(tx, near, target.account, target.container, target.name, permit)
         account = target.account
         if target.etag and whole.object.etag != target.etag:
-            raise Conflict("Object Etag does not match X-Symlink-Target-Etag header.", type="LinkChanged")
+            text = f"Object Etag {whole.object.etag!r} does not match X-Symlink-Target-Etag header {target.etag!r}"
+            raise Conflict(text, type="LinkChanged")
     return container, whole

@@ -63,6 +63,13 @@ _FIND = Query(
     into=ContainerRow,
 )
 _GET = Query(select(containers).where(containers.c.id == bindparam("id")), into=ContainerRow)
+_BY_ID = Query(
+    select(containers)
+    .where(containers.c.id > bindparam("after"))
+    .order_by(containers.c.id)
+    .limit(bindparam("b_limit")),
+    into=ContainerRow,
+)
 _INSERT = Query(insert(containers).returning(containers.c.id), into=int)
 _UPDATE = Query(update(containers).where(containers.c.id == bindparam("b_id")))
 _DELETE = Query(delete(containers).where(containers.c.id == bindparam("id")))
@@ -78,6 +85,11 @@ def find(tx: Tx, account: str, name: str) -> ContainerRow | None:
 
 def get(tx: Tx, container_id: int) -> ContainerRow | None:
     return tx.row(_GET, id=container_id)
+
+
+def by_id(tx: Tx, after: int, limit: int) -> list[ContainerRow]:
+    """All containers, in the order in which they were made."""
+    return tx.rows(_BY_ID, after=after, b_limit=limit)
 
 
 def add(tx: Tx, account: str, name: str, place: str, settings: Settings) -> ContainerRow:

@@ -1,12 +1,12 @@
 """Login by password."""
 
 from pileus.kernel.db import Tx
-from pileus.services.identity.core import compliance, refusals
+from pileus.services.identity.core import compliance, consulting, refusals
 from pileus.services.identity.core.asking import Asked
-from pileus.services.identity.core.finding import find_user
+from pileus.services.identity.core.directories import find_with_home
 from pileus.services.identity.core.methods.method import Attempt, Method, Proof
 from pileus.services.identity.core.methods.schemas import TEXT, USER, open_object
-from pileus.services.identity.core.methods.secrets import verify_password
+from pileus.services.identity.core.methods.secrets import account_of, verify_password
 from pileus.services.identity.db import users
 
 
@@ -21,7 +21,11 @@ class Password(Method):
         near, named = self.near, attempt.payload.get("user")
         if named is None:
             raise refusals.expected("user", "password")
-        row = await near.db.read(find_user, named)
+        row, home = await near.db.read(find_with_home, near, named)
+        if home is not None:
+            account = account_of(row, named)
+            id = await consulting.login(near, home, named, named.get("password"), account, attempt.address)
+            return Proof(user_id=id, methods=(self.name,), writes=row is None or not compliance.seen_today(row))
         hashed = await verify_password(near, row, named, named.get("password"), attempt.address)
         assert row is not None
         if near.passwords.is_dated(hashed):

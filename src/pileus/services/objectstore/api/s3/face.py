@@ -4,14 +4,43 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import TypeAlias
 
 from pileus.kernel.rest import Answer, Face, Operation, Request
+from pileus.kernel.types import Fault
 from pileus.services.objectstore.api.s3 import address, caller
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.dialect import S3Dialect
-from pileus.services.objectstore.api.s3.operations import buckets, copies, deletions, listings, objects, uploads
+from pileus.services.objectstore.api.s3.operations import (
+    acls,
+    buckets,
+    copies,
+    cors,
+    defaults,
+    deletions,
+    lifecycles,
+    listings,
+    locks,
+    objects,
+    tagging,
+    uploads,
+    versions,
+)
 from pileus.services.objectstore.core.neighbours import Neighbours
 
 S3Handle: TypeAlias = Callable[[Neighbours, Request, Address], Awaitable[Answer]]
-_NOUNS = (buckets, listings, objects, copies, uploads, deletions)
+_NOUNS = (
+    acls,
+    buckets,
+    copies,
+    cors,
+    defaults,
+    deletions,
+    lifecycles,
+    listings,
+    locks,
+    objects,
+    tagging,
+    uploads,
+    versions,
+)
 
 
 def build(near: Neighbours) -> Face:
@@ -40,7 +69,14 @@ def _operations(near: Neighbours) -> Iterator[Operation]:
 
 def _known(near: Neighbours, handle: S3Handle) -> Callable[[Request], Awaitable[Answer]]:
     async def run(request: Request) -> Answer:
-        await caller.know(request, near.identity)
-        return await handle(near, request, request.memo[Address])
+        where = request.memo[Address]
+        try:
+            await caller.know(request, near.identity)
+            answer = await handle(near, request, where)
+        except Fault as refusal:
+            await cors.opened(near, request, where, refusal.headers)
+            raise
+        await cors.opened(near, request, where, answer.headers)
+        return answer
 
     return run

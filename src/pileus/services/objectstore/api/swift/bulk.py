@@ -1,7 +1,7 @@
 """Bulk delete: names in a body, one a line."""
 
 from collections.abc import AsyncIterator
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 from pileus.kernel.rest import Answer
 from pileus.services.objectstore.api.swift.answers import told
@@ -33,13 +33,13 @@ async def _named(call: Call) -> AsyncIterator[Path | tuple[str, int]]:
         try:
             name = unquote_to_bytes(text).decode().lstrip("/")
         except UnicodeDecodeError:
-            yield unquote_to_bytes(text).decode("latin-1"), 412
+            yield quote(unquote_to_bytes(text)), 412
             continue
         container, _, rest = name.partition("/")
         if "\0" in name:
-            yield name, 412
+            yield quote(name), 412
         elif len(name.encode()) > OBJECT_MAX + CONTAINER_MAX + 2:
-            yield name[:64], 414
+            yield quote(name[:64]), 414
         else:
             yield Path(call.path.account, container, rest)
 

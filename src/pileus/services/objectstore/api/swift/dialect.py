@@ -20,7 +20,7 @@ from pileus.services.objectstore.core.faults import NotModified
 
 ROUTES = {"account": "/v1/a", "container": "/v1/a/c", "object": "/v1/a/c/o"}
 """Paths as short as the operations' own: what they name is read by `paths`."""
-PLAIN_PATHS = frozenset({"/info", "/v1/endpoints"})
+PLAIN_PATHS = frozenset({"/info"})
 ALLOWED = "POST, HEAD, DELETE, PUT, OPTIONS, GET"
 PATH = "path"
 """Where the parsed path lies in a request's memo."""
@@ -47,7 +47,10 @@ class SwiftDialect(Dialect):
         return {"X-Trans-Id": name, "x-openstack-request-id": name}
 
     def fault(self, request: Request, fault: Fault) -> Answer:
-        return worded(fault)
+        answer = worded(fault)
+        if request.path in self._plain and "Allow" in answer.headers:
+            answer.headers["Allow"] = "HEAD, GET, OPTIONS"
+        return answer
 
 
 def trans_id(request_id: str) -> str:

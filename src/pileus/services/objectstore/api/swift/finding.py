@@ -8,6 +8,7 @@ from pileus.kernel.db import Tx
 from pileus.kernel.types import Conflict, Fault, Micros, NotFound
 from pileus.services.objectstore.api.swift.answers import PLAIN, told
 from pileus.services.objectstore.api.swift.call import Call, Scene, look
+from pileus.services.objectstore.api.swift.conditions import tags_of
 from pileus.services.objectstore.api.swift.paths import Path
 from pileus.services.objectstore.api.swift.times import stamp
 from pileus.services.objectstore.core import links, objects, reading
@@ -98,6 +99,8 @@ def _found(tx: Tx, call: Call, path: Path, version: Micros | None, follow: bool)
     try:
         row, whole = objects.fetch(tx, call.near, path.account, path.container, path.name, _anybody, version=version)
     except NotFound:
+        if "*" in tags_of(call.headers.get("if-match", "")):
+            raise told(412, "") from None
         raise told(404, None, _unversioned(scene.container, version)) from None
     if whole.object.kind == MARKER:
         version_id = stamp(whole.object.stamp) if whole.object.versioned else "null"

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pileus
-from pileus.services.objectstore.api.swift import bulk, metadata, paths, removing
+from pileus.services.objectstore.api.swift import archive, bulk, metadata, paths, removing, signing, tempurl
 from pileus.services.objectstore.core import links
 from pileus.services.objectstore.core.neighbours import Neighbours
 
@@ -50,6 +50,21 @@ def info(near: Neighbours) -> dict[str, Any]:
         "dlo": {},
         "account_quotas": {},
         "container_quotas": {},
+        "staticweb": {},
+        "tempurl": {
+            "methods": list(tempurl.METHODS),
+            "incoming_remove_headers": ["x-timestamp", "x-open-expired"],
+            "incoming_allow_headers": [],
+            "outgoing_remove_headers": [f"{tempurl.REMOVED}*"],
+            "outgoing_allow_headers": [f"{tempurl.KEPT}*"],
+            "allowed_digests": list(signing.DIGESTS),
+            "deprecated_digests": ["sha1"],
+        },
+        "formpost": {"allowed_digests": list(signing.DIGESTS), "deprecated_digests": ["sha1"]},
+        "bulk_upload": {
+            "max_containers_per_extraction": archive.CONTAINERS_MAX,
+            "max_failed_extractions": archive.FAILURES_MAX,
+        },
         "bulk_delete": {"max_deletes_per_request": bulk.MOST, "max_failed_deletes": removing.FAILURES_MAX},
     }
     return found

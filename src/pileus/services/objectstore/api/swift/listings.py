@@ -123,7 +123,9 @@ def _account_entry(row: Mapping[str, Any]) -> str:
 def _entry(tag: str, row: Mapping[str, Any]) -> str:
     if "subdir" in row:
         return f"<subdir name={quoteattr(row['subdir'])}><name>{_text(row['subdir'])}</name></subdir>"
-    return f"<{tag}>{''.join(f'<{field}>{_text(value)}</{field}>' for field, value in row.items())}</{tag}>"
+    order = {name: row[name] for name in ("name", "hash", "bytes") if name in row} if tag == "object" else {}
+    told = (order | dict(row)).items()
+    return f"<{tag}>{''.join(f'<{field}>{_text(value)}</{field}>' for field, value in told)}</{tag}>"
 
 
 def _text(value: object) -> str:

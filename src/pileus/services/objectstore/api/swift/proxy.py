@@ -2,7 +2,17 @@
 
 from pileus.kernel.rest import Answer, Operation, Request
 from pileus.kernel.types import Fault
-from pileus.services.objectstore.api.swift import accounts, bulk, containers, cors, objects
+from pileus.services.objectstore.api.swift import (
+    accounts,
+    archive,
+    bulk,
+    containers,
+    cors,
+    formpost,
+    objects,
+    tempurl,
+    website,
+)
 from pileus.services.objectstore.api.swift.answers import told
 from pileus.services.objectstore.api.swift.call import Call
 from pileus.services.objectstore.api.swift.callers import Asking, KeystoneRules, Verdict
@@ -36,6 +46,12 @@ class Proxy:
             for kind, methods in METHODS.items()
             for method in methods
         ]
+        lacks = "answered as by a Swift without `list_endpoints`: there are no object servers to tell of"
+        found.append(
+            Operation(
+                method="GET", path="/v1/endpoints", handle=self._serve, public=True, partly=lacks, resource="info"
+            )
+        )
         found += [Operation(method=m, path="/info", handle=self._tell, public=True) for m in ("GET", "HEAD", "OPTIONS")]
         return found
 
@@ -53,6 +69,8 @@ class Proxy:
             answer = refusal
         except Fault as fault:
             answer = worded(fault)
+        if call.method == "HEAD" and answer.status >= 400:
+            answer.headers["Content-Length"] = "0"
         return await cors.opened(call, answer)
 
     async def _answered(self, call: Call) -> Answer:
@@ -60,7 +78,15 @@ class Proxy:
             return await cors.preflight(call)
         if call.query.has("bulk-delete") and call.method in ("POST", "DELETE"):
             return await bulk.delete(call)
-        return await self.perform(call)
+        if archive.concerns(call):
+            return await archive.extract(call)
+        if tempurl.concerns(call):
+            await tempurl.admit(call)
+            return tempurl.dressed(call, await self.perform(call))
+        if formpost.concerns(call):
+            return await formpost.take(call)
+        site = await website.serve(call) if website.concerns(call) else None
+        return site or await self.perform(call)
 
     async def perform(self, call: Call) -> Answer:
         """A call that is what it says: of an account, a container or an object."""

@@ -50,10 +50,7 @@ class Tally:
         elif status == 404:
             self.missing += 1
         else:
-            self.problems.append((bulk_reports.named(name), status_line(status)))
-            if status == 401:
-                self.stop(401, "")
-                return False
+            self.problems.append((name, status_line(status)))
             if len(self.problems) >= FAILURES_MAX:
                 self.stop(400, f"Max delete failures exceeded: {FAILURES_MAX}")
                 return False
@@ -91,7 +88,7 @@ async def _removed(call: Call, paths: AsyncIterator[Path | tuple[str, int]], tal
             if not isinstance(path, Path):
                 name, status = path
             else:
-                name = "/".join(filter(None, path[1:]))
+                name = bulk_reports.named("/".join(filter(None, path[1:])))
                 status, _ = await outcome(call.perform(call.caused("DELETE", path, {}, None)))
             if not tally.count(name, status):
                 return

@@ -181,7 +181,13 @@ def _inline(entry: Mapping[str, Any]) -> Wish:
 
 async def delete(call: Call) -> Answer:
     """The manifest with all its segments, and those of manifests in it. Answers with a report."""
-    return await remove_all(call, _named(call, call.path))
+    return await remove_all(call, _gathered(call))
+
+
+async def _gathered(call: Call) -> AsyncIterator[Path]:
+    """All names before the first of them goes: what names others is read while it is there."""
+    for path in [one async for one in _named(call, call.path)]:
+        yield path
 
 
 async def _named(call: Call, path: Path, depth: int = 0) -> AsyncIterator[Path]:

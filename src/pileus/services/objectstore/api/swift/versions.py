@@ -68,7 +68,9 @@ async def delete(call: Call, version: Micros) -> Answer:
 
     gone, left = await call.near.db.write(decide)
     headers = (
-        {"X-Object-Version-Id": times.stamp(version), "X-Object-Current-Version-Id": left} if version and left else {}
+        {"X-Object-Version-Id": call.query.one("version-id") or "", "X-Object-Current-Version-Id": left}
+        if version and left
+        else {}
     )
     if not gone.found:
         raise told(404, None, headers)

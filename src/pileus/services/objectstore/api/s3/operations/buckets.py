@@ -5,8 +5,8 @@ import re
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
 from pileus.kernel.types import Ctx
-from pileus.services.objectstore.api.s3 import access, answers, bodies, xml
-from pileus.services.objectstore.api.s3.access import READ, WRITE
+from pileus.services.objectstore.api.s3 import access, answers, bodies, grants, locking, xml
+from pileus.services.objectstore.api.s3.access import OWNER, READ
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.core import containers
@@ -40,14 +40,17 @@ async def create_bucket(near: Neighbours, request: Request, where: Address) -> A
     account = access.own_account(near, request)
     _check_name(where.bucket)
     place = _place(near, await bodies.small(request))
-    await near.db.write(_create, near, request.ctx, account, where.bucket, place)
+    system = {grants.KEPT: grants.kept(grants.of_headers(request.headers) or [])}
+    lock = request.headers.get("x-amz-bucket-object-lock-enabled", "").lower() == "true"
+    change = Change(system=system | ({locking.ENABLED: "on"} if lock else {}), versioning="enabled" if lock else None)
+    await near.db.write(_create, near, request.ctx, account, where.bucket, change, place)
     return Answer(200, raw=b"", headers={"Location": f"/{where.bucket}"}, media="application/xml")
 
 
-def _create(tx: Tx, near: Neighbours, ctx: Ctx, account: str, name: str, place: str) -> ContainerRow:
+def _create(tx: Tx, near: Neighbours, ctx: Ctx, account: str, name: str, change: Change, place: str) -> ContainerRow:
     if not near.policy.allows("objectstore:operator", ctx, {"project_id": ctx.project_id}):
         raise fault("AccessDenied")
-    return containers.create_bucket(tx, near, ctx, account, name, Change(), place=place)
+    return containers.create_bucket(tx, near, ctx, account, name, change, place=place)
 
 
 def _check_name(name: str) -> None:
@@ -78,7 +81,7 @@ async def delete_bucket(near: Neighbours, request: Request, where: Address) -> A
 
 
 def _delete(tx: Tx, near: Neighbours, request: Request, name: str) -> None:
-    containers.delete(tx, near, request.ctx, find(tx, near, request, name, WRITE))
+    containers.delete(tx, near, request.ctx, find(tx, near, request, name, OWNER))
 
 
 async def get_location(near: Neighbours, request: Request, where: Address) -> Answer:
@@ -107,8 +110,8 @@ async def put_versioning(near: Neighbours, request: Request, where: Address) -> 
 
 
 def _set_versioning(tx: Tx, near: Neighbours, request: Request, name: str, state: str) -> None:
-    row = find(tx, near, request, name, WRITE)
-    if row.kept.system.get("object-lock") and state != "enabled":
+    row = find(tx, near, request, name, OWNER)
+    if row.kept.system.get(locking.ENABLED) and state != "enabled":
         raise fault(
             "InvalidBucketState",
             "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.",

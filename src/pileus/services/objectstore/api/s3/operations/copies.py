@@ -8,15 +8,15 @@ from msgspec.structs import replace
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
 from pileus.kernel.types import Micros
-from pileus.services.objectstore.api.s3 import access, answers, checksums
-from pileus.services.objectstore.api.s3.access import READ, WRITE
+from pileus.services.objectstore.api.s3 import access, answers, checksums, tags
+from pileus.services.objectstore.api.s3.access import WRITE
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.conditions import source_conditions, write_conditions
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.metadata import details_of
 from pileus.services.objectstore.api.s3.operations.buckets import find
-from pileus.services.objectstore.api.s3.operations.objects import put_object, version_header
-from pileus.services.objectstore.core import objects
+from pileus.services.objectstore.api.s3.operations.objects import added, fetch, put_object, version_header
+from pileus.services.objectstore.core import containers, objects
 from pileus.services.objectstore.core.conditions import check_read
 from pileus.services.objectstore.core.faults import NotModified
 from pileus.services.objectstore.core.neighbours import Neighbours
@@ -70,6 +70,7 @@ def _copy(
     row = find(tx, near, request, where.bucket, WRITE)
     old = whole.object.kept
     sums = {name: value for name, value in old.system.items() if name.startswith(checksums.KEPT)}
+    sums |= _tags(request, old) | added(tx, request.headers, row)
     if fresh is None:
         want = Put(content_type=whole.object.content_type, details=Details(old.meta, old.headers, sums))
     else:
@@ -79,11 +80,23 @@ def _copy(
     return row, objects.copy(tx, near, request.ctx, whole.object, row.account, row.name, where.key, want), whole
 
 
+def _tags(request: Request, old: Details) -> dict[str, str]:
+    """The source's, unless the request brings others."""
+    directive = request.headers.get("x-amz-tagging-directive", "COPY")
+    if directive not in ("COPY", "REPLACE"):
+        raise fault(
+            "InvalidArgument",
+            "Unknown tagging directive.",
+            ArgumentName="x-amz-tagging-directive",
+            ArgumentValue=directive,
+        )
+    return {tags.KEPT: old.system[tags.KEPT]} if directive == "COPY" and tags.KEPT in old.system else {}
+
+
 def read(tx: Tx, near: Neighbours, request: Request, source: Source) -> Whole:
     """The source, if the caller may read it and his conditions on it hold."""
-    row = find(tx, near, request, source.bucket, READ)
-    permit = access.permit(near, request, READ)
-    _, whole = objects.fetch(tx, near, row.account, row.name, source.key, permit, version=source.version)
+    row = containers.bucket(tx, access.account_of(near, request), source.bucket)
+    whole = fetch(tx, near, request, row, source.key, source.version)
     if whole.object.kind == MARKER:
         raise fault(
             "InvalidRequest",

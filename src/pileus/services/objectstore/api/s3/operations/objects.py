@@ -6,7 +6,8 @@ from msgspec.structs import replace
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
-from pileus.services.objectstore.api.s3 import access, answers, bodies, checksums
+from pileus.kernel.types import Micros, NotFound
+from pileus.services.objectstore.api.s3 import access, answers, bodies, checksums, grants, locking, tags
 from pileus.services.objectstore.api.s3.access import READ, WRITE
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.caller import Signed
@@ -15,9 +16,10 @@ from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.metadata import details_of
 from pileus.services.objectstore.api.s3.operations.buckets import find
 from pileus.services.objectstore.api.s3.ranges import read_range
-from pileus.services.objectstore.core import intake, objects, reading
+from pileus.services.objectstore.core import containers, intake, objects, reading
 from pileus.services.objectstore.core.conditions import check_read
 from pileus.services.objectstore.core.intake import Body
+from pileus.services.objectstore.core.locks import MODE, UNTIL
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.core.objects import Put
 from pileus.services.objectstore.core.stock import Deleted
@@ -39,7 +41,8 @@ async def put_object(near: Neighbours, request: Request, where: Address) -> Answ
     def decide(tx: Tx, body: Body) -> ObjectRow:
         found = upload.check(body)
         judge(find(tx, near, request, where.bucket, WRITE))
-        return objects.put(tx, near, request.ctx, row.account, row.name, where.key, _with(want, found), body)
+        extra = added(tx, request.headers, row)
+        return objects.put(tx, near, request.ctx, row.account, row.name, where.key, _with(want, found, extra), body)
 
     made = await intake.store(near, row.place, upload.chunks(), decide, hashes=upload.hashes)
     headers = {"ETag": f'"{made.etag}"', **version_header(row, made)}
@@ -52,14 +55,29 @@ def _admit(tx: Tx, near: Neighbours, request: Request, where: Address, want: Put
     return objects.admit(tx, near, row.account, row.name, where.key, access.permit(near, request, WRITE), want, size)
 
 
-def _with(want: Put, found: Mapping[str, str]) -> Put:
-    """With the checksums that the bytes turned out to have."""
-    if not found:
-        return want
-    system = dict(want.details.system)
+def _with(want: Put, found: Mapping[str, str], extra: Mapping[str, str]) -> Put:
+    """With the checksums that the bytes turned out to have, and what else is kept of the object."""
+    system = {**want.details.system, **extra}
     for algorithm, value in found.items():
         system |= checksums.kept(algorithm, value)
-    return replace(want, details=Details(want.details.meta, want.details.headers, system))
+    return replace(want, details=Details(want.details.meta, want.details.headers, system)) if system else want
+
+
+def added(tx: Tx, headers: Mapping[str, str], row: ContainerRow) -> dict[str, str]:
+    """Grants, tags and locks of a new object: what its headers ask for, and the bucket's default lock."""
+    found: dict[str, str] = {}
+    wanted = grants.of_headers(headers)
+    if wanted:
+        found[grants.KEPT] = grants.kept(grants.without_owner(wanted, row.account))
+    if headers.get(tags.HEADER):
+        found[tags.KEPT] = tags.kept(tags.of_header(headers[tags.HEADER]))
+    lock = locking.of_headers(headers, tx.now)
+    if lock and locking.ENABLED not in row.kept.system:
+        raise fault("InvalidRequest", "Bucket is missing Object Lock Configuration")
+    default = locking.default_of(row.kept.system)
+    if default is not None and MODE not in lock:
+        lock |= {MODE: default.mode, UNTIL: str(default.until(tx.now))}
+    return {name: value for name, value in {**found, **lock}.items() if value}
 
 
 async def get_object(near: Neighbours, request: Request, where: Address) -> Answer:
@@ -103,17 +121,46 @@ async def look(near: Neighbours, request: Request, where: Address) -> tuple[Cont
 
 
 def _look(tx: Tx, near: Neighbours, request: Request, where: Address) -> tuple[ContainerRow, Whole]:
-    row = find(tx, near, request, where.bucket, READ)
-    version = answers.read_version(request)
-    _, whole = objects.fetch(
-        tx, near, row.account, row.name, where.key, access.permit(near, request, READ), version=version
-    )
+    row = containers.bucket(tx, access.account_of(near, request), where.bucket)
+    whole = fetch(tx, near, request, row, where.key, answers.read_version(request))
     if whole.object.kind == MARKER:
         refusal = fault("MethodNotAllowed", Method=request.method, ResourceType="DeleteMarker")
         refusal.headers.update({"Allow": "DELETE", "x-amz-delete-marker": "true", **version_header(row, whole.object)})
         raise refusal
     check_read(conditions_of(request.headers), whole.object)
     return row, whole
+
+
+def fetch(tx: Tx, near: Neighbours, request: Request, row: ContainerRow, key: str, version: Micros | None) -> Whole:
+    """An object that the caller may read. Whether one is there is told only to those who may list the bucket."""
+    try:
+        _, whole = objects.fetch(tx, near, row.account, row.name, key, access.anything, version=version)
+    except NotFound:
+        access.permit(near, request, READ)(row)
+        raise
+    access.check_object(near, request, row, whole.object, READ)
+    return whole
+
+
+def one(tx: Tx, near: Neighbours, request: Request, where: Address, right: str) -> tuple[ContainerRow, ObjectRow]:
+    """The object, or the version of it, that a request about its tags, grants or locks means."""
+    row = containers.bucket(tx, access.account_of(near, request), where.bucket)
+    version = answers.read_version(request)
+    made = objects.find_version(tx, row, where.key, version)
+    if made is None or 0 < made.delete_at <= tx.now:
+        access.permit(near, request, READ)(row)
+        raise fault("NoSuchKey" if version is None else "NoSuchVersion")
+    access.check_object(near, request, row, made, right)
+    if made.kind == MARKER:
+        raise fault("MethodNotAllowed", Method=request.method, ResourceType="DeleteMarker")
+    return row, made
+
+
+def keep(tx: Tx, made: ObjectRow, values: Mapping[str, str]) -> ObjectRow:
+    """Set what a face keeps of an object; an empty value removes."""
+    kept = made.kept
+    system = {name: value for name, value in {**kept.system, **values}.items() if value}
+    return objects.save(tx, made, details=Details(kept.meta, kept.headers, system) or None)
 
 
 def shown(row: ContainerRow, made: ObjectRow) -> dict[str, str]:
@@ -128,6 +175,9 @@ def shown(row: ContainerRow, made: ObjectRow) -> dict[str, str]:
         **{f"x-amz-meta-{name}": value for name, value in kept.meta.items()},
         **version_header(row, made),
     }
+    headers |= locking.shown(kept.system)
+    if tags.KEPT in kept.system:
+        headers["x-amz-tagging-count"] = str(len(tags.read(kept.system)))
     if made.delete_at:
         headers["x-amz-expiration"] = f'expiry-date="{answers.http_date(made.delete_at)}", rule-id="delete-at"'
     return headers

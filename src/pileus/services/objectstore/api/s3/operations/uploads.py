@@ -14,9 +14,9 @@ from pileus.services.objectstore.api.s3.metadata import details_of
 from pileus.services.objectstore.api.s3.operations import copies
 from pileus.services.objectstore.api.s3.operations.buckets import find
 from pileus.services.objectstore.api.s3.operations.listings import PAGE
-from pileus.services.objectstore.api.s3.operations.objects import version_header
+from pileus.services.objectstore.api.s3.operations.objects import added, version_header
 from pileus.services.objectstore.api.s3.ranges import read_range
-from pileus.services.objectstore.core import intake, multipart, reading
+from pileus.services.objectstore.core import containers, intake, multipart, reading
 from pileus.services.objectstore.core.intake import Body
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.db.columns import Details
@@ -55,7 +55,9 @@ def _begin(
     tx: Tx, near: Neighbours, request: Request, where: Address, media: str, details: Details
 ) -> tuple[ContainerRow, UploadRow]:
     row = find(tx, near, request, where.bucket, WRITE)
-    return row, multipart.begin(tx, near, request.ctx, row, where.key, media, details)
+    system = {**details.system, **added(tx, request.headers, row)}
+    kept = Details(details.meta, details.headers, system)
+    return row, multipart.begin(tx, near, request.ctx, row, where.key, media, kept)
 
 
 async def put_part(near: Neighbours, request: Request, where: Address) -> Answer:
@@ -99,7 +101,7 @@ def _source(
     tx: Tx, near: Neighbours, request: Request, where: Address, source: copies.Source
 ) -> tuple[ContainerRow, Whole, str]:
     row, _ = _find(tx, near, request, where, WRITE)
-    account = find(tx, near, request, source.bucket, READ).account
+    account = containers.bucket(tx, access.account_of(near, request), source.bucket).account
     return row, copies.read(tx, near, request, source), account
 
 

@@ -1,0 +1,57 @@
+"""Nouns that a directory may know better: it is asked before they are shown, once the caller may look."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from pileus.kernel.db import Tx
+from pileus.kernel.rest import Operation, Request
+from pileus.kernel.types import Forbidden, NotFound
+from pileus.services.identity.api.noun import Noun
+from pileus.services.identity.core import consulting
+from pileus.services.identity.db.public_ids import Kind
+
+
+class Consulted(Noun):
+    """Users and groups."""
+
+    kind: ClassVar[Kind]
+
+    def _make_list(self, name: str, d: Any, rule: str, common: dict[str, Any]) -> Operation:
+        made = super()._make_list(name, d, rule, common)
+
+        async def gather(request: Request) -> None:
+            self.enforce_list(request, rule)
+            domain_id = request.ctx.domain_id or request.query.one("domain_id") or ""
+            home = await consulting.refresh_list(self.near, self.kind, domain_id, request.query.one("name") or "")
+            if home is not None and home.limit:
+                asked = self.dialect.limit(request.query.one("limit")) or home.limit
+                request.query.pairs.append(("limit", str(min(asked, home.limit))))
+
+        return replace(made, gather=gather)
+
+    def _make_show(self, name: str, d: Any, rule: str, common: dict[str, Any]) -> Operation:
+        return replace(
+            super()._make_show(name, d, rule, common), gather=consult(f"{self.member}_id", rule, self, False)
+        )
+
+
+def consult(parameter: str, rule: str, noun: Noun, whole: bool = True) -> Callable[[Request], Awaitable[None]]:
+    """A `gather` that asks the directory of the one in the path; `whole`: of all its memberships too."""
+
+    def may(tx: Tx, request: Request) -> bool:
+        try:
+            noun.row(tx, request, rule)
+        except NotFound:
+            return True
+        except Forbidden:
+            return False
+        return True
+
+    async def gather(request: Request) -> None:
+        near, id = noun.near, request.params[parameter]
+        home = await near.db.read(consulting.home_of, near, id)
+        if home is not None and await near.db.read(may, request):
+            await consulting.refresh(near, home, id, whole)
+
+    return gather

@@ -1,0 +1,97 @@
+"""Temporary URLs: `?temp_url_sig=…&temp_url_expires=…` lets anybody do one thing to one object for a while."""
+
+import ipaddress
+from calendar import timegm
+from email.utils import formatdate
+from time import strptime
+from urllib.parse import quote
+
+from pileus.kernel.rest import Answer
+from pileus.kernel.types import SECOND, clock
+from pileus.services.objectstore.api.swift.answers import told
+from pileus.services.objectstore.api.swift.call import Call
+from pileus.services.objectstore.api.swift.metadata import title
+from pileus.services.objectstore.api.swift.paths import Path
+from pileus.services.objectstore.api.swift.signing import keys, lets, refused, scope_of
+
+METHODS = ("GET", "HEAD", "PUT", "POST", "DELETE")
+FORBIDDEN = ("x-object-manifest", "x-copy-from", "x-symlink-target")
+"""Headers that would reach further than the URL."""
+REMOVED, KEPT = "x-object-meta-", "x-object-meta-public-"
+"""Metadata that readers of the URL do not see, but for those."""
+INVALID = "401 Unauthorized: Temp URL invalid\n"
+_FORMS = ("%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d")
+
+
+def concerns(call: Call) -> bool:
+    return call.method != "OPTIONS" and (call.query.has("temp_url_sig") or call.query.has("temp_url_expires"))
+
+
+async def admit(call: Call) -> None:
+    """Lets the call through whoever asks, when its URL is signed. Raises 400, 401."""
+    signature, expires = call.query.one("temp_url_sig") or "", moment(call.query.one("temp_url_expires") or "")
+    path, method = call.path, call.method
+    if not (signature and expires and path.name and method in METHODS and expires > clock() // SECOND):
+        raise refused(INVALID)
+    prefix, network = call.query.one("temp_url_prefix"), call.query.one("temp_url_ip_range")
+    if prefix is not None and not path.name.startswith(prefix):
+        raise refused(INVALID)
+    if network is not None and not _within(call.request.ctx.address, network):
+        raise refused(INVALID)
+    scene = await call.see()
+    signed = ("HEAD", "GET", "PUT", "POST") if method == "HEAD" else (method,)
+    messages = [_message(one, expires, path, prefix, network) for one in signed]
+    scope = scope_of(signature, messages, keys(scene, path))
+    if scope is None:
+        raise refused(INVALID)
+    for name in FORBIDDEN:
+        if name in call.headers and method in ("PUT", "POST"):
+            raise told(400, f"The header {title(name)!r} is not allowed in this tempurl")
+    call.caller = None
+    call.allowed = lets(scope, (method,), lambda other: other == path)
+
+
+def moment(text: str) -> int:
+    """Seconds since 1970 of a number or a date; 0 for neither."""
+    if text.isascii() and text.isdigit() and len(text) < 13:
+        return int(text)
+    for form in _FORMS:
+        try:
+            return timegm(strptime(text, form))
+        except ValueError:
+            continue
+    return 0
+
+
+def _message(method: str, expires: int, path: Path, prefix: str | None, network: str | None) -> str:
+    whole = f"/v1/{path.account}/{path.container}/"
+    place = whole + path.name if prefix is None else f"prefix:{whole}{prefix}"
+    return f"{f'ip={network}{chr(10)}' if network is not None else ''}{method}\n{expires}\n{place}"
+
+
+def _within(address: str, network: str) -> bool:
+    try:
+        return ipaddress.ip_address(address) in ipaddress.ip_network(network)
+    except ValueError:
+        return False
+
+
+def dressed(call: Call, answer: Answer) -> Answer:
+    """An answer as the URL's reader gets it: no private metadata, and a name to save it under."""
+    for name in [n for n in answer.headers if n.lower().startswith(REMOVED) and not n.lower().startswith(KEPT)]:
+        del answer.headers[name]
+    if call.method not in ("GET", "HEAD") or answer.status // 100 != 2:
+        return answer
+    wanted, inline = call.query.one("filename"), call.query.has("inline")
+    own = answer.headers.get("Content-Disposition")
+    if wanted or not inline:
+        if not (own and not wanted):
+            name = wanted or call.path.name.rstrip("/").rpartition("/")[2]
+            kind = "inline" if inline else "attachment"
+            answer.headers["Content-Disposition"] = (
+                f"{kind}; filename=\"{quote(name, ' /')}\"; filename*=UTF-8''{quote(name)}"
+            )
+    else:
+        answer.headers["Content-Disposition"] = "inline"
+    answer.headers["Expires"] = formatdate(moment(call.query.one("temp_url_expires") or ""), usegmt=True)
+    return answer
