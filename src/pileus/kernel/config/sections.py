@@ -74,6 +74,8 @@ def allowed(kind: Any) -> str:
         return f"a list, each {allowed(arguments[0])}" if arguments else "a list"
     if origin is dict:
         return f"a table, each value {allowed(arguments[1])}"
+    if isinstance(kind, type) and issubclass(kind, Struct):
+        return f"a table with {', '.join(kind.__struct_fields__)}"
     names = {str: "text", int: "a whole number", float: "a number", bool: "true or false", Path: "a path"}
     return names.get(kind, "nothing" if kind is type(None) else str(kind))
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pileus.contracts.identity import CatalogService
+from pileus.drivers.federation.protocol import OidcClient, SamlParty
 from pileus.kernel.config import ConfigError, Settings
 from pileus.kernel.db import Database
 from pileus.kernel.policy import Policy
@@ -22,6 +23,7 @@ from pileus.services.identity.api.domain_config import DomainConfig
 from pileus.services.identity.api.domains import Domains
 from pileus.services.identity.api.ec2 import Ec2Credentials, SignedRequests
 from pileus.services.identity.api.endpoint_groups import EndpointFilters, EndpointGroups
+from pileus.services.identity.api.federated_login import FederatedLogin
 from pileus.services.identity.api.grants import Grants
 from pileus.services.identity.api.groups import Groups, Members
 from pileus.services.identity.api.identity_providers import IdentityProviders, Protocols
@@ -44,6 +46,8 @@ from pileus.services.identity.api.users import Users
 from pileus.services.identity.api.v2 import operations as v2
 from pileus.services.identity.api.versions import Versions
 from pileus.services.identity.core import domain_config, keys, memory
+from pileus.services.identity.core.federation import Federation
+from pileus.services.identity.core.federation_settings import FederationSettings
 from pileus.services.identity.core.guard import Guard
 from pileus.services.identity.core.homes import Directories, Open
 from pileus.services.identity.core.memory import Memory
@@ -59,7 +63,7 @@ from pileus.services.identity.reconcilers.keys import KeyKeeper
 from pileus.services.identity.reconcilers.memory import Forgetter
 from pileus.services.identity.reconcilers.vault import VaultKeeper
 
-SECTIONS = {"identity": IdentitySettings, "security_compliance": ComplianceSettings}
+SECTIONS = {"identity": IdentitySettings, "security_compliance": ComplianceSettings, "federation": FederationSettings}
 RULES = [*rules.RULES, *rules_credentials.RULES, *rules_delegation.RULES, *rules_domain_config.RULES, *CATALOG_RULES]
 CATALOG = [CatalogService(type="identity", name="keystone", url="{base}/v3", description="Identity")]
 
@@ -71,9 +75,11 @@ def build(
     policy_overrides: Mapping[str, Any] | None = None,
     open_directory: Open | None = None,
     ports: Mapping[str, int] | None = None,
+    oidc: OidcClient | None = None,
+    saml: SamlParty | None = None,
     **_: Any,
 ) -> Service:
-    """`ports` are those of the cloud's listeners, by name; 0 is none."""
+    """`ports` are those of the cloud's listeners, by name; 0 is none. `oidc` and `saml` speak to identity providers."""
     mine = settings.of(IdentitySettings)
     if problems := domain_config.check_written(mine.domains):
         raise ConfigError(problems)
@@ -88,6 +94,7 @@ def build(
         Guard(mine),
         Vault(),
         Directories(open_directory),
+        Federation(settings.of(FederationSettings), oidc, saml),
     )
     internal = Internal(near)
     dialect = KeystoneDialect(mine.list_limit, mine.v2_api)
@@ -109,6 +116,7 @@ def build(
 
     async def close() -> None:
         near.passwords.close()
+        await near.federation.close()
         await failures.work()
         await near.directories.close()
 
@@ -134,6 +142,7 @@ def _items(
         *Protocols(near, dialect).all_operations(),
         *Versions(dialect).all_operations(),
         *tokens.all_operations(),
+        *FederatedLogin(near, tokens).all_operations(),
         *v2.operations(tokens, users, projects, roles, dialect, ports),
         *OAuth2(tokens).all_operations(),
         *Own(near, dialect, projects, domains).all_operations(),

@@ -3,14 +3,9 @@
 from pileus.kernel.rest import Operation, absent
 
 _PATHS = """
-/v3/OS-FEDERATION/domains GET
-/v3/OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}/auth GET POST
-/v3/OS-FEDERATION/projects GET
 /v3/OS-FEDERATION/saml2/metadata GET
-/v3/auth/OS-FEDERATION/identity_providers/{idp_id}/protocol/{protocol_id}/websso GET
 /v3/auth/OS-FEDERATION/saml2 POST
 /v3/auth/OS-FEDERATION/saml2/ecp POST
-/v3/auth/OS-FEDERATION/websso/{protocol_id} GET
 """
 """Each line a path and its methods."""
 

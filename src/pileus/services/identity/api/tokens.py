@@ -265,18 +265,29 @@ def _whole_role(role: RoleRow) -> dict[str, Any]:
     return {**_brief_role(role), **more}
 
 
+def _user_view(session: Session) -> dict[str, Any]:
+    """Instead of a password's end, a federated user has who vouched and the groups that the mapping gave."""
+    user, claims = session.user, session.claims
+    domain = {"id": session.user_domain.id, "name": session.user_domain.name}
+    view: dict[str, Any] = {"domain": domain, "id": user.id, "name": user.name}
+    if claims.idp_id:
+        view["OS-FEDERATION"] = {
+            "groups": [{"id": id} for id in claims.group_ids],
+            "identity_provider": {"id": claims.idp_id},
+            "protocol": {"id": claims.protocol_id},
+        }
+    else:
+        ends = user.password_expires_at
+        view["password_expires_at"] = None if ends is None else iso_naive(ends)
+    return view
+
+
 def token_view(session: Session, around: Around) -> dict[str, Any]:
     """A token as the API shows it."""
-    claims, user, project, domain = session.claims, session.user, session.project, session.domain
-    ends = user.password_expires_at
+    claims, project, domain = session.claims, session.project, session.domain
     view: dict[str, Any] = {
         "methods": list(claims.methods),
-        "user": {
-            "domain": {"id": session.user_domain.id, "name": session.user_domain.name},
-            "id": user.id,
-            "name": user.name,
-            "password_expires_at": None if ends is None else iso_naive(ends),
-        },
+        "user": _user_view(session),
         "audit_ids": claims.audit_ids,
         "expires_at": iso_micros(claims.expires_at),
         "issued_at": iso_micros(claims.issued_at),

@@ -1,6 +1,6 @@
 """Users."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -11,12 +11,14 @@ from pileus.kernel.rest import (
     Field,
     Operation,
     Request,
+    array,
     creates,
     deletes,
     lists,
     nullable,
     obj,
     shows,
+    text,
     updates,
 )
 from pileus.kernel.types import Ctx, Filter, Op, clock, iso_naive, parse
@@ -24,7 +26,17 @@ from pileus.services.identity.api.consulted import Consulted, consult
 from pileus.services.identity.api.groups import Groups
 from pileus.services.identity.api.noun import ID, NAME, SWITCH, Filters, Operations, switch
 from pileus.services.identity.api.projects import Projects
-from pileus.services.identity.core import access, compliance, consulting, groups, passwords, refusals, revoking, users
+from pileus.services.identity.core import (
+    access,
+    compliance,
+    consulting,
+    federated_users,
+    groups,
+    passwords,
+    refusals,
+    revoking,
+    users,
+)
 from pileus.services.identity.core.directories import find_with_home
 from pileus.services.identity.core.methods.secrets import verify_password
 from pileus.services.identity.core.neighbours import Near
@@ -47,6 +59,10 @@ _OPTIONS = obj(
     }
 )
 _PASSWORD = {"type": "string"}
+_LINK = obj({"protocol_id": text(64), "unique_id": text(255, minimum=1)}, ["protocol_id", "unique_id"], extra=True)
+_LINKS = obj({"idp_id": text(64), "protocols": array(_LINK, minimum=1)}, ["idp_id", "protocols"], extra=True)
+_NAMES_ELSEWHERE = ("idp_id", "protocol_id", "unique_id")
+"""Filters on how identity providers know a user."""
 _CHANGE = obj(
     {"user": obj({"password": _PASSWORD, "original_password": _PASSWORD}, ["original_password", "password"])}, ["user"]
 )
@@ -69,6 +85,10 @@ def _with_history(tx: Tx, near: Near, id: str) -> tuple[UserRow | None, Sequence
     return row, compliance.old_hashes(tx, near, row) if row is not None else ()
 
 
+_LINKED, _KNOWN_AS = "linked", "known as"
+"""What decisions leave for views, in `request.memo`."""
+
+
 class Users(Consulted):
     """People and programs that may log in."""
 
@@ -81,7 +101,7 @@ class Users(Consulted):
         "delete": "identity:delete_user",
     }
     kind = "user"
-    own_query: ClassVar[frozenset[str]] = frozenset({"password_expires_at"})
+    own_query: ClassVar[frozenset[str]] = frozenset({"password_expires_at", *_NAMES_ELSEWHERE})
     id = Field(ID, on="show list")
     name = Field(NAME, required=True, match=True, sort=True)
     domain_id = Field(ID, match=True, sort=True)
@@ -94,6 +114,7 @@ class Users(Consulted):
         view=lambda _, row: None if row.password_expires_at is None else iso_naive(row.password_expires_at),
     )
     options = Field(_OPTIONS)
+    federated = Field(array(_LINKS), on="create update")
 
     get = users.get
     list = lists(users.list_page)
@@ -105,6 +126,7 @@ class Users(Consulted):
     def __init__(self, near: Near, groups: Groups, projects: Projects) -> None:
         super().__init__(near)
         self.groups, self.projects = groups, projects
+        self.kept = not near.compliance.disable_user_account_days_inactive  # else `enabled` changes as time goes by
 
     def extend(self, request: Request, row: UserRow, view: dict[str, Any]) -> None:
         super().extend(request, row, view)
@@ -113,6 +135,26 @@ class Users(Consulted):
             view["default_project_id"] = row.default_project_id
         if request.method == "PATCH":
             view["extra"] = row.extra
+        if request.memo.get(_LINKED):
+            view["federated"] = request.memo[_LINKED]
+
+    def _make_show(self, name: str, d: Any, rule: str, common: dict[str, Any]) -> Operation:
+        return _with_links(super()._make_show(name, d, rule, common))
+
+    def _make_create(self, name: str, d: Any, rule: str, common: dict[str, Any]) -> Operation:
+        return _with_links(super()._make_create(name, d, rule, common))
+
+    def _make_list(self, name: str, d: Any, rule: str, common: dict[str, Any]) -> Operation:
+        made = super()._make_list(name, d, rule, common)
+
+        def decide(tx: Tx, request: Request) -> Any:
+            asked = {name: request.query.one(name) or "" for name in _NAMES_ELSEWHERE}
+            if any(asked.values()):
+                request.memo[_KNOWN_AS] = federated_users.known_as(tx, **asked)
+            assert made.decide is not None
+            return made.decide(tx, request)
+
+        return replace(made, decide=decide)
 
     def _make_update(self, name: str, d: Any, rule: str, common: dict[str, Any]) -> Operation:
         """The rule is asked before a password is hashed too: nobody makes the cloud work for nothing."""
@@ -125,13 +167,15 @@ class Users(Consulted):
             assert made.gather is not None
             await made.gather(request)
 
-        return replace(made, gather=gather)
+        return _with_links(replace(made, gather=gather))
 
     def more_filters(self, request: Request) -> Filters:
-        """`password_expires_at=lt:2026-01-31T12:00:00Z`."""
+        """`password_expires_at=lt:2026-01-31T12:00:00Z`; and how identity providers know the user."""
         found = []
-        for text in request.query.all("password_expires_at"):
-            operator, _, moment = text.partition(":")
+        if _KNOWN_AS in request.memo:
+            found.append(Filter("id", "in", tuple(request.memo[_KNOWN_AS])))
+        for asked in request.query.all("password_expires_at"):
+            operator, _, moment = asked.partition(":")
             if not moment or operator not in _OPERATORS:
                 raise refusals.bad_time()
             try:
@@ -218,14 +262,33 @@ class Users(Consulted):
 
     def _list_groups(self, tx: Tx, request: Request) -> Any:
         row = self.row(tx, request, "identity:list_groups_for_user")
-        return groups.list_of_user(
-            tx, self.near, request.ctx, row.id, self.groups.dialect.listing(request, self.groups)
-        )
+        listing = self.groups.dialect.listing(request, self.groups)
+        return groups.list_of_user(tx, self.near, request.ctx, row.id, listing), groups.ends_of(tx, row.id)
 
-    def _view_groups(self, request: Request, page: Any) -> Any:
-        views = [self.groups.view(request, row, "list") | {"membership_expires_at": None} for row in page.rows]
+    def _view_groups(self, request: Request, found: tuple[Any, Mapping[str, int | None]]) -> Any:
+        page, ends = found
+        views = [
+            self.groups.view(request, row, "list") | {"membership_expires_at": _moment(ends.get(row.id))}
+            for row in page.rows
+        ]
         return self.groups.dialect.listed(request, self.groups, views, page)
 
     def _list_projects(self, tx: Tx, request: Request) -> Any:
         row = self.row(tx, request, "identity:list_user_projects")
         return access.projects_of(tx, row.id, self.projects.dialect.listing(request, self.projects))
+
+
+def _moment(at: int | None) -> str | None:
+    return None if at is None else iso_naive(at)
+
+
+def _with_links(made: Operation) -> Operation:
+    """The same, with the names that identity providers have for the user at hand for the view."""
+
+    def decide(tx: Tx, request: Request) -> Any:
+        assert made.decide is not None
+        row = made.decide(tx, request)
+        request.memo[_LINKED] = federated_users.shown(tx, row.id)
+        return row
+
+    return replace(made, decide=decide)

@@ -107,7 +107,7 @@ def delete(tx: Tx, near: Near, ctx: Ctx, row: ProjectRow) -> None:
         assignments.remove_actor(tx, "group", group_id)
         groups.remove(tx, group_id)
     for provider in identity_providers.of_domain(tx, row.id):
-        identity_providers.remove(tx, provider.id)
+        remains.remove_provider(tx, provider.id)
     for role_id in roles.ids_of_domain(tx, row.id):
         assignments.remove_role(tx, role_id)
         roles.remove(tx, role_id)

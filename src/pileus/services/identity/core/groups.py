@@ -33,6 +33,11 @@ def list_of_user(tx: Tx, near: Near, ctx: Ctx, user_id: str, listing: Listing) -
     return groups.list_page(tx, _bounded(ctx, listing), groups.groups_of(tx, user_id))
 
 
+def ends_of(tx: Tx, user_id: str) -> dict[str, int | None]:
+    """Until when a user is in which group; None is for good."""
+    return groups.ends_of(tx, user_id)
+
+
 def _bounded(ctx: Ctx, listing: Listing) -> Listing:
     return listing.also("domain_id", "eq", ctx.domain_id) if ctx.domain_id else listing
 

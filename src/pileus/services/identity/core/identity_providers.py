@@ -6,7 +6,7 @@ import msgspec
 
 from pileus.kernel.db import Page, Tx
 from pileus.kernel.types import Ctx, Invalid, Listing, new_hex
-from pileus.services.identity.core import domains, refusals
+from pileus.services.identity.core import domains, refusals, remains
 from pileus.services.identity.core.changes import changed
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.db import identity_providers
@@ -77,8 +77,8 @@ def update(tx: Tx, near: Near, ctx: Ctx, row: ProviderRow, want: Want) -> Provid
 
 
 def delete(tx: Tx, near: Near, ctx: Ctx, row: ProviderRow) -> None:
-    """With it go its protocols."""
-    identity_providers.remove(tx, row.id)
+    """With it go its protocols, and the users who are here by its word alone."""
+    remains.remove_provider(tx, row.id)
     changed(tx, near, ctx, "identity_provider.delete", row.id, before=row)
 
 

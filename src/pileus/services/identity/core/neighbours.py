@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from pileus.kernel.db import Database
+from pileus.services.identity.core.federation import Federation
 from pileus.services.identity.core.guard import Guard
 from pileus.services.identity.core.homes import Directories
 from pileus.services.identity.core.memory import Memory
@@ -25,3 +26,4 @@ class Near:
     guard: Guard
     vault: Vault
     directories: Directories
+    federation: Federation

@@ -9,6 +9,7 @@ from pileus.kernel.types import Ctx, Invalid, Listing, NotFound
 from pileus.services.identity.core import identity_providers, refusals
 from pileus.services.identity.core.changes import changed
 from pileus.services.identity.core.neighbours import Near
+from pileus.services.identity.db import federated_users
 from pileus.services.identity.db import identity_providers as db
 from pileus.services.identity.db.identity_providers import ProtocolRow
 
@@ -55,6 +56,7 @@ def update(tx: Tx, near: Near, ctx: Ctx, provider_id: str, id: str, want: Want) 
 
 def delete(tx: Tx, near: Near, ctx: Ctx, provider_id: str, id: str) -> None:
     row = get(tx, provider_id, id)
+    federated_users.forget_protocol(tx, provider_id, id)
     db.remove_protocol(tx, row)
     changed(tx, near, ctx, "protocol.delete", f"{provider_id}/{id}", before=row)
 

@@ -4,13 +4,18 @@ from pileus.kernel.db import Tx
 from pileus.services.identity.db import (
     access_rules,
     app_credentials,
+    assignments,
     attempts,
     credentials,
     endpoint_filters,
+    federated_users,
+    groups,
     histories,
+    identity_providers,
     limits,
     oauth_tokens,
     trusts,
+    users,
 )
 
 
@@ -22,6 +27,7 @@ def remove_of_user(tx: Tx, user_id: str) -> None:
     trusts.remove(tx, trusts.with_children(tx, trusts.of_user(tx, user_id)))
     oauth_tokens.remove_of_user(tx, user_id)
     histories.forget(tx, user_id)
+    federated_users.forget_user(tx, user_id)
     attempts.clear(tx, user_id)
 
 
@@ -33,3 +39,16 @@ def remove_of_project(tx: Tx, project_id: str) -> None:
     oauth_tokens.remove_of_project(tx, project_id)
     limits.remove_of(tx, project_id)
     endpoint_filters.forget_project(tx, project_id)
+
+
+def remove_provider(tx: Tx, id: str) -> None:
+    """With an identity provider go its protocols, and the users who are here by its word alone."""
+    links = federated_users.of_provider(tx, id)
+    federated_users.forget_provider(tx, id)
+    identity_providers.remove(tx, id)
+    for user_id in {link.user_id for link in links if link.shadow}:
+        if not federated_users.of_user(tx, user_id):
+            groups.leave_all(tx, user_id)
+            assignments.remove_actor(tx, "user", user_id)
+            remove_of_user(tx, user_id)
+            users.remove(tx, user_id)

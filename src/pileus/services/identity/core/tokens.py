@@ -19,9 +19,11 @@ METHODS = (
 Scope = Literal["", "project", "domain", "system"]
 _SCOPES: tuple[Scope, ...] = ("", "project", "domain", "system")
 _LONGEST = 4096
+_WRAPPED = b"wrapped:"
+"""What begins so is no token (MessagePack would read a number)."""
 
 Packed = Any
-"""An id: sixteen bytes where it is 32 hex digits, else its text (msgspec knows no union of the two)."""
+"""An id: bytes where it is 32 or 64 hex digits, else its text (msgspec knows no union of the two)."""
 
 
 class _Wire(Struct, frozen=True, array_like=True):
@@ -142,6 +144,21 @@ class Keyring:
         )
         return self.seal_bytes(_encode(wire))
 
+    def wrap(self, content: bytes) -> str:
+        """Something for a client to keep and bring back, which it can neither read nor change."""
+        assert self._fernet is not None, "no key was loaded"
+        return self._fernet.encrypt(_WRAPPED + content).decode()
+
+    def unwrap(self, wrapped: str) -> bytes | None:
+        """What was wrapped; None for what no key of ours made, or what is a token."""
+        if self._fernet is None or len(wrapped) > _LONGEST or not wrapped.isascii():
+            return None
+        try:
+            content = self._fernet.decrypt(wrapped)
+        except InvalidToken:
+            return None
+        return content[len(_WRAPPED) :] if content.startswith(_WRAPPED) else None
+
     def open(self, token: str) -> Claims | None:
         """What the token says; None for one that no key of ours made."""
         data = self.open_bytes(token)
@@ -179,7 +196,7 @@ def _audit_bytes(text: str) -> bytes:
 
 
 def _pack(id: str) -> Packed:
-    if len(id) == 32:
+    if len(id) in (32, 64):
         try:
             raw = bytes.fromhex(id)
         except ValueError:

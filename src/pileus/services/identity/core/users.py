@@ -7,7 +7,7 @@ import msgspec
 
 from pileus.kernel.db import Page, Tx
 from pileus.kernel.types import Ctx, Invalid, Listing, new_hex
-from pileus.services.identity.core import compliance, directories, refusals, remains
+from pileus.services.identity.core import compliance, directories, federated_users, refusals, remains
 from pileus.services.identity.core.changes import changed
 from pileus.services.identity.core.domains import home_domain
 from pileus.services.identity.core.extras import merged, options_after
@@ -42,8 +42,8 @@ def _bounded(ctx: Ctx, listing: Listing) -> Listing:
     return listing.also("domain_id", "eq", ctx.domain_id) if ctx.domain_id else listing
 
 
-def create(tx: Tx, near: Near, ctx: Ctx, want: Want) -> UserRow:
-    """`want["password_hash"]` was made before, outside the transaction."""
+def create(tx: Tx, near: Near, ctx: Ctx, want: Want, id: str = "") -> UserRow:
+    """`want["password_hash"]` was made before, outside the transaction. An `id` is given where another made the user known."""
     domain = home_domain(tx, ctx, want.get("domain_id"))
     directories.check_writable(tx, near, domain.id)
     name = want["name"].strip()
@@ -52,7 +52,7 @@ def create(tx: Tx, near: Near, ctx: Ctx, want: Want) -> UserRow:
     options = options_after({}, want.get("options"))
     password = compliance.new_password(tx, near, None, options, want.get("password_hash"))
     row = UserRow(
-        id=new_hex(),
+        id=id or new_hex(),
         domain_id=domain.id,
         name=name,
         enabled=want.get("enabled", True),
@@ -64,6 +64,8 @@ def create(tx: Tx, near: Near, ctx: Ctx, want: Want) -> UserRow:
         **password,
     )
     users.add(tx, row)
+    if want.get("federated"):
+        federated_users.replace_links(tx, row.id, want["federated"])
     changed(tx, near, ctx, "user.create", row.id, after=row, matters=False)
     return row
 
@@ -77,6 +79,8 @@ def update(tx: Tx, near: Near, ctx: Ctx, row: UserRow, want: Want) -> UserRow:
         new["name"] = want["name"].strip()
         _check_name(tx, new["name"], row.domain_id, row.id)
     _check_default_project(tx, want)
+    if "federated" in want:
+        federated_users.replace_links(tx, row.id, want["federated"])
     if "options" in want:
         new["options"] = options_after(row.options, want["options"])
     new["extra"] = merged(row.extra, want)

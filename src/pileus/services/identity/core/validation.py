@@ -10,7 +10,7 @@ from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.core.refusals import not_authorized, unauthorized
 from pileus.services.identity.core.session import Session
 from pileus.services.identity.core.tokens import Claims
-from pileus.services.identity.db import assignments, projects, revocations, users
+from pileus.services.identity.db import assignments, identity_providers, projects, revocations, users
 from pileus.services.identity.db.projects import ProjectRow
 from pileus.services.identity.db.roles import RoleRow
 
@@ -35,6 +35,10 @@ def open_session(tx: Tx, near: Near, claims: Claims, grace: Micros = 0) -> Sessi
     user_domain = projects.find(tx, user.domain_id)
     if user_domain is None or not user_domain.enabled:
         raise _refuse(claims, "the user's domain is gone or disabled")
+    if claims.idp_id:
+        provider = identity_providers.find(tx, claims.idp_id)
+        if provider is None or not provider.enabled:
+            raise _refuse(claims, "the identity provider is gone or disabled")
     project, domain = _scope(tx, claims)
     held = _held(tx, near, claims)
     roles = _roles(tx, near, claims, project, held)
@@ -84,6 +88,8 @@ def _roles(tx: Tx, near: Near, claims: Claims, project: ProjectRow | None, held:
     above = project.ancestors if project is not None else ()
     owner = held.user_id if held is not None else claims.user_id
     granted = assignments.roles_on(tx, owner, claims.scope, claims.target_id, above)
+    if claims.group_ids and held is None:
+        granted |= assignments.roles_of_groups(tx, claims.group_ids, claims.scope, claims.target_id, above)
     graph = near.memory.graph(tx)
     roles = graph.effective(granted)
     if held is None:

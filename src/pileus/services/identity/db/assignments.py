@@ -8,7 +8,7 @@ from sqlalchemy import Column, Index, String, Table, and_, bindparam, delete, fa
 from sqlalchemy.sql import ColumnElement
 
 from pileus.kernel.db import Flag, Query, Tx, metadata
-from pileus.services.identity.db.groups import memberships
+from pileus.services.identity.db.groups import LIVE, memberships
 
 Actor = Literal["user", "group"]
 Target = Literal["project", "domain", "system"]
@@ -46,7 +46,7 @@ _ACTORS = or_(
     and_(_c.actor == "user", _c.actor_id == bindparam("user_id")),
     and_(
         _c.actor == "group",
-        _c.actor_id.in_(select(memberships.c.group_id).where(memberships.c.user_id == bindparam("user_id"))),
+        _c.actor_id.in_(select(memberships.c.group_id).where(memberships.c.user_id == bindparam("user_id"), LIVE)),
     ),
 )
 _ROLES_ON = Query(
@@ -79,15 +79,30 @@ def roles_on(tx: Tx, user_id: str, target: Target, target_id: str, above: Sequen
 
     `above` are the ids of the ancestors whose inherited grants count as well. Implied roles are not in it.
     """
-    found = {row[0] for row in tx.rows(_ROLES_ON, user_id=user_id, target=target, target_id=target_id)}
+    found = {row[0] for row in tx.rows(_ROLES_ON, user_id=user_id, target=target, target_id=target_id, now=tx.now)}
     if above:
-        found.update(row[0] for row in tx.rows(_INHERITED, user_id=user_id, above=list(above)))
+        found.update(row[0] for row in tx.rows(_INHERITED, user_id=user_id, above=list(above), now=tx.now))
     return found
 
 
 def grants_of_user(tx: Tx, user_id: str) -> list[Grant]:
     """All grants that reach a user, through groups too."""
-    return tx.rows(_OF_USER, user_id=user_id)
+    return tx.rows(_OF_USER, user_id=user_id, now=tx.now)
+
+
+def roles_of_groups(
+    tx: Tx, group_ids: Iterable[str], target: Target, target_id: str, above: Sequence[str] = ()
+) -> set[str]:
+    """The same as `roles_on` for the members of these groups, whoever they are."""
+    actors: list[tuple[Actor, str]] = [("group", id) for id in group_ids]
+    if not actors:
+        return set()
+    found = select_grants(tx, actors=actors, targets=[(target, target_id)], inherited=False)
+    if above:
+        targets: list[tuple[Target, str]] = [("project", id) for id in above]
+        targets += [("domain", id) for id in above]
+        found += select_grants(tx, actors=actors, targets=targets, inherited=True)
+    return {grant.role_id for grant in found}
 
 
 def select_grants(

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Column, Index, String, Table, Text, bindparam, delete, insert, select, update
+from sqlalchemy import Column, Index, String, Table, Text, bindparam, delete, insert, or_, select, update
 
-from pileus.kernel.db import Json, Page, Query, Tx, metadata, page
+from pileus.kernel.db import Json, Page, Query, Time, Tx, metadata, page
 from pileus.kernel.types import Listing
 from pileus.services.identity.db.filters import by_name
 
@@ -25,8 +25,10 @@ memberships = Table(
     metadata,
     Column("user_id", String(64), primary_key=True),
     Column("group_id", String(64), primary_key=True),
+    Column("expires_at", Time),
     Index("identity_membership_group", "group_id"),
 )
+"""`expires_at` is of memberships by an identity provider's word; all others have none and stay."""
 
 
 class GroupRow(Struct, frozen=True):
@@ -47,13 +49,22 @@ _OF_DOMAIN = Query(select(_c.id).where(_c.domain_id == bindparam("domain_id")))
 _FIND_MANY = Query(select(groups).where(_c.id.in_(bindparam("ids", expanding=True))), into=GroupRow)
 _INSERT = Query(insert(groups))
 _DELETE = Query(delete(groups).where(_c.id == bindparam("id")))
+LIVE = or_(_m.expires_at.is_(None), _m.expires_at > bindparam("now"))
+"""Of memberships that count at `now`."""
 _JOIN = Query(insert(memberships))
 _LEAVE = Query(delete(memberships).where(_m.user_id == bindparam("user_id"), _m.group_id == bindparam("group_id")))
-_IS_IN = Query(select(_m.user_id).where(_m.user_id == bindparam("user_id"), _m.group_id == bindparam("group_id")))
-_GROUPS_OF = Query(select(_m.group_id).where(_m.user_id == bindparam("user_id")))
-_MEMBERS = Query(select(_m.user_id).where(_m.group_id == bindparam("group_id")))
+_IS_IN = Query(select(_m.user_id).where(_m.user_id == bindparam("user_id"), _m.group_id == bindparam("group_id"), LIVE))
+_GROUPS_OF = Query(select(_m.group_id, _m.expires_at).where(_m.user_id == bindparam("user_id"), LIVE))
+_MEMBERS = Query(select(_m.user_id).where(_m.group_id == bindparam("group_id"), _m.expires_at.is_(None)))
+_STALE = Query(
+    delete(memberships).where(
+        _m.user_id == bindparam("user_id"),
+        _m.expires_at.is_not(None),
+        or_(_m.expires_at <= bindparam("now"), _m.group_id.in_(bindparam("ids", expanding=True))),
+    )
+)
 _MEMBERS_OF_MANY = Query(
-    select(_m.group_id, _m.user_id).where(_m.group_id.in_(bindparam("ids", expanding=True))).order_by(_m.user_id)
+    select(_m.group_id, _m.user_id).where(_m.group_id.in_(bindparam("ids", expanding=True)), LIVE).order_by(_m.user_id)
 )
 _EMPTY = Query(delete(memberships).where(_m.group_id == bindparam("group_id")))
 _LEAVE_ALL = Query(delete(memberships).where(_m.user_id == bindparam("user_id")))
@@ -97,8 +108,19 @@ def remove(tx: Tx, id: str) -> None:
 
 
 def join(tx: Tx, user_id: str, group_id: str) -> None:
-    if not is_member(tx, user_id, group_id):
-        tx.run(_JOIN, user_id=user_id, group_id=group_id)
+    """For good, also for who was in it for a while."""
+    tx.run(_LEAVE, user_id=user_id, group_id=group_id)
+    tx.run(_JOIN, user_id=user_id, group_id=group_id, expires_at=None)
+
+
+def renew(tx: Tx, user_id: str, group_ids: Iterable[str], expires_at: int) -> None:
+    """A user is in these groups until then. Memberships for good stay as they are."""
+    wanted = list(dict.fromkeys(group_ids))
+    tx.run(_STALE, user_id=user_id, ids=wanted, now=tx.now)
+    standing = ends_of(tx, user_id)
+    rows = [{"user_id": user_id, "group_id": id, "expires_at": expires_at} for id in wanted if id not in standing]
+    if rows:
+        tx.run_many(_JOIN, rows)
 
 
 def leave(tx: Tx, user_id: str, group_id: str) -> bool:
@@ -110,14 +132,20 @@ def leave_all(tx: Tx, user_id: str) -> None:
 
 
 def is_member(tx: Tx, user_id: str, group_id: str) -> bool:
-    return tx.row(_IS_IN, user_id=user_id, group_id=group_id) is not None
+    return tx.row(_IS_IN, user_id=user_id, group_id=group_id, now=tx.now) is not None
 
 
 def groups_of(tx: Tx, user_id: str) -> list[str]:
-    return [row[0] for row in tx.rows(_GROUPS_OF, user_id=user_id)]
+    return list(ends_of(tx, user_id))
+
+
+def ends_of(tx: Tx, user_id: str) -> dict[str, int | None]:
+    """The groups that a user is in, and until when; None is for good."""
+    return {row[0]: row[1] for row in tx.rows(_GROUPS_OF, user_id=user_id, now=tx.now)}
 
 
 def members_of(tx: Tx, group_id: str) -> list[str]:
+    """Those who are in it for good: lists of members tell no others, says Keystone."""
     return [row[0] for row in tx.rows(_MEMBERS, group_id=group_id)]
 
 
@@ -125,6 +153,6 @@ def members_of_many(tx: Tx, group_ids: Iterable[str]) -> dict[str, list[str]]:
     wanted = list(set(group_ids))
     found: dict[str, list[str]] = {id: [] for id in wanted}
     if wanted:
-        for group_id, user_id in tx.rows(_MEMBERS_OF_MANY, ids=wanted):
+        for group_id, user_id in tx.rows(_MEMBERS_OF_MANY, ids=wanted, now=tx.now):
             found[group_id].append(user_id)
     return found

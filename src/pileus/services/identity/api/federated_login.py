@@ -1,0 +1,155 @@
+"""Logging in by another's word: with a bearer token, or by a browser that is sent to the provider and back."""
+
+from collections.abc import Mapping
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from pileus.drivers.federation.protocol import Said
+from pileus.kernel.rest import Answer, Operation, Request
+from pileus.kernel.types import SECOND, Invalid, clock
+from pileus.services.identity.api import pages
+from pileus.services.identity.api.tokens import Tokens
+from pileus.services.identity.core import refusals, visits
+from pileus.services.identity.core.asking import Asked
+from pileus.services.identity.core.federation import heard, method_of
+from pileus.services.identity.core.methods.mapped import admitted, bearer
+from pileus.services.identity.core.neighbours import Near
+from pileus.services.identity.core.visits import PATIENCE, Pending
+from pileus.services.identity.core.vouching import enabled_provider
+
+_PROVIDER = "/v3/OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}"
+_AUTH = "/v3/auth/OS-FEDERATION"
+OIDC_CALLBACK = f"{_AUTH}/oidc/callback"
+"""Where providers of OpenID Connect send browsers back to: the redirect URI to register there."""
+_COOKIE = "pileus_login_"
+UNSCOPED = Asked("")
+
+
+class FederatedLogin:
+    def __init__(self, near: Near, tokens: Tokens) -> None:
+        self.near, self.tokens = near, tokens
+
+    def all_operations(self) -> list[Operation]:
+        one = f"{_AUTH}/identity_providers/{{idp_id}}/protocols/{{protocol_id}}/websso"
+        old = f"{_AUTH}/identity_providers/{{idp_id}}/protocol/{{protocol_id}}/websso"
+        return [
+            *(_op(m, f"{_PROVIDER}/auth", "authenticate", "An unscoped token for who bears a provider's access token.", self._auth) for m in ("GET", "POST")),
+            *(_op(m, f"{_AUTH}/websso/{{protocol_id}}", "websso", "Begin a browser's login; it chooses among several providers.", self._choose) for m in ("GET", "POST")),
+            *(_op(m, path, "websso_of", "Begin a browser's login at one provider.", self._begin) for path in (one, old) for m in ("GET", "POST")),
+            _op("GET", OIDC_CALLBACK, "oidc_callback", "Where a provider of OpenID Connect sends a browser back to.", self._oidc_back),
+        ]  # fmt: skip
+
+    # --- bearer tokens ----------------------------------------------------------------------------------------------
+
+    async def _auth(self, request: Request) -> Answer:
+        provider_id, protocol_id = request.params["idp_id"], request.params["protocol_id"]
+        await self.near.db.read(enabled_provider, self.near, provider_id)
+        token = bearer(request.headers.get("authorization", ""))
+        said = await self.near.federation.inspect(provider_id, protocol_id, token)
+        return await self._admit(request, provider_id, protocol_id, said)
+
+    async def _admit(self, request: Request, provider_id: str, protocol_id: str, said: Said) -> Answer:
+        proof = await admitted(self.near, method_of(protocol_id), provider_id, protocol_id, said)
+        return await self.tokens.admit(request, [proof], UNSCOPED)
+
+    # --- browsers ---------------------------------------------------------------------------------------------------
+
+    async def _choose(self, request: Request) -> Answer:
+        origin, protocol_id = self._origin(request), request.params["protocol_id"]
+        known = self.near.federation.speaking(protocol_id)
+        if not known:
+            raise refusals.unauthorized()
+        if len(known) == 1:
+            return await self._send(request, next(iter(known)), protocol_id, origin)
+        below = f"{self._base(request)}{_AUTH}/identity_providers"
+        query = urlencode({"origin": origin})
+        return pages.choice(
+            {
+                title: f"{below}/{quote(id, safe='')}/protocols/{quote(protocol_id, safe='')}/websso?{query}"
+                for id, title in known.items()
+            }
+        )
+
+    async def _begin(self, request: Request) -> Answer:
+        origin = self._origin(request)
+        return await self._send(request, request.params["idp_id"], request.params["protocol_id"], origin)
+
+    def _origin(self, request: Request) -> str:
+        """The dashboard that the token will go to. Raises unless an operator trusts exactly this one."""
+        origin = request.query.one("origin")
+        if not origin:
+            raise Invalid("Request must have an origin query parameter")
+        if origin not in self.near.federation.settings.trusted_dashboards:
+            raise refusals.unauthorized()
+        return origin
+
+    def _base(self, request: Request) -> str:
+        return self.near.federation.settings.base_url.rstrip("/") or request.base
+
+    async def _send(self, request: Request, provider_id: str, protocol_id: str, origin: str) -> Answer:
+        await self.near.db.read(enabled_provider, self.near, provider_id)
+        federation, base = self.near.federation, self._base(request)
+        oidc = federation.oidc_of(provider_id, protocol_id)
+        if oidc is None:
+            raise refusals.unauthorized()
+        visit = visits.new_visit(base + OIDC_CALLBACK)
+        url = await heard(provider_id, federation.oidc.authorization_url(oidc, visit))
+        pending = Pending(
+            provider_id=provider_id, protocol_id=protocol_id, origin=origin, visit=visit, ends_at=clock() + PATIENCE
+        )
+        cookie = _cookie(visit.state, visits.seal(self.near.keyring, pending), base, PATIENCE // SECOND)
+        return Answer(302, None, {"Location": url, "Set-Cookie": cookie, "Cache-Control": "no-store"}, raw=b"")
+
+    async def _oidc_back(self, request: Request) -> Answer:
+        pending = self._pending(request, request.query.one("state") or "")
+        code, federation = request.query.one("code"), self.near.federation
+        oidc = federation.oidc_of(pending.provider_id, pending.protocol_id)
+        if not code or oidc is None:
+            raise refusals.unauthorized()
+        said = await heard(pending.provider_id, federation.oidc.redeem(oidc, pending.visit, code))
+        return await self._go_home(request, pending, said)
+
+    def _pending(self, request: Request, state: str) -> Pending:
+        """The login that this browser began under this state. Raises `Unauthorized` when it began none."""
+        sealed = _cookies(request).get(_name(state), "")
+        pending = visits.open_pending(self.near.keyring, sealed, clock()) if state and sealed else None
+        if pending is None or pending.visit.state != state:
+            raise refusals.unauthorized()
+        return pending
+
+    async def _go_home(self, request: Request, pending: Pending, said: Said) -> Answer:
+        answer = await self._admit(request, pending.provider_id, pending.protocol_id, said)
+        gone = _cookie(pending.visit.state, "", self._base(request), 0)
+        return pages.way_back(pending.origin, answer.headers["X-Subject-Token"], {"Set-Cookie": gone})
+
+
+def _name(state: str) -> str:
+    """One cookie for each login on its way: several tabs do not disturb each other."""
+    return _COOKIE + "".join(c for c in state[:12] if c.isalnum())
+
+
+def _cookie(state: str, value: str, base: str, seconds: int) -> str:
+    secure = "; Secure" if base.startswith("https:") else ""
+    return f"{_name(state)}={value}; Max-Age={seconds}; Path=/; HttpOnly; SameSite=Lax{secure}"
+
+
+def _cookies(request: Request) -> Mapping[str, str]:
+    try:
+        return {name: morsel.value for name, morsel in SimpleCookie(request.headers.get("cookie", "")).items()}
+    except CookieError:
+        return {}
+
+
+def _op(method: str, path: str, name: str, summary: str, handle: Any) -> Operation:
+    return Operation(
+        method=method,
+        path=path,
+        name=f"{name}_{method.lower()}",
+        resource="federation",
+        summary=summary,
+        public=True,
+        raw=True,
+        writes=False,
+        handle=handle,
+    )

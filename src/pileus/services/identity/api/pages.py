@@ -1,0 +1,50 @@
+"""The two pages that browsers see: where to log in, and the way back with a token. No script but one, no style, no frame."""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from html import escape
+from urllib.parse import urlsplit
+
+from pileus.kernel.rest import Answer
+
+_SUBMIT = "document.forms[0].submit()"
+_SUBMIT_HASH = base64.b64encode(hashlib.sha256(_SUBMIT.encode()).digest()).decode()
+
+
+def _page(title: str, content: str, policy: str, headers: Mapping[str, str]) -> Answer:
+    text = (
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title></head>'
+        f"<body>{content}</body></html>"
+    )
+    return Answer(
+        200,
+        None,
+        {
+            "Cache-Control": "no-store",
+            "Content-Security-Policy": f"default-src 'none'; base-uri 'none'; frame-ancestors 'none'; {policy}",
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+            "X-Frame-Options": "DENY",
+            **headers,
+        },
+        raw=text.encode(),
+        media="text/html; charset=utf-8",
+    )
+
+
+def way_back(origin: str, token: str, headers: Mapping[str, str]) -> Answer:
+    """A form that posts the token to a trusted dashboard, by itself where scripts run."""
+    parts = urlsplit(origin)
+    form = (
+        f'<form method="post" action="{escape(origin)}"><input type="hidden" name="token" value="{escape(token)}">'
+        f"<noscript><button>Continue</button></noscript></form><script>{_SUBMIT}</script>"
+    )
+    policy = f"script-src 'sha256-{_SUBMIT_HASH}'; form-action {parts.scheme}://{parts.netloc}"
+    return _page("Logging in", form, policy, headers)
+
+
+def choice(links: Mapping[str, str]) -> Answer:
+    """Providers to choose from: URLs by title."""
+    items = "".join(f'<li><a href="{escape(url)}">{escape(title)}</a></li>' for title, url in links.items())
+    return _page("Log in with", f"<h1>Log in with</h1><ul>{items}</ul>", "form-action 'none'", {})
