@@ -126,6 +126,7 @@ class Users(Consulted):
     def __init__(self, near: Near, groups: Groups, projects: Projects) -> None:
         super().__init__(near)
         self.groups, self.projects = groups, projects
+        self.kept = not near.compliance.disable_user_account_days_inactive  # else `enabled` changes as time goes by
 
     def extend(self, request: Request, row: UserRow, view: dict[str, Any]) -> None:
         super().extend(request, row, view)
