@@ -27,6 +27,7 @@ clean-cloud: ## Stop the cloud and delete every machine, network and file of it
 	@$(VENV)/bin/pileus down --purge $(state)
 
 test: setup ## All tests that this machine can run
+	@setup/clients-of-old build/clients-of-old $(PYTHON)
 	$(VENV)/bin/pytest
 
 lint: setup ## ruff, mypy, import-linter, deptry

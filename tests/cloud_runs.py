@@ -10,7 +10,9 @@ import time
 from pathlib import Path
 
 SOURCE = Path(__file__).parents[1] / "src"
-PORTS = ("identity", "identity_admin", "image", "compute", "metadata", "placement", "network", "all")
+PORTS = (
+    "identity", "identity_admin", "image", "compute", "metadata", "placement", "network", "objectstore", "all",
+)  # fmt: skip
 
 
 class CloudRun:

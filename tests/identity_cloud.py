@@ -47,7 +47,8 @@ class Cloud:
             "identity": IdentitySettings(**settings),
             "security_compliance": ComplianceSettings(**(compliance or {})),
         }
-        self.service = service.build(db=db, settings=Settings(sections), open_directory=LdapDirectory)
+        ports = {"identity": 5000, "identity_admin": 35357}
+        self.service = service.build(db=db, settings=Settings(sections), open_directory=LdapDirectory, ports=ports)
         self.internal: Internal = self.service.internal
         self.near = self.internal._near
         self._entry = Entry({0: Door(root=self.service.face)})
@@ -60,6 +61,7 @@ class Cloud:
         token: str = "",
         headers: Mapping[str, str] | None = None,
         address: str = "127.0.0.1",
+        server: tuple[str, int] = ("cloud", 5000),
     ) -> Reply:
         raw = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
         given = {"host": "cloud:5000", "content-length": str(len(raw)), **(headers or {})}
@@ -83,7 +85,7 @@ class Cloud:
             "raw_path": where.encode(),
             "query_string": query.encode(),
             "headers": [(k.encode(), v.encode()) for k, v in given.items()],
-            "server": ("cloud", 5000),
+            "server": server,
             "client": (address, 1),
         }
         await self._entry(scope, receive, send)

@@ -6,7 +6,10 @@ import sqlite3
 import time
 from pathlib import Path
 
+import object_rows
+
 ORPHANS = {
+    **object_rows.BROKEN,
     "allocation without a server": """
         SELECT DISTINCT consumer_id FROM placement_allocations WHERE consumer_id NOT IN (SELECT id FROM compute_servers)""",
     "consumer without an allocation": """

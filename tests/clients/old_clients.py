@@ -1,5 +1,6 @@
 """Walk with keystoneauth, glanceclient, neutronclient and novaclient of old: `python old_clients.py AUTH_URL PASSWORD`.
 
+An AUTH_URL that ends in `/v2.0` logs in by that version, as they once did.
 Run by `test_old_clients.py` with a Python that has them (neutronclient 9.0.0, novaclient 7.1.2, glanceclient 4.13.0);
 they do not go together with today's openstack client.
 """
@@ -10,17 +11,20 @@ import time
 
 from glanceclient import Client as Glance
 from keystoneauth1 import session
-from keystoneauth1.identity import v3
+from keystoneauth1.identity import v2, v3
 from neutronclient.common.exceptions import NetworkInUseClient
 from neutronclient.v2_0.client import Client as Neutron
 from novaclient import client as nova
 
 
 def main(auth_url, password):
-    auth = v3.Password(
-        auth_url=auth_url, username="admin", password=password, project_name="admin",
-        user_domain_id="default", project_domain_id="default",
-    )  # fmt: skip
+    if auth_url.endswith("/v2.0"):
+        auth = v2.Password(auth_url=auth_url, username="admin", password=password, tenant_name="admin")
+    else:
+        auth = v3.Password(
+            auth_url=auth_url, username="admin", password=password, project_name="admin",
+            user_domain_id="default", project_domain_id="default",
+        )  # fmt: skip
     known = session.Session(auth=auth)
     for kind in ("compute", "image", "network", "placement", "identity"):
         assert known.get_endpoint(service_type=kind), kind

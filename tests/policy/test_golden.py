@@ -68,6 +68,7 @@ def test_every_operation_of_identity_is_judged():
 OWN = (
     "/os-keypairs",
     "/auth/tokens",
+    "/v2.0/tokens/{token_id}",
     "/users/{user_id}/tokens",
     "/application_credentials",
     "/access_rules",
@@ -77,7 +78,7 @@ OWN = (
     "/credentials/OS-EC2",
 )
 """What belongs to the user, not to the project: a reader may change it."""
-SHARED = ("/v3/roles",)
+SHARED = ("/v3/roles", "/v2.0/OS-KSADM/roles")
 """What is of all domains."""
 UNJUDGED = {
     "GET /",
@@ -86,6 +87,22 @@ UNJUDGED = {
     "POST /v3/users/{user_id}/password",
     "GET /v3/auth/tokens/OS-PKI/revoked",
     "GET /v3/auth/OS-FEDERATION/oidc/callback",
+    "GET /v3/OS-SIMPLE-CERT/ca",
+    "GET /v3/OS-SIMPLE-CERT/certificates",
+    "POST /v3/OS-OAUTH1/access_token",
+    "POST /v3/OS-OAUTH1/request_token",
+    "POST /v3/OS-OAUTH2/token",
+    "GET /v2.0",
+    "GET /v2.0/extensions",
+    "GET /v2.0/extensions/{alias}",
+    "POST /v2.0/tokens",
+    "PATCH /v2.0/OS-KSCRUD/users/{user_id}",
+    "GET /v2.0/tenants",
+    "GET /v2.0/tokens/revoked",
+    "GET /v2.0/certificates/{name}",
+    "GET /v2.0/users/{user_id}/roles",
+    "PUT /v2.0/users/{user_id}/roles/OS-KSADM/{role_id}",
+    "DELETE /v2.0/users/{user_id}/roles/OS-KSADM/{role_id}",
     *(
         f"{method} {path}"
         for method in ("GET", "POST")
@@ -97,4 +114,4 @@ UNJUDGED = {
         )
     ),
 }
-"""Versions, logging in, a user's own password, which the old one proves, and what is gone."""
+"""Versions, logging in, a user's own password, which the old one proves, one's own tenants, and what is gone."""

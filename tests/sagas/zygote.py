@@ -28,7 +28,7 @@ class Zygote:
         )
 
     def run(self, file: str, call: str, arguments: dict[str, Any], report: Path) -> int:
-        """Call `sagas.engine.<call>` in a new process that knows `file`. Returns its exit status; raises its report."""
+        """Call `sagas.engine.<call>`, or `.<call>` of `file`, in a new process. Returns its exit status; raises its report."""
         report.unlink(missing_ok=True)
         request = {"path": sys.path, "file": file, "call": call, "arguments": arguments, "report": str(report)}
         assert self._process.stdin is not None
@@ -77,8 +77,9 @@ def _load(file: str) -> None:
 def _play(request: dict[str, Any]) -> None:
     signal.alarm(CHILD_SECONDS)
     try:
-        engine = importlib.import_module("sagas.engine")
-        getattr(engine, request["call"])(**request["arguments"])
+        own = request["call"].startswith(".")
+        source = sys.modules[f"scenarios:{request['file']}"] if own else importlib.import_module("sagas.engine")
+        getattr(source, request["call"].lstrip("."))(**request["arguments"])
     except BaseException:
         Path(request["report"]).write_text(traceback.format_exc())
         os._exit(1)

@@ -45,7 +45,7 @@ def examine(state: State) -> list[Finding]:
     patient = Patient(state, settings, state.holder(), state.facts() or {})
     checks = (
         *(process.process, process.listeners, process.health, process.reconcilers, process.complaints),
-        *(database.database, database.sagas, process.disk, process.secrets),
+        *(database.database, database.sagas, database.objects, process.disk, process.secrets),
         *(machine.drivers, machine.virtualization, machine.programs, machine.kernel, machine.leftovers),
     )
     for check in checks:

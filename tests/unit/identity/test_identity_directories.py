@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from identity_cloud import Cloud, Reply, process
+from pileus.drivers.directory.protocol import DirectoryDown
 from pileus.kernel.db import Database
 from pileus.services.identity.core import consulting
 from slapd import ADMIN, ADMIN_PASSWORD, SUFFIX, UNIX, Slapd
@@ -188,7 +189,8 @@ async def test_a_dead_directory_is_nobody_elses_trouble(
     assert (await cloud.call("GET", f"/v3/users?domain_id={corp['id']}", None, admin)).status == 503
     assert (await cloud.call("GET", "/v3/users?domain_id=default", None, admin)).status == 200
     assert (await cloud.call("GET", "/v3/auth/projects", None, alice.token)).status == 200, "tokens ask no directory"
-    await consulting.read_all(cloud.near)
+    with pytest.raises(DirectoryDown, match="corp"):
+        await consulting.read_all(cloud.near)
     server.start()
     await asyncio.sleep(2.1)
     assert (await log_in(cloud, corp, "alice", "alice-Secret-1")).status == 201

@@ -18,6 +18,10 @@ LATE = (
     "SELECT id, name, key, step, reason, error FROM kernel_sagas WHERE state IN ('waiting', 'running')"
     " AND deadline_at > 0 AND deadline_at < :now ORDER BY seq LIMIT 20"
 )
+BAD = (
+    "SELECT f.place, f.blob, f.problem, f.objects FROM objectstore_findings f JOIN objectstore_bodies b ON b.id = f.body_id"
+    " ORDER BY f.found_at LIMIT 20"
+)
 WAL_LIMIT = 256 << 20
 
 
@@ -27,6 +31,11 @@ def database(patient: Patient) -> list[Finding]:
 
 def sagas(patient: Patient) -> list[Finding]:
     return _ask(patient, _open_sagas)
+
+
+def objects(patient: Patient) -> list[Finding]:
+    """What the scrubber of the object store found wrong and is so still."""
+    return _ask(patient, _bad_bodies)
 
 
 def _ask(patient: Patient, question: Callable[[Patient, Connection], list[Finding]]) -> list[Finding]:
@@ -97,6 +106,23 @@ def _open_sagas(_patient: Patient, connection: Connection) -> list[Finding]:
         for row in connection.execute(text(LATE), {"now": now})
     ]
     return findings or [ok("sagas", "none stuck, none late")]
+
+
+def _bad_bodies(_patient: Patient, connection: Connection) -> list[Finding]:
+    from sqlalchemy import inspect, text
+
+    if not inspect(connection).has_table("objectstore_findings"):
+        return []
+    rows = connection.execute(text(BAD)).fetchall()
+    findings = [
+        problem(
+            "objects",
+            f"bytes of {', '.join(row.objects.splitlines()) or 'older versions'} are bad ({row.place}/{row.blob}): {row.problem}",
+            "upload them again from a copy, then delete; what is left of them is in the policy's quarantine folder",
+        )
+        for row in rows
+    ]
+    return findings or [ok("objects", "no bad bytes found")]
 
 
 def _named(row: object) -> str:

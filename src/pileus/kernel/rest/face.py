@@ -129,6 +129,8 @@ class Face:
 
     async def _recalled(self, request: Request, ready: Ready, remembered: Remembered, known: Ctx) -> Answer:
         """The answer of last time while nothing that it was read from has changed."""
+        if ready.op.gather is not None:
+            await ready.op.gather(request)
         key = (request.method, request.base, request.path, request.version, tuple(request.query.pairs), known.token)
         kept = remembered.recall(key, known)
         if kept is not None:
@@ -227,7 +229,7 @@ class Face:
             request.enforce(op.rule)
         if op.handle is not None:
             return await op.handle(request)
-        if op.gather is not None:
+        if op.gather is not None and remembered is None:
             await op.gather(request)
         result: Any = None
         if op.decide is not None:

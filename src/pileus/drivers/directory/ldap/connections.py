@@ -14,7 +14,17 @@ from random import sample
 from typing import TypeVar
 
 import ldap3
-from ldap3.core.exceptions import LDAPCommunicationError, LDAPException, LDAPInvalidCredentialsResult
+from ldap3.core.exceptions import (
+    LDAPCommunicationError,
+    LDAPConstraintViolationResult,
+    LDAPException,
+    LDAPInappropriateAuthenticationResult,
+    LDAPInvalidCredentialsResult,
+    LDAPInvalidDNSyntaxResult,
+    LDAPNoSuchObjectResult,
+    LDAPSizeLimitExceededResult,
+    LDAPUnwillingToPerformResult,
+)
 
 from pileus.drivers.directory.protocol import DirectoryDown, DirectoryOptions, DirectoryRefused
 
@@ -23,6 +33,18 @@ R = TypeVar("R")
 _PATIENCE = 5
 _QUIET = 2.0
 """Seconds after a failure in which nobody else is sent to wait for the same."""
+_NOT_THIS = (
+    LDAPInvalidCredentialsResult,
+    LDAPInappropriateAuthenticationResult,
+    LDAPInvalidDNSyntaxResult,
+    LDAPNoSuchObjectResult,
+    LDAPUnwillingToPerformResult,
+    LDAPConstraintViolationResult,
+)
+"""How servers say that somebody may not log in so."""
+_TOO_MANY = (
+    "The directory of this domain gives no more entries at a time: its option page_size says how many to ask for."
+)
 _DOWN = "The directory of this domain does not answer."
 _REFUSED = "The directory of this domain refuses what it is asked."
 
@@ -61,7 +83,7 @@ class Connections:
         """Whether a server takes the password for that entry."""
         try:
             connection = self._connect(dn, password)
-        except LDAPInvalidCredentialsResult:
+        except _NOT_THIS:
             return False
         _drop(connection)
         return True
@@ -82,7 +104,7 @@ class Connections:
         options = self._options
         try:
             return self._connect(options.user, options.password), True
-        except LDAPInvalidCredentialsResult as problem:
+        except _NOT_THIS as problem:
             raise _refused(problem) from None
 
     def _give(self, connection: ldap3.Connection) -> None:
@@ -95,7 +117,7 @@ class Connections:
         _drop(connection)
 
     def _connect(self, user: str | None, password: str | None) -> ldap3.Connection:
-        """A bound connection to the first server that answers. Raises `LDAPInvalidCredentialsResult`, or `DirectoryDown`."""
+        """A bound connection to the first server that answers. Raises one of `_NOT_THIS`, or `DirectoryDown`."""
         if time.monotonic() < self._quiet_until:
             raise DirectoryDown(_DOWN)
         until, options = time.monotonic() + self.patience, self._options
@@ -109,7 +131,7 @@ class Connections:
                     raise self._down(problem)
                 try:
                     return self._bind(url, user, password, left)
-                except LDAPInvalidCredentialsResult:
+                except _NOT_THIS:
                     raise
                 except (LDAPCommunicationError, OSError, ssl.SSLError) as error:
                     problem = error
@@ -163,7 +185,7 @@ def translated() -> Iterator[None]:
 
 def _refused(problem: Exception) -> DirectoryRefused:
     log.warning("the directory refuses: %s", getattr(problem, "description", None) or type(problem).__name__)
-    return DirectoryRefused(_REFUSED)
+    return DirectoryRefused(_TOO_MANY if isinstance(problem, LDAPSizeLimitExceededResult) else _REFUSED)
 
 
 def _drop(connection: ldap3.Connection) -> None:

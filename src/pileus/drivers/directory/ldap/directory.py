@@ -63,13 +63,17 @@ class LdapDirectory:
         return await self._aside(self._connections.fits, person.dn, password, pool=self._checks)
 
     async def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        self._checks.shutdown(wait=False, cancel_futures=True)
+        """Questions under way are still answered; new ones are not."""
+        self._threads.shutdown(wait=False)
+        self._checks.shutdown(wait=False)
         self._connections.close()
 
     async def _aside(self, fn: Callable[..., R], *args: Any, pool: ThreadPoolExecutor | None = None) -> R:
         """In a thread; who waits longer for a place than for an answer is told that there is none."""
-        work = asyncio.get_running_loop().run_in_executor(pool or self._threads, fn, *args)
+        try:
+            work = asyncio.get_running_loop().run_in_executor(pool or self._threads, fn, *args)
+        except RuntimeError:
+            raise DirectoryDown("The directory of this domain was changed just now: ask again.") from None
         patience = None if fn == self._snapshot else 3 * self._connections.patience
         try:
             return await asyncio.wait_for(work, patience)

@@ -117,6 +117,6 @@ def _mapped(entry: Entry, pairs: Sequence[tuple[str, str]], ignored: set[str]) -
 
 def _text(value: bytes) -> str:
     try:
-        return value.decode()
+        return value.decode().replace("\0", "")
     except UnicodeDecodeError:
         return value.hex()

@@ -35,6 +35,7 @@ class Regions(Noun):
     """Places that clients tell apart."""
 
     member, plural, path = "region", "regions", "/v3/regions"
+    kept = True
     rules: ClassVar[dict[str, str]] = _rules("region")
     id = Field(_REGION_ID, on="show list create")
     description = Field(nullable(TEXT))
@@ -83,6 +84,7 @@ class Services(Noun):
     """What the catalog offers."""
 
     member, plural, path = "service", "services", "/v3/services"
+    kept = True
     rules: ClassVar[dict[str, str]] = _rules("service")
     id = Field(ID, on="show list")
     type = Field({"type": "string", "minLength": 1, "maxLength": 255}, required=True, match=True, sort=True)
@@ -104,6 +106,7 @@ class Endpoints(Noun):
     """Where a service is reached."""
 
     member, plural, path = "endpoint", "endpoints", "/v3/endpoints"
+    kept = True
     rules: ClassVar[dict[str, str]] = _rules("endpoint")
     id = Field(ID, on="show list")
     interface = Field(choice("admin", "internal", "public"), required=True, match=True, sort=True)

@@ -41,6 +41,8 @@ class Noun(Resource[Near]):
     """
 
     reveals: ClassVar[frozenset[str]] = frozenset()
+    kept = False
+    """Whether lists depend on nothing but rows, caller and URL, so that answers may be given again (ADR 4)."""
     strict: ClassVar[bool] = False
     """Bodies hold nothing that no field knows."""
     empty_update: ClassVar[bool] = False
@@ -87,7 +89,7 @@ class Noun(Resource[Near]):
             assert made.decide is not None
             return made.decide(tx, request)  # type: ignore[no-any-return]
 
-        return replace(made, decide=decide)
+        return replace(made, decide=decide, kept=self.kept)
 
     def enforce_list(self, request: Request, rule: str) -> None:
         home = {"domain_id": request.ctx.domain_id or None, "id": request.ctx.domain_id or None}

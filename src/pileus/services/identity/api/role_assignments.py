@@ -37,6 +37,7 @@ class RoleAssignments:
                 summary="Role assignments, as they were made or as they take effect.",
                 decide=self._decide,
                 view=self._view,
+                kept=True,
             )
         ]
 

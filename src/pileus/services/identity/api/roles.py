@@ -15,6 +15,7 @@ class Roles(Noun):
     """What a user may be, somewhere."""
 
     member, plural, path = "role", "roles", "/v3/roles"
+    kept = True
     rules: ClassVar[dict[str, str]] = {
         "list": "identity:list_roles",
         "show": "identity:get_role",

@@ -126,6 +126,7 @@ class Users(Consulted):
     def __init__(self, near: Near, groups: Groups, projects: Projects) -> None:
         super().__init__(near)
         self.groups, self.projects = groups, projects
+        self.kept = not near.compliance.disable_user_account_days_inactive  # else `enabled` changes as time goes by
 
     def extend(self, request: Request, row: UserRow, view: dict[str, Any]) -> None:
         super().extend(request, row, view)
@@ -274,7 +275,7 @@ class Users(Consulted):
 
     def _list_projects(self, tx: Tx, request: Request) -> Any:
         row = self.row(tx, request, "identity:list_user_projects")
-        return access.projects_of(tx, row.id, self.projects.dialect.listing(request, self.projects))
+        return access.projects_of(tx, self.near, row.id, self.projects.dialect.listing(request, self.projects))
 
 
 def _moment(at: int | None) -> str | None:

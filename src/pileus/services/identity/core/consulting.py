@@ -12,6 +12,7 @@ from pileus.drivers.directory.protocol import Crowd, Directory, DirectoryDown, D
 from pileus.kernel.db import Tx
 from pileus.kernel.types import SECOND, clock
 from pileus.services.identity.core import directories, mirror, refusals
+from pileus.services.identity.core.failures import sayable
 from pileus.services.identity.core.homes import Home
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.db import groups, public_ids, users
@@ -50,7 +51,7 @@ async def login(near: Near, home: Home, named: Mapping[str, Any], secret: object
         person = await _find_person(near, directory, domain_id, named)
         fits = await directory.check(person or _nobody(home), password)
         if person is None or not fits or not person.enabled:
-            log.info("login refused: password of %r does not fit", account)
+            log.info("login refused: password of %s does not fit", sayable(account))
             raise refusals.unauthorized()
     crowds = mirror.sensible_groups(domain_id, await directory.groups_of(person))
     if await near.db.read(_is_news, domain_id, person, crowds):
@@ -106,14 +107,17 @@ async def refresh(near: Near, home: Home, id: str, whole: bool = False) -> None:
 
 
 async def read_all(near: Near) -> None:
-    """Every directory, whatever becomes of the others."""
+    """Every directory, whatever becomes of the others. Raises `DirectoryDown` at the end for those that could not be read."""
     homes = await near.db.read(directories.all_homes, near)
     done = await asyncio.gather(*(read_whole(near, home) for home in homes), return_exceptions=True)
+    silent = []
     for home, outcome in zip(homes, done, strict=True):
         if isinstance(outcome, DirectoryDown | DirectoryRefused):
-            log.warning("the directory of domain %s could not be read: %s", home.domain.name, outcome.message)
+            silent.append(home.domain.name)
         elif isinstance(outcome, BaseException):
             raise outcome
+    if silent:
+        raise DirectoryDown(f"The directories of these domains could not be read: {', '.join(silent)}.")
 
 
 # --- noting -------------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace as replaced
 
 from pileus.drivers.directory.protocol import DirectoryOptions
 from pileus.kernel.db import Tx
@@ -101,7 +102,7 @@ def delete(tx: Tx, near: Near, ctx: Ctx, domain_id: str, section: str = "", name
 def effective(tx: Tx, near: Near, domain: ProjectRow) -> Config:
     """What holds, sensitive values put in where `%(password)s` asks for them."""
     written = near.settings.domains.get(domain.name)
-    rows = [] if written is not None else domain_options.of_domain(tx, domain.id)
+    rows = [] if written is not None else [_opened(tx, near, r) for r in domain_options.of_domain(tx, domain.id)]
     config: Config = _nested(rows) if written is None else {name: dict(values) for name, values in written.items()}
     secrets = {n: v for s, names in _SENSITIVE.items() for n, v in config.get(s, {}).items() if n in names}
     for values in config.values():
@@ -194,12 +195,25 @@ def _converted(section: str, values: Mapping[str, Any]) -> Struct:
 
 def _store(tx: Tx, near: Near, ctx: Ctx, domain: ProjectRow, wanted: Config) -> None:
     rows = [
-        DomainOptionRow(domain.id, section, name, value, name in _SENSITIVE[section])
+        _closed(tx, near, DomainOptionRow(domain.id, section, name, value, name in _SENSITIVE[section]))
         for section, values in wanted.items()
         for name, value in values.items()
     ]
     domain_options.put(tx, rows)
     _tell(tx, near, ctx, domain, [f"{row.section}.{row.name}" for row in rows])
+
+
+def _closed(tx: Tx, near: Near, row: DomainOptionRow) -> DomainOptionRow:
+    if not row.sensitive:
+        return row
+    sealed, key_id = near.vault.seal(tx, msgspec.json.encode(row.value).decode())
+    return replaced(row, value=sealed, key_id=key_id)
+
+
+def _opened(tx: Tx, near: Near, row: DomainOptionRow) -> DomainOptionRow:
+    if row.key_id is None:
+        return row
+    return replaced(row, value=msgspec.json.decode(near.vault.unseal(tx, row.value, row.key_id)))
 
 
 def _tell(tx: Tx, near: Near, ctx: Ctx, domain: ProjectRow, names: list[str]) -> None:

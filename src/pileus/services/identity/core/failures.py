@@ -14,6 +14,11 @@ UNKNOWN = "unknown"
 """Whoever does not exist. What was given as a name is not kept: people type passwords there."""
 
 
+def sayable(account: str) -> str:
+    """An account as logs may say it."""
+    return UNKNOWN if account.startswith(UNKNOWN) else account
+
+
 class Failed(Struct):
     count: int
     first_at: Micros
@@ -29,7 +34,7 @@ class Failures:
 
     def note(self, account: str, address: str, status: int) -> None:
         """`account` is an id, or `unknown …`; `status` what the caller was answered (401, 429)."""
-        key = (UNKNOWN if account.startswith(UNKNOWN) else account, address, status)
+        key = (sayable(account), address, status)
         now = clock()
         failed = self._found.get(key)
         if failed is not None:

@@ -16,6 +16,8 @@ from pileus.services.identity.core.settings import IdentitySettings
 
 _MOST = 50_000
 """Buckets, and pairs of account and address, that are remembered."""
+_ELSEWHERE = 8
+"""Looks at a time that are not ours to make: another server's."""
 
 
 class Buckets:
@@ -65,7 +67,8 @@ class Guard:
         is counted one after the other. Raises `TooMany` with `Retry-After`.
         """
         self._check(account, address)
-        async with self._lanes.setdefault(lane, asyncio.Semaphore(self._places)):
+        places = max(self._places, _ELSEWHERE) if lane else self._places
+        async with self._lanes.setdefault(lane, asyncio.Semaphore(places)):
             self._check(account, address)
             try:
                 yield

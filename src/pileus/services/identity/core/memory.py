@@ -78,6 +78,8 @@ class Memory:
         """Roles and what they imply. A writing transaction reads its own, for it may have changed them."""
         if tx.writes:
             return RoleGraph(roles.everything(tx), roles.implied_pairs(tx))
+        if tx.tables is not None:
+            tx.tables |= roles.TABLES
         found = self._graph
         if found is None or not self._holds(found[0], found[1]):
             revision = self.revision

@@ -24,6 +24,7 @@ from pileus.services.identity.db.users import UserRow
 
 log = logging.getLogger(__name__)
 _LONGEST = 255
+_LONGEST_ID = 64
 
 
 def public_id(domain_id: str, kind: Kind, local_id: str) -> str:
@@ -105,11 +106,12 @@ def forget_people(tx: Tx, near: Near, ids: Iterable[str]) -> None:
 
 
 def _user_facts(person: Person) -> dict[str, Any]:
+    project = person.default_project_id
     extra = {"email": person.email, "description": person.description}
     return {
         "name": person.name,
         "enabled": person.enabled,
-        "default_project_id": person.default_project_id,
+        "default_project_id": project if project and len(project) <= _LONGEST_ID else None,
         "extra": {**person.more, **{name: value for name, value in extra.items() if value is not None}},
     }
 

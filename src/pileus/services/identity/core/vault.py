@@ -7,10 +7,11 @@ Each row names its key, so that a process which never saw that key reads it when
 from collections.abc import Sequence
 
 from cryptography.fernet import Fernet
+from msgspec.structs import replace
 
 from pileus.kernel.db import Tx
 from pileus.kernel.types import Micros
-from pileus.services.identity.db import credentials, keys
+from pileus.services.identity.db import credentials, domain_options, keys
 from pileus.services.identity.db.credentials import CredentialRow
 from pileus.services.identity.db.keys import KeyRow
 
@@ -30,13 +31,16 @@ class Vault:
         return self._fernet(row).encrypt(secret.encode()).decode(), row.id
 
     def open(self, tx: Tx, row: CredentialRow) -> str:
-        fernet = self._seen.get(row.key_id)
+        return self.unseal(tx, row.sealed, row.key_id, f"credential {row.id}")
+
+    def unseal(self, tx: Tx, sealed: str, key_id: int, what: str = "an option") -> str:
+        fernet = self._seen.get(key_id)
         if fernet is None:
-            found = keys.find(tx, "credential", row.key_id)
+            found = keys.find(tx, "credential", key_id)
             if found is None:
-                raise RuntimeError(f"the key {row.key_id} of credential {row.id} is not in the database")
+                raise RuntimeError(f"the key {key_id} of {what} is not in the database")
             fernet = self._fernet(found)
-        return fernet.decrypt(row.sealed).decode()
+        return fernet.decrypt(sealed).decode()
 
     def rotate(self, tx: Tx, age: Micros) -> None:
         """Make the first key, or a new one when the newest is older than `age`."""
@@ -49,6 +53,9 @@ class Vault:
         have = keys.everything(tx, "credential")
         if not have:
             return False
+        for option in domain_options.not_sealed_with(tx, have[0].id):
+            sealed = self._fernet(have[0]).encrypt(self.unseal(tx, option.value, option.key_id or 0).encode()).decode()
+            domain_options.put(tx, [replace(option, value=sealed, key_id=have[0].id)])
         old = credentials.not_sealed_with(tx, have[0].id, _AT_ONCE)
         credentials.reseal(tx, self._sealed(tx, have[0], old))
         if len(old) == _AT_ONCE:

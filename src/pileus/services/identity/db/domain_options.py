@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Column, String, Table, bindparam, delete, insert, select
+from sqlalchemy import Column, Integer, String, Table, bindparam, delete, insert, select
 
 from pileus.kernel.db import Flag, Json, Query, Tx, metadata
 
@@ -16,17 +16,19 @@ options = Table(
     Column("name", String(64), primary_key=True),
     Column("value", Json),
     Column("sensitive", Flag, nullable=False),
+    Column("key_id", Integer),
 )
 
 
 class DomainOptionRow(Struct, frozen=True):
-    """`sensitive` ones are used, and never shown."""
+    """`sensitive` ones are used and never shown; their `value` is sealed, with the key `key_id`."""
 
     domain_id: str
     section: str
     name: str
     value: Any
     sensitive: bool
+    key_id: int | None = None
 
 
 _c = options.c
@@ -34,6 +36,10 @@ _OF_DOMAIN = Query(
     select(options).where(_c.domain_id == bindparam("domain_id")).order_by(_c.section, _c.name), into=DomainOptionRow
 )
 _WITH_DRIVER = Query(select(_c.domain_id).where(_c.section == "identity", _c.name == "driver").order_by(_c.domain_id))
+_OLD = Query(
+    select(options).where(_c.sensitive.is_(True), _c.key_id != bindparam("key")).order_by(_c.domain_id, _c.name),
+    into=DomainOptionRow,
+)
 _INSERT = Query(insert(options))
 _DELETE = Query(
     delete(options).where(
@@ -49,6 +55,10 @@ def of_domain(tx: Tx, domain_id: str) -> list[DomainOptionRow]:
 
 def domains_with_driver(tx: Tx) -> list[str]:
     return [row[0] for row in tx.rows(_WITH_DRIVER)]
+
+
+def not_sealed_with(tx: Tx, key_id: int) -> list[DomainOptionRow]:
+    return tx.rows(_OLD, key=key_id)
 
 
 def put(tx: Tx, rows: Iterable[DomainOptionRow]) -> None:

@@ -27,6 +27,8 @@ implications = Table(
     Column("prior_id", String(64), primary_key=True),
     Column("implied_id", String(64), primary_key=True),
 )
+TABLES = frozenset({roles.name, implications.name})
+"""What a graph of roles is read from."""
 
 
 class RoleRow(Struct, frozen=True):

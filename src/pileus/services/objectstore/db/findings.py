@@ -5,6 +5,7 @@ from sqlalchemy import BigInteger, Column, Table, Text, bindparam, delete, inser
 
 from pileus.kernel.db import Query, Time, Tx, metadata
 from pileus.kernel.types import Micros
+from pileus.services.objectstore.db.bodies import bodies
 
 findings = Table(
     "objectstore_findings",
@@ -30,11 +31,17 @@ class FindingRow(Struct, frozen=True):
 
 _ALL = Query(select(findings).order_by(findings.c.found_at, findings.c.body_id), into=FindingRow)
 _INSERT = Query(insert(findings))
+_DELETE_GONE = Query(delete(findings).where(findings.c.body_id.not_in(select(bodies.c.id))))
 _DELETE = Query(delete(findings).where(findings.c.body_id == bindparam("body_id")))
 
 
 def every(tx: Tx) -> list[FindingRow]:
     return tx.rows(_ALL)
+
+
+def forget_gone(tx: Tx) -> None:
+    """Those whose body is no more."""
+    tx.run(_DELETE_GONE)
 
 
 def put(tx: Tx, row: FindingRow) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from pileus.drivers.blob.protocol import BlobError, BlobMissing
 from pileus.kernel import events
@@ -25,14 +25,15 @@ NAMED = 10
 class Scrubber:
     """One pass reads what is due, at `scrub_mib` a second; the next one goes on where it stopped, by `checked_at`."""
 
-    def __init__(self, near: Neighbours, sleep: Callable[[float], "asyncio.Future[None]"] | None = None) -> None:
+    def __init__(self, near: Neighbours, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self._near = near
-        self._sleep = sleep or asyncio.sleep
+        self._sleep = sleep
 
     async def scrub(self) -> None:
         near = self._near
         if not near.settings.scrub_mib:
             return
+        await near.db.write(findings.forget_gone)
         due = clock() - near.settings.scrub_days * DAY
         for place in near.stores:
             while rows := await near.db.read(bodies.unchecked, place, due, AT_ONCE):

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pileus.services.identity.core import lockout, refusals
+from pileus.services.identity.core.failures import UNKNOWN, sayable
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.db.users import UserRow
 
@@ -20,7 +21,7 @@ async def verify(near: Near, method: str, hashed: str | None, secret: object, ac
     async with near.guard.watch(account, address):
         fits = await near.passwords.verify(hashed, text)
         if not fits or not text or hashed is None:
-            log.info("login refused: %s of %r does not fit", method, account)
+            log.info("login refused: %s of %s does not fit", method, sayable(account))
             raise refusals.unauthorized()
     return hashed
 
@@ -40,4 +41,4 @@ def account_of(row: UserRow | None, named: Mapping[str, Any]) -> str:
         return row.id
     domain = named.get("domain") or {}
     given = named.get("id") or f"{domain.get('id') or domain.get('name')}/{named.get('name')}"
-    return f"unknown {given}"[:300].lower()
+    return f"{UNKNOWN} {given}"[:300].lower()

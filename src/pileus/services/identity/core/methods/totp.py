@@ -13,6 +13,7 @@ from pileus.kernel.types import SECOND, Micros, clock
 from pileus.services.identity.core import credentials as noun
 from pileus.services.identity.core import refusals
 from pileus.services.identity.core.asking import Asked
+from pileus.services.identity.core.failures import sayable
 from pileus.services.identity.core.finding import find_user
 from pileus.services.identity.core.methods.method import Attempt, Method, Proof
 from pileus.services.identity.core.methods.schemas import TEXT, USER, open_object
@@ -41,7 +42,7 @@ class Totp(Method):
             secrets = await self.near.db.read(self._secrets, row)
             found = _match(secrets, str(named.get("passcode") or ""), clock(), self.near.settings.totp_windows)
             if row is None or found is None:
-                log.info("login refused: totp of %r does not fit", account)
+                log.info("login refused: totp of %s does not fit", sayable(account))
                 raise refusals.unauthorized()
         return Proof(user_id=row.id, methods=(self.name,), code=found, writes=True)
 
