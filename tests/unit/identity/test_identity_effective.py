@@ -8,10 +8,13 @@ from hypothesis import strategies as st
 
 from identity_cloud import CHEAP, Cloud
 from pileus.kernel.db import Database, Tx
+from pileus.kernel.types import SECOND, Unauthorized
 from pileus.kernel.types import cloud as the_cloud
-from pileus.services.identity.core import access, effective
+from pileus.services.identity.core import access, effective, naming
 from pileus.services.identity.core.effective import Question
 from pileus.services.identity.core.inference import RoleGraph
+from pileus.services.identity.core.tokens import Claims
+from pileus.services.identity.core.validation import open_session
 from pileus.services.identity.db import assignments, groups, projects, roles, users
 from pileus.services.identity.db.assignments import SYSTEM, Grant
 from pileus.services.identity.db.projects import ProjectRow
@@ -134,22 +137,101 @@ async def test_roles_are_what_the_definition_says(near: Cloud, world: World) -> 
                     system=kind == "system",
                 )
                 assert {one.role_id for one in effective.effective(tx, near.near, narrow)} == expected
-            reachable = {f"p{i}" for i in range(len(world.parents)) if _any_grant(world, user, f"p{i}")}
-            assert access.project_ids(tx, user) == reachable
+            reachable = {id for kind, id in places if world.roles_on(user, kind, id)}
+            assert access.project_ids(tx, near.near, user) == reachable
+            assert {row.id for row in access.enterable(tx, near.near, user)} == reachable
+            own = {"dom"} if world.roles_on(user, "domain", "dom") else set()
+            assert {row.id for row in access.domains_of(tx, near.near, user)} == own
+            assert access.may_system(tx, near.near, user) == bool(world.roles_on(user, "system", SYSTEM))
+            check_tokens(tx, near, world, user)
         raise Undo
 
     with pytest.raises(Undo):
         await near.db.write(check)
 
 
-def _any_grant(world: World, user: str, project: str) -> bool:
-    bare = World(world.parents, world.members, set(), world.grants)
-    actors = {("user", user)} | {("group", g) for u, g in bare.members if u == user}
-    return any(
-        (actor, actor_id) in actors
-        and ((kind, id, inherited) == ("project", project, False) or (inherited and id in bare.ancestors(project)))
-        for actor, actor_id, kind, id, _, inherited in bare.grants
+def check_tokens(tx: Tx, near: Cloud, world: World, user: str) -> None:
+    """A token opens exactly where there is a role, and bears exactly those roles."""
+    places = [("project", f"p{i}") for i in range(len(world.parents))] + [("domain", "dom"), ("system", SYSTEM)]
+    for scope, target in places:
+        claims = Claims(
+            user_id=user, methods=("password",), scope=scope, target_id=target, issued_at=tx.now, expires_at=tx.now + SECOND,
+            audit_id="", parent_id="", epoch=0,
+        )  # type: ignore[arg-type]  # fmt: skip
+        expected = world.roles_on(user, scope, target)
+        try:
+            session = open_session(tx, near.near, claims)
+        except Unauthorized:
+            assert not expected
+        else:
+            assert {role.id for role in session.roles} == expected
+
+
+@given(world=worlds(), data=st.data())
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_every_question_is_answered_by_the_definition(near: Cloud, world: World, data: st.DataObject) -> None:
+    """`role_assignments` in all its forms: by user or group, on a project, domain or the system, of a role, inherited or not,
+    as made or as it takes effect, with names and below a project.
+    """
+    asked = Question(
+        **data.draw(st.sampled_from([{}, *({"user_id": u} for u in USERS), *({"group_id": g} for g in GROUPS)])),
+        **data.draw(st.sampled_from([{}, {"project_id": "p0"}, {"project_id": "p0", "subtree": True}, {"domain_id": "dom"}, {"system": True}])),
+        role_id=data.draw(st.sampled_from(["", *ROLES])),
+        inherited=data.draw(st.sampled_from([None, True, False])),
+    )  # fmt: skip
+
+    def check(tx: Tx) -> None:
+        build(tx, world)
+        made = effective.granted(tx, asked)
+        shown = {(o.actor, o.actor_id, o.target, o.target_id, o.role_id, o.inherited) for o in made}
+        assert len(made) == len(shown)
+        assert shown == {grant for grant in world.grants if fits(world, asked, *grant)}
+        if asked.group_id:  # the API refuses it
+            raise Undo
+        found = effective.effective(tx, near.near, asked)
+        wanted = {
+            (user, kind, id, role, inherited)
+            for user, kind, id, role, inherited in reached(world)
+            if fits(world, asked, "user", user, kind, id, role, inherited) and (kind != "system" or asked.system)
+        }
+        assert {(o.actor_id, o.target, o.target_id, o.role_id, o.inherited) for o in found} == wanted
+        names = naming.look_up(tx, found)
+        assert all(
+            names.actors[o.actor_id].name == o.actor_id and names.roles[o.role_id].name == o.role_id for o in found
+        )
+        raise Undo
+
+    with pytest.raises(Undo):
+        await near.db.write(check)
+
+
+def fits(
+    world: World, asked: Question, actor: str, actor_id: str, kind: str, id: str, role: str, inherited: bool
+) -> bool:
+    """A question's conditions, one by one."""
+    below = {f"p{i}" for i in range(len(world.parents)) if asked.project_id in world.ancestors(f"p{i}")}
+    return (
+        (not asked.user_id or (actor, actor_id) == ("user", asked.user_id))
+        and (not asked.group_id or (actor, actor_id) == ("group", asked.group_id))
+        and (not asked.project_id or (kind, id) == ("project", asked.project_id) or (asked.subtree and id in below))
+        and (not asked.domain_id or (kind, id) == ("domain", asked.domain_id))
+        and (not asked.system or kind == "system")
+        and (not asked.role_id or role == asked.role_id)
+        and asked.inherited in (None, inherited)
     )
+
+
+def reached(world: World) -> set[tuple[str, str, str, str, bool]]:
+    """Who has which role where, and whether by inheritance: grant by grant, word by word."""
+    found = set()
+    for actor, actor_id, kind, id, role, inherited in world.grants:
+        holders = [actor_id] if actor == "user" else [u for u, g in world.members if g == actor_id]
+        projects_below = [f"p{i}" for i in range(len(world.parents)) if id in world.ancestors(f"p{i}")]
+        targets = [("project", p) for p in projects_below] if inherited else [(kind, id)]
+        for user in holders:
+            for implied in world.closure(role) - {"own"}:
+                found |= {(user, *target, implied, inherited) for target in targets}
+    return found
 
 
 @given(world=worlds(), data=st.data())
@@ -230,7 +312,7 @@ async def test_a_wide_tree(near: Cloud) -> None:
         found = effective.effective(tx, near.near, Question(project_id="p0", subtree=True))
         assert len(found) == count - 1
         assert len(effective.granted(tx, Question(project_id="p0", subtree=True))) == 1
-        assert len(access.project_ids(tx, "u0")) == count - 1
+        assert len(access.project_ids(tx, near.near, "u0")) == count - 1
         raise Undo
 
     with pytest.raises(Undo):
@@ -242,7 +324,7 @@ async def test_many_small_trees(near: Cloud) -> None:
         parents = [p for i in range(20) for p in (-1, 2 * i)]
         tops = {("user", "u0", "project", f"p{2 * i}", "r0", True) for i in range(20)}
         build(tx, World(parents, set(), set(), tops))
-        assert access.project_ids(tx, "u0") == {f"p{2 * i + 1}" for i in range(20)}
+        assert access.project_ids(tx, near.near, "u0") == {f"p{2 * i + 1}" for i in range(20)}
         raise Undo
 
     with pytest.raises(Undo):

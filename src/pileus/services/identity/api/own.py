@@ -43,21 +43,21 @@ class Own:
         return {"catalog": found, "links": {"self": own_url(request)}}
 
     def _projects(self, tx: Tx, request: Request) -> list[ProjectRow]:
-        return access.enterable(tx, request.ctx.user_id, self._groups(request))
+        return access.enterable(tx, self.near, request.ctx.user_id, self._groups(request))
 
     def _view_projects(self, request: Request, rows: list[ProjectRow]) -> Any:
         views = [self.projects.view(request, row, "list") for row in rows]
         return self.dialect.collection(request, "projects", views)
 
     def _domains(self, tx: Tx, request: Request) -> list[ProjectRow]:
-        return access.domains_of(tx, request.ctx.user_id, self._groups(request))
+        return access.domains_of(tx, self.near, request.ctx.user_id, self._groups(request))
 
     def _view_domains(self, request: Request, rows: list[ProjectRow]) -> Any:
         views = [self.domains.view(request, row, "list") for row in rows]
         return self.dialect.collection(request, "domains", views)
 
     def _system(self, tx: Tx, request: Request) -> Any:
-        found = [{"all": True}] if access.may_system(tx, request.ctx.user_id, self._groups(request)) else []
+        found = [{"all": True}] if access.may_system(tx, self.near, request.ctx.user_id, self._groups(request)) else []
         return {"system": found, "links": {"self": own_url(request)}}
 
 

@@ -124,7 +124,7 @@ class Projects(Noun):
         if "subtree_as_ids" in asked:
             view["subtree"] = trees.subtree_as_ids(tx, row)
         if asked & {"parents_as_list", "subtree_as_list"}:
-            mine = access.project_ids(tx, request.ctx.user_id)
+            mine = access.project_ids(tx, self.near, request.ctx.user_id)
             if "parents_as_list" in asked:
                 view["parents"] = [self._wrapped(request, one) for one in trees.parents(tx, row) if one.id in mine]
             if "subtree_as_list" in asked:

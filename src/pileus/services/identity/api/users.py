@@ -275,7 +275,7 @@ class Users(Consulted):
 
     def _list_projects(self, tx: Tx, request: Request) -> Any:
         row = self.row(tx, request, "identity:list_user_projects")
-        return access.projects_of(tx, row.id, self.projects.dialect.listing(request, self.projects))
+        return access.projects_of(tx, self.near, row.id, self.projects.dialect.listing(request, self.projects))
 
 
 def _moment(at: int | None) -> str | None:

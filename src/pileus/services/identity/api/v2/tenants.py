@@ -51,7 +51,7 @@ class Tenants:
             listing = paged(request).also("domain_id", "eq", HOME).also("name", "eq", name)
             return only(projects.list_page(tx, self.near, request.ctx, listing).rows, "project", name)
         if not self._sees_all(request):
-            return Page(_slice(access.enterable(tx, request.ctx.user_id), request))
+            return Page(_slice(access.enterable(tx, self.near, request.ctx.user_id), request))
         return projects.list_page(tx, self.near, request.ctx, paged(request).also("domain_id", "eq", HOME))
 
     def _sees_all(self, request: Request) -> bool:
