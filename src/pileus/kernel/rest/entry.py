@@ -138,11 +138,18 @@ class Entry:
             agent=headers.get("user-agent", "")[:255],
             global_request_id=given if given.startswith("req-") else "",
         )
-        peer = (scope.get("client") or ("",))[0]
-        if self.settings.certificate_header and peer in self.settings.certificate_peers:
-            request.certificate_text = headers.get(self.settings.certificate_header, "")
+        request.certificate_text = self._certificate(scope, headers)
         token = headers.get("x-auth-token") or headers.get("x-storage-token") or _bearer(headers)
         return request, await face.answer(request, token, headers.get("x-service-token", ""))
+
+    def _certificate(self, scope: Scope, headers: Mapping[str, str]) -> str:
+        """What the client showed us, or a proxy that is believed."""
+        for shown in (scope.get("extensions") or {}).get("tls", {}).get("client_cert_chain", ()):
+            return str(shown)
+        peer = (scope.get("client") or ("",))[0]
+        if self.settings.certificate_header and peer in self.settings.certificate_peers:
+            return headers.get(self.settings.certificate_header, "")
+        return ""
 
     def _door(self, scope: Scope) -> Door:
         server = scope.get("server") or ("", 0)
