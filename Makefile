@@ -47,7 +47,7 @@ docs: setup ## The generated pages of docs/reference
 
 lock: ## requirements.lock anew, from pyproject.toml
 	$(PYTHON) -m venv --clear build/lock && build/lock/bin/pip install -q pip-tools
-	build/lock/bin/pip-compile -q --upgrade --extra postgresql --extra client --extra test --extra lint \
+	build/lock/bin/pip-compile -q --upgrade --extra postgresql --extra saml --extra client --extra test --extra lint \
 	  --strip-extras --no-annotate --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	  --allow-unsafe -o build/requirements.lock pyproject.toml
 	{ head -n 1 requirements.lock; grep '==' build/requirements.lock; } > build/lock.new && mv build/lock.new requirements.lock

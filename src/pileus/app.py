@@ -26,6 +26,7 @@ from pileus.kernel.rest import Door, Entry, EntrySettings, Face, Front, Listener
 from pileus.kernel.saga import Runner, SagaSettings
 from pileus.services.compute import service as compute
 from pileus.services.identity import service as identity
+from pileus.services.identity.core.federation_settings import FederationSettings
 from pileus.services.image import service as image
 from pileus.services.network import service as network
 from pileus.services.objectstore import service as objectstore
@@ -85,6 +86,19 @@ SECTIONS: dict[str, type[Section]] = {
 }  # fmt: skip
 
 
+def federation(settings: Settings) -> dict[str, Any]:
+    """What speaks to identity providers; libraries are loaded only where there is one."""
+    mine, found = settings.of(FederationSettings), dict[str, Any]()
+    if mine.oidc:
+        from pileus.drivers.federation.oidc import RelyingParty  # noqa: PLC0415
+
+        secrets_of = mine.client_secrets
+        found["oidc"] = RelyingParty(
+            {(p.issuer, p.client_id): secrets_of[id] for id, p in mine.oidc.items() if id in secrets_of}
+        )
+    return found
+
+
 class Cloud:
     """Everything that runs in this process."""
 
@@ -115,6 +129,7 @@ class Cloud:
                 nodes=self.nodes,
                 blobs=self.blobs,
                 open_directory=LdapDirectory,
+                **federation(self.settings),
                 stores=self.stores,
                 metadata_secret=secret(self.state, "metadata"),
                 authenticate=contracts["identity"].authenticate if contracts else None,

@@ -64,5 +64,10 @@ def test_the_walk_of_the_readme(commands, tmp_path):
 
 
 @pytest.mark.timeout(2 * SECONDS)
+def test_delegation(commands, tmp_path):
+    run(commands, tmp_path, ROOT / "docs/howto/delegation.md")
+
+
+@pytest.mark.timeout(2 * SECONDS)
 def test_the_simulated_cloud(commands, tmp_path):
     run(commands, tmp_path, ROOT / "docs/tutorial/simulated-cloud.md")

@@ -159,6 +159,63 @@ async def test_a_key_for_a_project_where_one_has_no_role_is_worth_nothing(pair: 
     assert (await pair.ec2()).status == 401
 
 
+class TestByTrust:
+    """`demo` lends a role to `tess`, whose key is bound to the trust."""
+
+    async def lend(self, pair: Pair, **more: Any) -> str:
+        cloud = pair.cloud
+        tess = (await cloud.make("user", pair.admin, name="tess", password="tess"))["id"]
+        trust = {
+            "trustor_user_id": pair.user_id,
+            "trustee_user_id": tess,
+            "project_id": pair.project_id,
+            "roles": [{"name": "reader"}],
+            **more,
+        }
+        demo = await cloud.token("demo", "demo", scope="demo")
+        id = (await cloud.ok("POST", "/v3/OS-TRUST/trusts", demo, {"trust": trust})).body["trust"]["id"]
+        blob = json.dumps({"access": "lent", "secret": "s", "trust_id": id})
+        body = {"credential": {"type": "ec2", "blob": blob, "user_id": tess, "project_id": pair.project_id}}
+        await cloud.ok("POST", "/v3/credentials", await cloud.token("tess", "tess", scope=None), body)
+        pair.access, pair.secret = "lent", "s"
+        return str(id)
+
+    @pytest.mark.parametrize("impersonation", [True, False])
+    async def test_it_has_the_roles_that_were_lent(self, pair: Pair, impersonation: bool) -> None:
+        id = await self.lend(pair, impersonation=impersonation)
+        reply = await pair.ec2()
+        assert reply.status == 200, reply.body
+        token = reply.body["token"]
+        assert [role["name"] for role in token["roles"]] == ["reader"]
+        assert token["user"]["name"] == ("demo" if impersonation else "tess")
+        assert token["OS-TRUST:trust"]["id"] == id
+        assert (await pair.cloud.internal.access_key("lent")).ctx.trust_id == id
+
+    async def test_it_dies_with_the_trust(self, pair: Pair) -> None:
+        id = await self.lend(pair, impersonation=True)
+        await pair.cloud.internal.access_key("lent")
+        demo = await pair.cloud.token("demo", "demo", scope="demo")
+        await pair.cloud.ok("DELETE", f"/v3/OS-TRUST/trusts/{id}", demo)
+        assert (await pair.ec2()).status == 401
+        with pytest.raises(Unauthorized):
+            await pair.cloud.internal.access_key("lent")
+
+    async def test_one_of_so_many_uses_makes_no_key(self, pair: Pair) -> None:
+        await self.lend(pair, impersonation=True, remaining_uses=5)
+        assert (await pair.ec2()).status == 401
+
+    async def test_nobody_else_may_bind_his_to_it(self, pair: Pair) -> None:
+        id = await self.lend(pair, impersonation=True)
+        blob = json.dumps({"access": "stolen", "secret": "s", "trust_id": id})
+        thief = (await pair.cloud.make("user", pair.admin, name="thief", password="thief"))["id"]
+        body = {"credential": {"type": "ec2", "blob": blob, "user_id": thief, "project_id": pair.project_id}}
+        await pair.cloud.ok("POST", "/v3/credentials", await pair.cloud.token("thief", "thief", scope=None), body)
+        pair.access = "stolen"
+        assert (await pair.ec2()).status in (401, 403)
+        with pytest.raises(Unauthorized):
+            await pair.cloud.internal.access_key("stolen")
+
+
 class TestForNeighbours:
     async def test_the_secret_and_the_caller(self, pair: Pair) -> None:
         found = await pair.cloud.internal.access_key(pair.access)

@@ -33,15 +33,35 @@ async def test_a_call_that_comes_by_way_of_a_service_is_not_held_against_them(cl
     assert (await cloud.internal.authenticate(token, admin)).reach is not None, "an admin is no service"
 
 
-async def test_who_is_disabled_comes_back_without_credentials(cloud: Cloud, admin: str) -> None:
+async def test_what_becomes_of_application_credentials(cloud: Cloud, admin: str) -> None:
+    """They wait while their user is disabled, lose a role while it is not granted, and go with a role that is deleted."""
     user = await cloud.make("user", admin, name="u", password="u")
-    role, project = await cloud.named("role", "member", admin), await cloud.named("project", "admin", admin)
-    await cloud.ok("PUT", f"/v3/projects/{project['id']}/users/{user['id']}/roles/{role['id']}", admin)
+    role, special = await cloud.named("role", "member", admin), await cloud.make("role", admin, name="special")
+    project = await cloud.named("project", "admin", admin)
+    grants = f"/v3/projects/{project['id']}/users/{user['id']}/roles"
+    for one in (role, special):
+        await cloud.ok("PUT", f"{grants}/{one['id']}", admin)
     path = f"/v3/users/{user['id']}"
-    wanted = {"application_credential": {"name": "a", "access_rules": [RULE]}}
-    assert (await cloud.call("POST", f"{path}/application_credentials", wanted, await cloud.token("u"))).status == 201
-    for enabled in (False, True):
+    wanted = {"application_credential": {"name": "a", "access_rules": [RULE], "roles": [{"name": "special"}]}}
+    made = await cloud.call("POST", f"{path}/application_credentials", wanted, await cloud.token("u"))
+    credential = made.body["application_credential"]
+    proof = {"id": credential["id"], "secret": credential["secret"]}
+    auth = {"auth": {"identity": {"methods": ["application_credential"], "application_credential": proof}}}
+
+    async def login() -> int:
+        return (await cloud.call("POST", "/v3/auth/tokens", auth)).status
+
+    assert await login() == 201
+    for enabled, expected in ((False, 401), (True, 201)):
         await cloud.ok("PATCH", path, admin, {"user": {"enabled": enabled}})
+        assert await login() == expected
+    await cloud.ok("DELETE", f"{grants}/{special['id']}", admin)
+    assert await login() == 401, "nothing is left of its roles"
+    await cloud.ok("PUT", f"{grants}/{special['id']}", admin)
+    assert await login() == 201
+    await cloud.ok("DELETE", f"/v3/roles/{special['id']}", admin)
+    assert await login() == 401
     token = await cloud.token("u")
     assert (await cloud.ok("GET", f"{path}/application_credentials", token)).body["application_credentials"] == []
-    assert (await cloud.ok("GET", f"{path}/access_rules", token)).body["access_rules"] == []
+    (rule,) = (await cloud.ok("GET", f"{path}/access_rules", token)).body["access_rules"]
+    await cloud.ok("DELETE", f"{path}/access_rules/{rule['id']}", token)

@@ -14,12 +14,7 @@ from pileus.services.identity.db.access_rules import AccessRuleRow
 
 _PATH = {"type": "string", "maxLength": 225, "pattern": "^/"}
 _METHOD = {"enum": ["DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"]}
-RULES_BODY = array(
-    {
-        **obj({"id": ID, "path": _PATH, "method": _METHOD, "service": ID}),
-        "anyOf": [{"required": ["id"]}, {"required": ["service", "path", "method"]}],
-    }
-)
+RULES_BODY = array(obj({"id": ID, "path": _PATH, "method": _METHOD, "service": ID}))
 """`access_rules` of an application credential: each the id of a rule that there is, or a whole rule."""
 _MANY = "/v3/users/{user_id}/access_rules"
 _ONE = _MANY + "/{access_rule_id}"

@@ -5,6 +5,7 @@ from typing import Any
 
 from pileus.kernel.db import Page, Tx
 from pileus.kernel.types import Ctx, Forbidden, Invalid, Listing, NotFound, new_hex
+from pileus.services.identity.core import refusals
 from pileus.services.identity.core.changes import changed
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.db import access_rules
@@ -51,6 +52,9 @@ def _there(tx: Tx, user_id: str, wanted: dict[str, Any]) -> AccessRuleRow | None
             return row
         if row is not None or len(given) < len(_WHAT):
             raise missing(wanted["id"])
+    for key in _WHAT:
+        if key not in wanted:
+            raise refusals.expected(key, "access_rules")
     return access_rules.find_same(tx, user_id, wanted["service"], wanted["path"], wanted["method"])
 
 

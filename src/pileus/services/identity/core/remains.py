@@ -21,19 +21,14 @@ from pileus.services.identity.db import (
 
 def remove_of_user(tx: Tx, user_id: str) -> None:
     """What a user lent, borrowed, handed out and kept; passwords of before, and failed logins."""
-    remove_credentials(tx, user_id)
+    app_credentials.remove_of_user(tx, user_id)
+    access_rules.remove_of_user(tx, user_id)
     credentials.remove_of_user(tx, user_id)
     trusts.remove(tx, trusts.with_children(tx, trusts.of_user(tx, user_id)))
     oauth_tokens.remove_of_user(tx, user_id)
     histories.forget(tx, user_id)
     federated_users.forget_user(tx, user_id)
     attempts.clear(tx, user_id)
-
-
-def remove_credentials(tx: Tx, user_id: str) -> None:
-    """Application credentials and their rules: gone too when their user is disabled."""
-    app_credentials.remove_of_user(tx, user_id)
-    access_rules.remove_of_user(tx, user_id)
 
 
 def remove_of_project(tx: Tx, project_id: str) -> None:

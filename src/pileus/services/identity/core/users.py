@@ -90,8 +90,6 @@ def update(tx: Tx, near: Near, ctx: Ctx, row: UserRow, want: Want) -> UserRow:
     if want.get("enabled"):
         attempts.clear(tx, row.id)
         new["last_active_at"] = tx.now
-    if row.enabled and new.get("enabled") is False:
-        remains.remove_credentials(tx, row.id)
     if "password_hash" in want or (row.enabled and new.get("enabled") is False):
         new["epoch"] = row.epoch + 1
     return _store(tx, near, ctx, row, new)

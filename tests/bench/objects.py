@@ -1,0 +1,142 @@
+"""How fast objects are over HTTP (Swift's API), as ratios to a hello app and to the bare disk in the same run.
+
+`make bench`, or `python tests/bench/objects.py [NAMES]` with any of: small large flat. Needs `wrk`. `flat` writes 50 files of 1 GB
+(`BENCH_TRANSFER_MB` for less). The figures without HTTP come from objectstore.py.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from rig import SHIFT, Cloud, hello, pss, say, wrk
+
+PORT = 8080 + SHIFT
+MIB = 1 << 20
+TRANSFER = int(os.environ.get("BENCH_TRANSFER_MB", "1000")) * MIB
+AT_ONCE = 50
+PUTS = """
+local at = 0
+local id = 0
+function setup(thread) thread:set("id", id) id = id + 1 end
+request = function()
+  at = at + 1
+  wrk.headers["Content-Length"] = "1024"
+  return wrk.format("PUT", wrk.path .. "/n" .. tostring(os.time()) .. "-" .. tostring(at), wrk.headers, string.rep("x", 1024))
+end
+"""
+
+
+def small(cloud: Cloud, base: float) -> None:
+    """The client's own CPU is on the same two cores: rates per second of the server's CPU tell more."""
+    root = f"/v1/AUTH_{cloud.project}/bench"
+    pid = cloud.process.pid
+    found = wrk(PORT, root, cloud.token, clients=16, seconds=6, script=PUTS)
+    say("PUT 1 KB, durable, 16 clients", f"{found:,.0f}/s", ">= 1,500/s")
+    found = wrk(PORT, root, cloud.token, clients=16, seconds=6, script=PUTS, pid=pid)
+    say("  per second of CPU", f"{found:,.0f}/s", "-")
+    call(cloud, "PUT", f"{root}/one", b"x" * 1024)
+    found = wrk(PORT, f"{root}/one", cloud.token, pid=pid)
+    say("GET 1 KB, per second of CPU", f"{found:,.0f}/s", ">= 0.25 of hello", f"{found / base:.3f}")
+
+
+def large(cloud: Cloud, base: float) -> None:
+    root = f"/v1/AUTH_{cloud.project}/bench"
+    block = os.urandom(MIB)
+    size = 100 * MIB
+    disk = best(lambda: to_disk(cloud.state, block, size))
+    put = best(lambda: call(cloud, "PUT", f"{root}/large", stream(block, size), size))
+    say("PUT 100 MB", f"{size / MIB / put:,.0f} MB/s", ">= 0.5 of write+fsync+MD5", f"{disk / put:.2f}")
+    got = best(lambda: call(cloud, "GET", f"{root}/large"))
+    say("GET 100 MB", f"{size / MIB / got:,.0f} MB/s", ">= 0.8 of plain streaming", "")
+
+
+def flat(cloud: Cloud, base: float) -> None:
+    """Memory while many large bodies come and go at once."""
+    root = f"/v1/AUTH_{cloud.project}/bench"
+    block = os.urandom(MIB)
+    before = pss(cloud.process.pid)
+    highest = [before]
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.2):
+            highest[0] = max(highest[0], pss(cloud.process.pid))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    at_once(lambda n: call(cloud, "PUT", f"{root}/flat{n}", stream(block, TRANSFER), TRANSFER))
+    up = highest[0]
+    highest[0] = pss(cloud.process.pid)
+    at_once(lambda n: call(cloud, "GET", f"{root}/flat{n}"))
+    over.set()
+    watcher.join()
+    told = f"{before:.0f} -> {up:.0f} / {highest[0]:.0f} MB"
+    say(f"memory: {AT_ONCE} x {TRANSFER // MIB} MB in / out", told, "flat")
+
+
+def at_once(work: Callable[[int], object]) -> None:
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(AT_ONCE)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def best(call: Callable[[], object]) -> float:
+    times = []
+    for _ in range(3):
+        begun = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - begun)
+    return min(times)
+
+
+def to_disk(place: Path, block: bytes, size: int) -> None:
+    digest = hashlib.md5(usedforsecurity=False)
+    with tempfile.TemporaryFile(dir=place, buffering=0) as file:
+        for _ in range(size // len(block)):
+            file.write(block)
+            digest.update(block)
+        os.fsync(file.fileno())
+
+
+def stream(block: bytes, size: int) -> Iterator[bytes]:
+    for _ in range(size // len(block)):
+        yield block
+
+
+def call(cloud: Cloud, method: str, path: str, body: object = None, size: int | None = None) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=600)
+    headers = {"X-Auth-Token": cloud.token, **({"Content-Length": str(size)} if size is not None else {})}
+    connection.request(method, path, body, headers)  # type: ignore[arg-type]
+    answer = connection.getresponse()
+    if answer.status >= 300:
+        raise SystemExit(f"{method} {path}: {answer.status} {answer.read()[:200]!r}")
+    while answer.read(MIB):
+        pass
+    connection.close()
+
+
+def main() -> None:
+    chosen = sys.argv[1:] or ["small", "large", "flat"]
+    base = hello(by_cpu=True)
+    say("hello, per second of CPU", f"{base:,.0f}/s", "-")
+    cloud = Cloud()
+    try:
+        call(cloud, "PUT", f"/v1/AUTH_{cloud.project}/bench")
+        for name in chosen:
+            globals()[name](cloud, base)
+    finally:
+        cloud.stop()
+
+
+if __name__ == "__main__":
+    main()
