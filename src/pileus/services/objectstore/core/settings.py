@@ -1,6 +1,6 @@
 """`[objectstore]` of `pileus.toml`."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -10,6 +10,13 @@ from pileus.kernel.config import Section, doc
 class ObjectSettings(Section, frozen=True, kw_only=True):
     """Settings of the object store."""
 
+    engine: Annotated[
+        Literal["own", "ceph"],
+        doc("who keeps objects: Pileus, or a Ceph RADOS gateway, to which the catalog then leads"),
+    ] = "own"
+    ceph_url: Annotated[
+        str, doc("the gateway, as clients reach it (`http://rgw.example:7480`); with engine `ceph`")
+    ] = ""
     policies: Annotated[
         dict[str, str],
         doc(
