@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 import yaml
+
 from conformance.swift_bodies import archive, form, signed
 
 REQUESTS = Path(__file__).with_name("swift_requests.yaml")
@@ -36,6 +37,7 @@ UNSAID = SILENT - {
 _TIMES = [
     (re.compile(r"http://127\.0\.0\.1:\d+"), "HOST"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}"), "TIME"),
+    (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"), "DAY"),
     (re.compile(r"\b\d{10}\.\d{5}\b"), "STAMP"),
     (re.compile(r"boundary=[0-9a-f]{32}|--[0-9a-f]{32}"), "BOUNDARY"),
     (re.compile(r"\b[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} [\d:]{8} GMT"), "DATE"),
