@@ -182,21 +182,22 @@ class Cloud:
         return [
             CatalogService(type=c.type, name=c.name, url=c.url.format(base=self.base(name)), description=c.description)
             for name, module in MODULES.items()
-            for c in module.CATALOG
+            for c in (module.catalog(self.settings) if hasattr(module, "catalog") else module.CATALOG)
         ]
 
     def doors(self) -> dict[int, Door]:
         """Which face answers at which port."""
-        faces: dict[str, Face] = {name: s.face for name, s in self.services.items()}
+        faces: dict[str, Face] = {name: s.face for name, s in self.services.items() if s.listens}
         for service in self.services.values():
             faces |= service.faces
         found = {self.port(name): Door(root=face) for name, face in faces.items() if self.port(name)}
         if self.port("identity_admin"):
             found[self.port("identity_admin")] = Door(root=faces["identity"])
+        by_path = Door(mounts={n: s.face for n, s in self.services.items() if s.listens})
         if self.port("all"):
-            found[self.port("all")] = Door(mounts={n: s.face for n, s in self.services.items()})
+            found[self.port("all")] = by_path
         if self.port("tls"):
-            found[self.port("tls")] = Door(mounts={n: s.face for n, s in self.services.items()})
+            found[self.port("tls")] = by_path
         return found
 
     def listen(self, app: Entry) -> list[Listeners]:
@@ -295,7 +296,7 @@ class Cloud:
         """What `pileus up` tells."""
         assert self.node is not None
         return {
-            "listeners": {name: self.url(name) for name in MODULES if self.port(name)},
+            "listeners": {n: self.url(n) for n in MODULES if self.port(n) and self.services[n].listens},
             "drivers": self.node.told,
             "notes": self.node.notes,
         }

@@ -92,10 +92,9 @@ class Entry:
             )
         else:
             request, answer = await self._ask(face, scope, receive, headers, prefix, below, method, request_id)
+        for header, value in face.dialect.identified(request_id).items() if face is not None else ():
+            answer.headers.setdefault(header, value)
         answer.headers.setdefault("x-openstack-request-id", request_id)
-        if face is not None:
-            for header in face.dialect.request_id_headers:
-                answer.headers.setdefault(header, request_id)
         if face is None or not face.dialect.own_origins:
             self._allow_origin(headers, answer)
         unread = request if request is not None and not request.consumed and _body_left(headers) else None
