@@ -66,6 +66,7 @@ class Members:
                 self._check,
                 asks="identity:check_user_in_group",
                 summary="Whether a user is in a group.",
+                gather=consult("group_id", "identity:check_user_in_group", self.groups),
                 answers=204,
             ),
             _op(

@@ -76,6 +76,7 @@ def delete(tx: Tx, near: Near, ctx: Ctx, row: GroupRow) -> None:
 
 
 def add_member(tx: Tx, near: Near, ctx: Ctx, row: GroupRow, user_id: str) -> None:
+    directories.check_same_source(tx, near, row, user_id)
     directories.check_writable(tx, near, row.domain_id)
     groups.join(tx, user_id, row.id)
     changed(tx, near, ctx, "group.add_member", row.id, data={"user_id": user_id})
