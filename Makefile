@@ -5,7 +5,7 @@ STATE  ?=
 state   = $(if $(STATE),--state $(STATE))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart up down test lint bench docs lock clean-cloud clean
+.PHONY: help setup quickstart up down test conformance lint bench docs lock clean-cloud clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -29,6 +29,9 @@ clean-cloud: ## Stop the cloud and delete every machine, network and file of it
 test: setup ## All tests that this machine can run
 	@setup/clients-of-old build/clients-of-old $(PYTHON)
 	$(VENV)/bin/pytest
+
+conformance: setup ## Tempest's tests of identity against a simulated cloud
+	$(VENV)/bin/python tests/conformance/identity_tempest.py
 
 lint: setup ## ruff, mypy, import-linter, deptry
 	$(VENV)/bin/ruff check

@@ -275,3 +275,22 @@ async def test_nobody_is_asked_for_twice(database: Database, named: Mapping[str,
                 {"auth": {"identity": {"methods": ["password"], "password": {"user": {**named, "password": "x"}}}}},
             )
             assert (reply.status, reply.error) == (401, NOT_IN)
+
+
+async def test_guesses_through_two_processes(database: Database) -> None:
+    if not database.multi_process:
+        pytest.skip("SQLite has one process")
+    async with process(database, compliance=LOCK, login_failures_account=0) as one:
+        user = await someone(one, await one.token())
+        async with process(database, compliance=LOCK, login_failures_account=0) as two:
+            guesses = [(cloud, f"guess {n}") for n in range(15) for cloud in (one, two)] + [
+                (one, "first"),
+                (two, "first"),
+            ]
+            replies = await asyncio.gather(*(log_in(cloud, guess) for cloud, guess in guesses))
+            assert {reply.status for reply in replies} == {401}
+            row = await one.db.read(attempts.find, user["id"])
+            assert (row.failures, row.pending) == (3, 0)
+            await one.ok("PATCH", f"/v3/users/{user['id']}", await one.token(), {"user": {"enabled": True}})
+            crowd = [log_in(cloud, "first") for _ in range(10) for cloud in (one, two)]
+            assert {reply.status for reply in await asyncio.gather(*crowd)} == {201}

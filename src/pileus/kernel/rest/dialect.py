@@ -55,6 +55,10 @@ class Dialect:
     max_body: ClassVar[int] = 1 << 20
     json_media: ClassVar[str] = "application/json"
 
+    def identified(self, request_id: str) -> dict[str, str]:
+        """Headers of every response that carry the request's id, beside the usual one or instead of it."""
+        return dict.fromkeys(self.request_id_headers, request_id)
+
     # --- paths ----------------------------------------------------------------------------------------------------
 
     def route(self, request: Request) -> str:

@@ -92,10 +92,9 @@ class Entry:
             )
         else:
             request, answer = await self._ask(face, scope, receive, headers, prefix, below, method, request_id)
+        for header, value in face.dialect.identified(request_id).items() if face is not None else ():
+            answer.headers.setdefault(header, value)
         answer.headers.setdefault("x-openstack-request-id", request_id)
-        if face is not None:
-            for header in face.dialect.request_id_headers:
-                answer.headers.setdefault(header, request_id)
         if face is None or not face.dialect.own_origins:
             self._allow_origin(headers, answer)
         unread = request if request is not None and not request.consumed and _body_left(headers) else None
@@ -138,11 +137,18 @@ class Entry:
             agent=headers.get("user-agent", "")[:255],
             global_request_id=given if given.startswith("req-") else "",
         )
-        peer = (scope.get("client") or ("",))[0]
-        if self.settings.certificate_header and peer in self.settings.certificate_peers:
-            request.certificate_text = headers.get(self.settings.certificate_header, "")
+        request.certificate_text = self._certificate(scope, headers)
         token = headers.get("x-auth-token") or headers.get("x-storage-token") or _bearer(headers)
         return request, await face.answer(request, token, headers.get("x-service-token", ""))
+
+    def _certificate(self, scope: Scope, headers: Mapping[str, str]) -> str:
+        """What the client showed us, or a proxy that is believed."""
+        for shown in (scope.get("extensions") or {}).get("tls", {}).get("client_cert_chain", ()):
+            return str(shown)
+        peer = (scope.get("client") or ("",))[0]
+        if self.settings.certificate_header and peer in self.settings.certificate_peers:
+            return headers.get(self.settings.certificate_header, "")
+        return ""
 
     def _door(self, scope: Scope) -> Door:
         server = scope.get("server") or ("", 0)

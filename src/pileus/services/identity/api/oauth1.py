@@ -12,8 +12,9 @@ from pileus.services.identity.api.roles import Roles
 from pileus.services.identity.core import oauth_tokens, refusals
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.core.oauth1 import Signed
+from pileus.services.identity.core.oauth_tokens import Told
 from pileus.services.identity.core.primary import check_manages_tokens
-from pileus.services.identity.db.oauth_tokens import AccessTokenRow, RequestTokenRow
+from pileus.services.identity.db.oauth_tokens import AccessTokenRow
 from pileus.services.identity.db.roles import RoleRow
 
 _FORM = "application/x-www-form-urlencoded"
@@ -35,7 +36,7 @@ class OAuth1Endpoints:
             _op("POST", "/v3/OS-OAUTH1/access_token", "exchange", self._exchange, "A consumer changes what was granted for an access token.", view=_token, answers=201, public=True),
         ]  # fmt: skip
 
-    def _ask(self, tx: Tx, request: Request) -> RequestTokenRow:
+    def _ask(self, tx: Tx, request: Request) -> Told:
         return oauth_tokens.ask(tx, self.near, request.ctx, _signed(request))
 
     def _grant(self, tx: Tx, request: Request) -> Any:
@@ -46,7 +47,7 @@ class OAuth1Endpoints:
         id, wanted = request.params["request_token_id"], request.body.get("roles", [])
         return {"token": {"oauth_verifier": oauth_tokens.grant(tx, self.near, request.ctx, id, wanted)}}
 
-    def _exchange(self, tx: Tx, request: Request) -> AccessTokenRow:
+    def _exchange(self, tx: Tx, request: Request) -> Told:
         return oauth_tokens.exchange(tx, self.near, request.ctx, _signed(request))
 
 
@@ -145,7 +146,7 @@ def _signed(request: Request) -> Signed:
     return Signed(url=own_url(request), headers=request.headers, method=request.method)
 
 
-def _token(request: Request, row: RequestTokenRow | AccessTokenRow) -> Answer:
+def _token(request: Request, row: Told) -> Answer:
     """Both kinds are told as a form."""
     told = {"oauth_token": row.id, "oauth_token_secret": row.secret}
     if row.expires_at is not None:

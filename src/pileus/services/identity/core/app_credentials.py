@@ -4,7 +4,7 @@ import secrets
 from typing import Any
 
 from pileus.kernel.db import Page, Tx
-from pileus.kernel.types import Ctx, Invalid, Listing, NotFound, new_hex
+from pileus.kernel.types import Ctx, Forbidden, Invalid, Listing, NotFound, new_hex
 from pileus.services.identity.core import access_rules, refusals
 from pileus.services.identity.core.changes import changed
 from pileus.services.identity.core.ends import read_end
@@ -47,6 +47,11 @@ def create(tx: Tx, near: Near, ctx: Ctx, session: Session, want: Want) -> AppCre
     expires_at = read_end(tx, want.get("expires_at"))
     if app_credentials.find_named(tx, ctx.user_id, want["name"]) is not None:
         raise refusals.conflict("application_credential", f"Duplicate entry found with name {want['name']}")
+    limit = near.settings.app_credential_user_limit
+    if 0 <= limit <= app_credentials.count_of_user(tx, ctx.user_id):
+        raise Forbidden(
+            f"Unable to create additional application credentials, maximum of {limit} already exceeded for user."
+        )
     row = AppCredentialRow(
         id=new_hex(),
         user_id=ctx.user_id,

@@ -10,7 +10,7 @@ from typing import Any
 from pileus.kernel.db import Tx
 from pileus.kernel.types import DAY, SECOND, Invalid, Micros, clock
 from pileus.services.identity.core.neighbours import Near
-from pileus.services.identity.db import histories
+from pileus.services.identity.db import histories, users
 from pileus.services.identity.db.users import UserRow
 
 log = logging.getLogger(__name__)
@@ -116,3 +116,9 @@ def seen_today(row: UserRow, now: Micros = 0) -> bool:
     """Whether today's login was noted already: a day is as exact as that date is."""
     now = now or clock()
     return row.last_active_at is not None and row.last_active_at // DAY == now // DAY
+
+
+def note_seen(tx: Tx, near: Near, row: UserRow) -> None:
+    """The first login of a day is noted, where the transaction can; that of somebody disabled is none."""
+    if tx.writes and not seen_today(row, tx.now) and is_enabled(near, row, tx.now):
+        users.change(tx, row.id, {"last_active_at": tx.now})

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from pileus.kernel.db import Tx
 from pileus.kernel.types import MINUTE, SECOND, Ctx, cloud
-from pileus.services.identity.core import identity_providers, mapping, projects, protocols, refusals, users
+from pileus.services.identity.core import compliance, identity_providers, mapping, projects, protocols, refusals, users
 from pileus.services.identity.core.changes import changed
 from pileus.services.identity.core.mapping import Assertion, Mapped, MappedProject, MappedUser, Named
 from pileus.services.identity.core.neighbours import Near
@@ -77,6 +77,7 @@ def recognize(tx: Tx, near: Near, vouched: Vouched) -> Recognized:
     if mapped.user.kind == mapping.LOCAL:
         return Recognized(user_id=_local_user(tx, near, mapped.user))
     user = _shadow(tx, near, provider, protocol, mapped.user, vouched.assertion)
+    compliance.note_seen(tx, near, user)
     group_ids = _groups(tx, near, mapped)
     if provider.authorization_ttl:
         groups.renew(tx, user.id, group_ids, tx.now + provider.authorization_ttl * MINUTE)

@@ -20,7 +20,7 @@ from pileus.services.objectstore.core.faults import NotModified
 
 ROUTES = {"account": "/v1/a", "container": "/v1/a/c", "object": "/v1/a/c/o"}
 """Paths as short as the operations' own: what they name is read by `paths`."""
-PLAIN_PATHS = frozenset({"/info"})
+PLAIN_PATHS = frozenset({"/info", "/crossdomain.xml"})
 ALLOWED = "POST, HEAD, DELETE, PUT, OPTIONS, GET"
 PATH = "path"
 """Where the parsed path lies in a request's memo."""
@@ -42,8 +42,8 @@ class SwiftDialect(Dialect):
         request.memo[PATH] = found
         return ROUTES[found.kind]
 
-    def version_headers(self, request: Request) -> dict[str, str]:
-        name = trans_id(request.ctx.request_id)
+    def identified(self, request_id: str) -> dict[str, str]:
+        name = trans_id(request_id)
         return {"X-Trans-Id": name, "x-openstack-request-id": name}
 
     def fault(self, request: Request, fault: Fault) -> Answer:
