@@ -6,11 +6,13 @@ from typing import Any
 
 from pileus.drivers.directory.protocol import DirectoryRefused
 from pileus.kernel.db import Tx
+from pileus.kernel.types import Forbidden
 from pileus.services.identity.core import domain_config, refusals
 from pileus.services.identity.core.finding import find_domain, find_user
 from pileus.services.identity.core.homes import Home
 from pileus.services.identity.core.neighbours import Near
-from pileus.services.identity.db import domain_options, projects, public_ids
+from pileus.services.identity.db import domain_options, projects, public_ids, users
+from pileus.services.identity.db.groups import GroupRow
 from pileus.services.identity.db.users import UserRow
 
 log = logging.getLogger(__name__)
@@ -47,6 +49,19 @@ def check_writable(tx: Tx, near: Near, domain_id: str) -> None:
     """Raises `Forbidden` where a directory says who is there: it is only read."""
     if find_home(tx, near, domain_id) is not None:
         raise refusals.not_authorized()
+
+
+def check_same_source(tx: Tx, near: Near, group: GroupRow, user_id: str) -> None:
+    """Raises `Forbidden` for a member from another place than the group: a directory knows nothing of ours, and we do not add to its."""
+    user = users.find(tx, user_id)
+    places = [find_home(tx, near, row.domain_id) for row in (group, user) if row is not None]
+    if len({home.domain.id if home is not None else "" for home in places}) > 1:
+        known = public_ids.find_many(tx, [group.id, user_id])
+        group_name, user_name = (known[id].local_id if id in known else id for id in (group.id, user_id))
+        raise Forbidden(
+            "Group membership across backend boundaries is not allowed. "
+            f"Group in question is {group_name}, user is {user_name}."
+        )
 
 
 def all_homes(tx: Tx, near: Near) -> list[Home]:
