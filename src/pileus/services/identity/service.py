@@ -39,6 +39,7 @@ from pileus.services.identity.api.revocations import RevokeEvents
 from pileus.services.identity.api.role_assignments import RoleAssignments
 from pileus.services.identity.api.roles import Roles
 from pileus.services.identity.api.rules_catalog import CATALOG_RULES
+from pileus.services.identity.api.saml_issuing import SamlIssuing
 from pileus.services.identity.api.service_providers import ServiceProviders
 from pileus.services.identity.api.tokens import Tokens
 from pileus.services.identity.api.trusts import Trusts
@@ -144,6 +145,7 @@ def _items(
         *Versions(dialect).all_operations(),
         *tokens.all_operations(),
         *FederatedLogin(near, tokens).all_operations(),
+        *SamlIssuing(near).all_operations(),
         *v2.operations(tokens, users, projects, roles, dialect, ports),
         *OAuth2(tokens).all_operations(),
         *Own(near, dialect, projects, domains).all_operations(),

@@ -16,6 +16,7 @@ class Groups(Consulted):
     """Users who are given roles together."""
 
     member, plural, path = "group", "groups", "/v3/groups"
+    firm_filters: ClassVar[bool] = True
     kept = True
     rules: ClassVar[dict[str, str]] = {
         "list": "identity:list_groups",
