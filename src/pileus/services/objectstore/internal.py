@@ -27,17 +27,17 @@ class Internal:
     ) -> Stored:
         """Raises `Stale` when there is one of that name."""
         near, account = self._near, accounts.name_of(self._near, owner)
-        found = await near.db.read(containers.find, account, container)
-        if found is None:
-            found, _ = await near.db.write(containers.put, near, cloud(), account, container, Change())
-        row = found
+        row = await near.db.read(containers.find, account, container)
+        place = row.place if row is not None else near.default_place
+        if row is None:
+            await near.db.write(containers.put, near, cloud(), account, container, Change())
 
         def decide(tx: Tx, body: Body) -> Stored:
             made = objects.put(tx, near, cloud(), account, container, name, Put(conditions=NEW), body)
             told = {one: body.hashes[one] for one in hashes}
             return Stored(name=name, size=made.size, hashes=told, changed_at=made.stamp)
 
-        return await intake.store(near, row.place, chunks, decide, hashes=hashes, most=UNBOUNDED)
+        return await intake.store(near, place, chunks, decide, hashes=hashes, most=UNBOUNDED)
 
     async def open(
         self, owner: str, container: str, name: str, first: int = 0, end: int | None = None
