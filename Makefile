@@ -5,7 +5,7 @@ STATE  ?=
 state   = $(if $(STATE),--state $(STATE))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart up down test lint bench docs lock clean-cloud clean
+.PHONY: help setup quickstart up down test conformance lint bench docs lock clean-cloud clean
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -30,6 +30,9 @@ test: setup ## All tests that this machine can run
 	@setup/clients-of-old build/clients-of-old $(PYTHON)
 	$(VENV)/bin/pytest
 
+conformance: setup ## Tempest's tests of identity against a simulated cloud
+	$(VENV)/bin/python tests/conformance/identity_tempest.py
+
 lint: setup ## ruff, mypy, import-linter, deptry
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
@@ -47,7 +50,7 @@ docs: setup ## The generated pages of docs/reference
 
 lock: ## requirements.lock anew, from pyproject.toml
 	$(PYTHON) -m venv --clear build/lock && build/lock/bin/pip install -q pip-tools
-	build/lock/bin/pip-compile -q --upgrade --extra postgresql --extra client --extra test --extra lint \
+	build/lock/bin/pip-compile -q --upgrade --extra postgresql --extra saml --extra client --extra test --extra lint \
 	  --strip-extras --no-annotate --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	  --allow-unsafe -o build/requirements.lock pyproject.toml
 	{ head -n 1 requirements.lock; grep '==' build/requirements.lock; } > build/lock.new && mv build/lock.new requirements.lock

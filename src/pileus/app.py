@@ -16,16 +16,17 @@ from pileus import agent
 from pileus.contracts.identity import CatalogService
 from pileus.drivers.blob.file import FileBlobs
 from pileus.drivers.directory.ldap import LdapDirectory
-from pileus.kernel.config import Section, Settings, doc
+from pileus.kernel.config import ConfigError, Section, Settings, doc
 from pileus.kernel.db import Database
 from pileus.kernel.events import EventsSettings, Followers
 from pileus.kernel.nodes import Nodes
 from pileus.kernel.policy import load_overrides
 from pileus.kernel.reconcile import Reconcilers
-from pileus.kernel.rest import Door, Entry, EntrySettings, Face, Front, Listeners, Service
+from pileus.kernel.rest import Door, Entry, EntrySettings, Face, Front, Listeners, PortTaken, Service, Tls
 from pileus.kernel.saga import Runner, SagaSettings
 from pileus.services.compute import service as compute
 from pileus.services.identity import service as identity
+from pileus.services.identity.core.federation_settings import FederationSettings
 from pileus.services.image import service as image
 from pileus.services.network import service as network
 from pileus.services.objectstore import service as objectstore
@@ -38,6 +39,13 @@ class CloudSettings(Section, frozen=True):
 
     host: Annotated[str, doc("Address that all listeners bind to.")] = "127.0.0.1"
     public_host: Annotated[str, doc("Name or address in the catalog's URLs; the listeners' own when empty.")] = ""
+    public_url: Annotated[
+        str,
+        doc(
+            "URL under which clients reach all services by path (`https://cloud.example.org:8998`): a proxy's, or the port with TLS. "
+            "It then stands in the catalog instead of addresses and ports."
+        ),
+    ] = ""
     database: Annotated[str, doc("URL of the database; SQLite in the state directory when empty.", secret=True)] = ""
     synchronous: Annotated[str, doc("FULL survives power loss, NORMAL only a killed process (SQLite).")] = "FULL"
     simulate: Annotated[
@@ -45,6 +53,14 @@ class CloudSettings(Section, frozen=True):
     ] = 0
     origins: Annotated[tuple[str, ...], doc("Web origins that may call the APIs from a browser.")] = ()
     trust_forwarded: Annotated[bool, doc("Believe X-Forwarded-* headers; only behind a proxy that sets them.")] = False
+    tls_certificate: Annotated[str, doc("Path of the certificate (PEM, with its chain) for the port with TLS.")] = ""
+    tls_key: Annotated[str, doc("Path of its key.")] = ""
+    tls_client_authority: Annotated[
+        str,
+        doc(
+            "Path of the authority whose certificates clients may show at the port with TLS; empty: none is asked for."
+        ),
+    ] = ""
     certificate_header: Annotated[
         str,
         doc(
@@ -72,6 +88,7 @@ class PortSettings(Section, frozen=True):
     network: Annotated[int, doc("Network.")] = 9696
     objectstore: Annotated[int, doc("Objects.")] = 8080
     all: Annotated[int, doc("All services by path: /identity, /compute, …")] = 8999
+    tls: Annotated[int, doc("The same with TLS; asks for `[cloud] tls_certificate` and `tls_key`.")] = 0
 
 
 MODULES: Mapping[str, ModuleType] = {
@@ -83,6 +100,23 @@ SECTIONS: dict[str, type[Section]] = {
     **{m.SECTION[0]: m.SECTION[1] for m in MODULES.values() if hasattr(m, "SECTION")},
     **{name: section for m in MODULES.values() for name, section in getattr(m, "SECTIONS", {}).items()},
 }  # fmt: skip
+
+
+def federation(settings: Settings) -> dict[str, Any]:
+    """What speaks to identity providers; libraries are loaded only where there is one."""
+    mine, found = settings.of(FederationSettings), dict[str, Any]()
+    if mine.oidc:
+        from pileus.drivers.federation.oidc import RelyingParty  # noqa: PLC0415
+
+        secrets_of = mine.client_secrets
+        found["oidc"] = RelyingParty(
+            {(p.issuer, p.client_id): secrets_of[id] for id, p in mine.oidc.items() if id in secrets_of}
+        )
+    if mine.saml or mine.certificate is not None:
+        from pileus.drivers.federation.saml import PySaml  # noqa: PLC0415
+
+        found["saml"] = PySaml()
+    return found
 
 
 class Cloud:
@@ -101,7 +135,7 @@ class Cloud:
         self.stores = stores(settings, state)
         self.node: agent.Node | None = None
         self.tasks: list[asyncio.Task[Any]] = []
-        self.listeners: Listeners | None = None
+        self.listeners: list[Listeners] = []
 
     # --- building -------------------------------------------------------------------------------------------------
 
@@ -115,6 +149,7 @@ class Cloud:
                 nodes=self.nodes,
                 blobs=self.blobs,
                 open_directory=LdapDirectory,
+                **federation(self.settings),
                 stores=self.stores,
                 metadata_secret=secret(self.state, "metadata"),
                 authenticate=contracts["identity"].authenticate if contracts else None,
@@ -139,27 +174,53 @@ class Cloud:
         chosen = int(getattr(self.ports, name, 0))
         return chosen + self.ports.shift if chosen else 0
 
+    def base(self, name: str) -> str:
+        """Where the catalog says that a service is."""
+        return f"{self.own.public_url.rstrip('/')}/{name}" if self.own.public_url else self.url(name)
+
     def url(self, name: str) -> str:
         host = self.own.public_host or (_own_address() if self.own.host in ("0.0.0.0", "::") else self.own.host)  # noqa: S104
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port(name) or self.port('all')}"
 
     def catalog(self) -> list[CatalogService]:
         return [
-            CatalogService(type=c.type, name=c.name, url=c.url.format(base=self.url(name)), description=c.description)
+            CatalogService(type=c.type, name=c.name, url=c.url.format(base=self.base(name)), description=c.description)
             for name, module in MODULES.items()
-            for c in module.CATALOG
+            for c in (module.catalog(self.settings) if hasattr(module, "catalog") else module.CATALOG)
         ]
 
     def doors(self) -> dict[int, Door]:
         """Which face answers at which port."""
-        faces: dict[str, Face] = {name: s.face for name, s in self.services.items()}
+        faces: dict[str, Face] = {name: s.face for name, s in self.services.items() if s.listens}
         for service in self.services.values():
             faces |= service.faces
         found = {self.port(name): Door(root=face) for name, face in faces.items() if self.port(name)}
         if self.port("identity_admin"):
             found[self.port("identity_admin")] = Door(root=faces["identity"])
+        by_path = Door(mounts={n: s.face for n, s in self.services.items() if s.listens})
         if self.port("all"):
-            found[self.port("all")] = Door(mounts={n: s.face for n, s in self.services.items()})
+            found[self.port("all")] = by_path
+        if self.port("tls"):
+            found[self.port("tls")] = by_path
+        return found
+
+    def listen(self, app: Entry) -> list[Listeners]:
+        """Listeners in the clear, and with TLS where a port is set for it; all ports are taken, or none."""
+        own, secure = self.own, self.port("tls")
+        found = [Listeners(app, [(own.host, port) for port in app.doors if port != secure])]
+        if secure:
+            missing = [f for f in (own.tls_certificate, own.tls_key) if not f or not Path(f).is_file()]
+            if missing:
+                raise ConfigError([f"[ports] tls: [cloud] tls_certificate and tls_key are to be files, not {missing}"])
+            tls = Tls(own.tls_certificate, own.tls_key, own.tls_client_authority)
+            found.append(Listeners(app, [(own.host, secure)], tls=tls))
+        try:
+            for listeners in found:
+                listeners.bind()
+        except PortTaken:
+            for listeners in found:
+                listeners.release()
+            raise
         return found
 
     # --- running --------------------------------------------------------------------------------------------------
@@ -173,8 +234,7 @@ class Cloud:
             own.origins, own.trust_forwarded, own.certificate_header.lower(), own.certificate_peers
         )
         entry = Entry(doors, believed, self._ill, self._gauges)
-        self.listeners = Listeners(entry, [(self.own.host, port) for port in doors])
-        self.listeners.bind()
+        self.listeners = self.listen(entry)
         await self.db.start()
         for store in (self.blobs, *self.stores.values()):
             await store.start()
@@ -192,15 +252,16 @@ class Cloud:
         keep = self.settings.of(EventsSettings).keep
         followers = [f for s in self.services.values() for f in s.followers]
         self.tasks.append(asyncio.create_task(Followers(followers, keep).run(self.db), name="followers"))
-        await self.listeners.start()
+        for listeners in self.listeners:
+            await listeners.start()
 
     async def close(self) -> None:
         """In the reverse order; guests and networks stay as they are."""
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
-        if self.listeners is not None:
-            await self.listeners.close()
+        for listeners in self.listeners:
+            await listeners.close()
         await self.reconcilers.stop()
         await self.runner.close()
         for service in reversed(self.services.values()):
@@ -239,7 +300,7 @@ class Cloud:
         """What `pileus up` tells."""
         assert self.node is not None
         return {
-            "listeners": {name: self.url(name) for name in MODULES if self.port(name)},
+            "listeners": {n: self.url(n) for n in MODULES if self.port(n) and self.services[n].listens},
             "drivers": self.node.told,
             "notes": self.node.notes,
         }

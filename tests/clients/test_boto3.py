@@ -405,3 +405,67 @@ def test_lifecycle_rules(s3: Any, bucket: str) -> None:
     assert refused("NotImplemented", put, Bucket=bucket, LifecycleConfiguration={"Rules": moved}) == 501
     s3.delete_bucket_lifecycle(Bucket=bucket)
     assert refused("NoSuchLifecycleConfiguration", s3.get_bucket_lifecycle_configuration, Bucket=bucket) == 404
+
+
+def test_forms(client: Callable[..., Any], s3: Any, bucket: str) -> None:
+    conditions = [["content-length-range", 2, 10], {"acl": "public-read"}, {"success_action_status": "201"}]
+    fields = {"acl": "public-read", "success_action_status": "201"}
+    form = s3.generate_presigned_post(bucket, "up/${filename}", Fields=fields, Conditions=conditions)
+    answer = httpx.post(form["url"], data=form["fields"], files={"file": ("ä.txt", b"content", "text/x-form")})
+    assert (answer.status_code, "<Key>up/ä.txt</Key>" in answer.text) == (201, True)
+    got = s3.get_object(Bucket=bucket, Key="up/ä.txt")
+    assert (got["Body"].read(), got["ContentType"]) == (b"content", "text/x-form")
+    assert httpx.get(f"{s3.meta.endpoint_url}/{bucket}/up/%C3%A4.txt").content == b"content"
+    for body, code in ((b"x", "EntityTooSmall"), (b"x" * 11, "EntityTooLarge")):
+        assert code in httpx.post(form["url"], data=form["fields"], files={"file": ("b", body)}).text
+    more = {**form["fields"], "x-amz-meta-more": "1"}
+    assert "Extra input fields" in httpx.post(form["url"], data=more, files={"file": ("b", b"1234")}).text
+    bare = httpx.post(form["url"], data={"key": "k"}, files={"file": ("b", b"1234")})
+    assert (bare.status_code, "AccessDenied" in bare.text) == (403, True)
+    cut = httpx.post(form["url"], headers={"content-type": "multipart/form-data; boundary=b"}, content=b"--b\r\nx")
+    assert "MalformedPOSTRequest" in cut.text
+    assert [o["Key"] for o in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["up/ä.txt"]
+
+
+def test_parts_and_attributes_are_told(s3: Any, bucket: str) -> None:
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="big", ChecksumAlgorithm="CRC32")["UploadId"]
+    where = {"Bucket": bucket, "Key": "big", "UploadId": upload}
+    parts = []
+    for number, body in ((1, b"1" * PART), (2, b"22")):
+        made = s3.upload_part(**where, PartNumber=number, Body=body, ChecksumAlgorithm="CRC32")
+        parts.append({"PartNumber": number, "ETag": made["ETag"], "ChecksumCRC32": made["ChecksumCRC32"]})
+    done = s3.complete_multipart_upload(**where, MultipartUpload={"Parts": parts})
+    assert done["ChecksumCRC32"].endswith("-2")
+    got = s3.get_object(Bucket=bucket, Key="big", PartNumber=2)
+    assert (got["Body"].read(), got["PartsCount"], got["ContentRange"]) == (
+        b"22",
+        2,
+        f"bytes {PART}-{PART + 1}/{PART + 2}",
+    )
+    assert s3.head_object(Bucket=bucket, Key="big", PartNumber=1)["ContentLength"] == PART
+    assert refused("InvalidPartNumber", s3.get_object, Bucket=bucket, Key="big", PartNumber=3) == 416
+    names = ["ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"]
+    said = s3.get_object_attributes(Bucket=bucket, Key="big", ObjectAttributes=names)
+    assert (said["ETag"], said["ObjectSize"]) == (done["ETag"].strip('"'), PART + 2)
+    assert (said["ObjectParts"]["TotalPartsCount"], said["Checksum"]["ChecksumCRC32"]) == (2, done["ChecksumCRC32"])
+
+
+def test_what_swift_made_is_read(live: LiveCloud, s3: Any, bucket: str) -> None:
+    with live.client("admin") as http:
+        token = http.headers["X-Auth-Token"]
+        project = http.get("/identity/v3/auth/tokens", headers={"X-Subject-Token": token}).json()["token"]["project"][
+            "id"
+        ]
+        base, head = f"http://127.0.0.1:{8080 + live.shift}/v1/AUTH_{project}/{bucket}", {"X-Auth-Token": token}
+        for n in range(3):
+            assert httpx.put(f"{base}/seg/{n}", headers=head, content=str(n) * 5).status_code == 201
+        segments = [{"path": f"/{bucket}/seg/{n}"} for n in range(3)]
+        assert httpx.put(f"{base}/slo?multipart-manifest=put", headers=head, json=segments).status_code == 201
+        assert httpx.put(f"{base}/dlo", headers=head | {"X-Object-Manifest": f"{bucket}/seg/"}).status_code == 201
+        assert httpx.put(f"{base}/link", headers=head | {"X-Symlink-Target": f"{bucket}/seg/1"}).status_code == 201
+    for key in ("slo", "dlo"):
+        assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == b"000001111122222"
+        assert s3.get_object(Bucket=bucket, Key=key, Range="bytes=4-10")["Body"].read() == b"0111112"
+    assert s3.get_object(Bucket=bucket, Key="link")["Body"].read() == b"11111"
+    s3.put_object(Bucket=bucket, Key="by-s3", Body=b"both ways")
+    assert httpx.get(f"{base}/by-s3", headers=head).content == b"both ways"

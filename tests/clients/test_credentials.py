@@ -74,6 +74,20 @@ def test_two_factors_with_v3multifactor(mona: Mona) -> None:
     assert set(access._data["token"]["methods"]) == {"password", "totp"}
 
 
+def test_two_factors_with_the_command(stock: Any, mona: Mona) -> None:
+    """As docs/howto/credentials.md says it."""
+    seed = base64.b32encode(b"a seed for the command").decode()
+    stock("user", "create", "--password", PASSWORD, "cora")
+    stock("credential", "create", "--type", "totp", "cora", seed)
+    stock.say("user", "set", "cora", "--enable-multi-factor-auth", "--multi-factor-auth-rule", "password,totp")
+    stock.say("role", "add", "--user", "cora", "--project", "admin", "member")
+    code = next(iter(codes(seed, clock(), 0).values()))
+    who = ("--os-auth-type", "v3multifactor", "--os-auth-methods", "v3password,v3totp", "--os-username", "cora",
+           "--os-passcode", code)  # fmt: skip
+    assert stock(*who, "token", "issue")["user_id"]
+    assert "required auth rules" in stock.say("--os-username", "cora", "token", "issue", code=1)
+
+
 def test_two_factors_one_after_the_other(mona: Mona) -> None:
     device = mona.admin.credentials.create(mona.user, "totp", base64.b32encode(b"yet another seed").decode())
     auth = v3.Password(mona.url, username="mona", password=PASSWORD, user_domain_id="default",

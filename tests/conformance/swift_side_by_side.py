@@ -1,11 +1,15 @@
 """The same requests to two Swifts, side by side: `python tests/conformance/swift_side_by_side.py REAL OURS [part …]`.
 
+With `record` for OURS the answers of the real one are written to `swift_answers.json`, which
+`tests/unit/objectstore/test_swift_recorded.py` holds ours against where there is no real one.
+
 REAL and OURS are URLs of object stores that take tokens of the form `user:project:role,role` (ours: `tests/object_server.py`;
 a real Swift: `docs/howto/objects.md` tells how). Prints what differs: status, names of headers, values that do not tell the time,
 and bodies. Ends with 1 when anything does. Each request is a line of `swift_requests.yaml`.
 """
 
 import asyncio
+import json
 import re
 import sys
 from pathlib import Path
@@ -13,9 +17,11 @@ from typing import Any
 
 import httpx
 import yaml
-from swift_bodies import archive, form, signed
+
+from conformance.swift_bodies import archive, form, signed
 
 REQUESTS = Path(__file__).with_name("swift_requests.yaml")
+ANSWERS = Path(__file__).with_name("swift_answers.json")
 SILENT = {
     "date", "x-trans-id", "x-openstack-request-id", "connection", "transfer-encoding", "x-timestamp", "x-put-timestamp",
     "last-modified", "x-copied-from-last-modified", "server", "keep-alive",
@@ -31,6 +37,7 @@ UNSAID = SILENT - {
 _TIMES = [
     (re.compile(r"http://127\.0\.0\.1:\d+"), "HOST"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}"), "TIME"),
+    (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"), "DAY"),
     (re.compile(r"\b\d{10}\.\d{5}\b"), "STAMP"),
     (re.compile(r"boundary=[0-9a-f]{32}|--[0-9a-f]{32}"), "BOUNDARY"),
     (re.compile(r"\b[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} [\d:]{8} GMT"), "DATE"),
@@ -106,16 +113,48 @@ def _plain(name: str, value: str | None) -> object:
     )
 
 
+def parts() -> list[dict[str, Any]]:
+    """Requests that belong together, with the account and the token that they are made with."""
+    return list(yaml.safe_load(REQUESTS.read_text(encoding="utf-8")))
+
+
+async def record(url: str) -> int:
+    """Keep what the real one says."""
+    side, found = Side(url), {}
+    for part in parts():
+        found[part["part"]] = [recorded(await side.ask(step, part["token"])) for step in steps(part)]
+    lines = ",\n".join(
+        f"{json.dumps(name)}: [\n" + ",\n".join(json.dumps(one, sort_keys=True) for one in said) + "\n]"
+        for name, said in found.items()
+    )
+    ANSWERS.write_text("{\n" + lines + "\n}\n", encoding="utf-8")
+    return 0
+
+
+def recorded(said: dict[str, Any]) -> dict[str, Any]:
+    """Without what is another at every run."""
+    return said | {
+        "headers": {name: "" if name in SILENT else blurred(value) for name, value in said["headers"].items()}
+    }
+
+
+def spared(part: dict[str, Any], step: dict[str, Any]) -> set[str]:
+    """Names of headers, and `body`, in which the two are known to differ."""
+    return set(step.get("spare", "").split()) | set(part.get("spare", "").split())
+
+
 async def main(real: str, ours: str, only: list[str]) -> int:
+    if ours == "record":
+        return await record(real)
     sides = Side(real), Side(ours)
     count = wrong = 0
-    for part in yaml.safe_load(REQUESTS.read_text(encoding="utf-8")):
+    for part in parts():
         if only and part["part"] not in only:
             continue
         for step in steps(part):
             count += 1
             left, right = await asyncio.gather(*(side.ask(step, part["token"]) for side in sides))
-            found = differences(left, right, set(step.get("spare", "").split()) | set(part.get("spare", "").split()))
+            found = differences(left, right, spared(part, step))
             if found:
                 wrong += 1
                 print(f"{part['part']}: {step['method']} {step['path']} {step.get('headers', '')}")
@@ -125,7 +164,7 @@ async def main(real: str, ours: str, only: list[str]) -> int:
 
 
 def steps(part: dict[str, Any]) -> list[dict[str, Any]]:
-    """Lines `METHOD path [header: value | …] [< body]` or mappings, below the part's account."""
+    """Lines `METHOD path [header: value | …] [< body] [~ what may differ]` or mappings, below the part's account."""
     found = []
     for line in part["requests"]:
         step = dict(line) if isinstance(line, dict) else _read(line)
@@ -137,6 +176,7 @@ def steps(part: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _read(line: str) -> dict[str, Any]:
+    line, _, spare = line.partition(" ~ ")
     head, _, body = line.partition(" < ")
     method, path, *rest = head.split(" ", 2)
     headers = (
@@ -144,7 +184,7 @@ def _read(line: str) -> dict[str, Any]:
         if rest
         else {}
     )
-    return {"method": method, "path": path, "headers": headers, "body": body}
+    return {"method": method, "path": path, "headers": headers, "body": body, "spare": spare}
 
 
 if __name__ == "__main__":

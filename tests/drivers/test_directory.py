@@ -137,6 +137,21 @@ async def test_d4_passwords_are_tried_by_the_directory(site: Slapd) -> None:
         assert not await directory.check(nobody, "alice-Secret-1")
 
 
+async def test_d4_one_connection_for_many_logins(site: Slapd) -> None:
+    """Whoever used a connection before, the next password is judged by itself."""
+    async with opened(unix(site, auth_pool_size=1)) as directory:
+        alice, bob = [await named(directory, name) for name in ("alice", "bob")]
+        for _ in range(3):
+            assert await directory.check(alice, "alice-Secret-1")
+            assert not await directory.check(bob, "alice-Secret-1")
+            assert await directory.check(bob, "bob-Secret-2")
+            assert not await directory.check(alice, "bob-Secret-2")
+        answers = await asyncio.gather(
+            *(directory.check(alice, "alice-Secret-1" if n % 2 else "wrong") for n in range(40))
+        )
+        assert list(answers) == [bool(n % 2) for n in range(40)]
+
+
 async def test_d5_groups_of_names(site: Slapd) -> None:
     async with opened(unix(site)) as directory:
         groups = {g.id: g for g in await directory.groups()}
@@ -201,10 +216,13 @@ async def test_starttls(site: Slapd, certificates: dict[str, Path], demand: str)
         assert await directory.check(await named(directory, "alice"), "alice-Secret-1")
 
 
-async def test_starttls_with_a_stranger(site: Slapd) -> None:
-    async with opened(unix(site, use_tls=True)) as directory:
-        with pytest.raises((DirectoryDown, DirectoryRefused)):
-            await directory.people()
+async def test_starttls_with_a_stranger(site: Slapd, certificates: dict[str, Path]) -> None:
+    """Of no authority that we know, or under another name than the certificate's."""
+    elsewhere = site.url.replace("127.0.0.1", "localhost")
+    for more in ({}, {"url": elsewhere, "tls_cacertfile": str(certificates["ca"])}):
+        async with opened(unix(site, use_tls=True, **more)) as directory:
+            with pytest.raises((DirectoryDown, DirectoryRefused)):
+                await directory.people()
 
 
 async def test_d2_wrong_credentials_and_wrong_trees(site: Slapd) -> None:

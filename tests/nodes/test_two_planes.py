@@ -11,6 +11,9 @@ from typing import Any
 
 import httpx
 import pytest
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from cloud_runs import CloudRun, until
 
@@ -142,6 +145,23 @@ def test_a_new_secret_counts_everywhere(town: Town) -> None:
     assert _signed(town.other, town.admin, made["access"], made["secret"]) == 401
     town.done("DELETE", f"/credentials/{listed[0]['id']}")
     _soon(lambda: _signed(town.other, town.admin, made["access"], "new") == 404, "the key is still known")
+
+
+def test_a_stores_memory_of_a_secret_ends_everywhere(town: Town) -> None:
+    """The object store asks identity in its own process, which remembers."""
+    demo, project = town.ids["user"]["demo"], town.ids["project"]["demo"]
+    made = town.done("POST", f"/users/{demo}/credentials/OS-EC2", {"tenant_id": project})["credential"]
+    assert [_buckets(plane, made["access"], made["secret"]) for plane in (town.one, town.other)] == [200, 200]
+    town.done("DELETE", f"/users/{demo}/credentials/OS-EC2/{made['access']}")
+    assert _buckets(town.one, made["access"], made["secret"]) == 403
+    _soon(lambda: _buckets(town.other, made["access"], made["secret"]) == 403, "the other store still believes it")
+
+
+def _buckets(plane: Plane, access: str, secret: str) -> int:
+    """A list of buckets at a process's own object store, signed by Amazon's library."""
+    request = AWSRequest(method="GET", url=f"http://127.0.0.1:{plane.run.environ['PILEUS_PORTS_OBJECTSTORE']}/")
+    S3SigV4Auth(Credentials(access, secret), "s3", "RegionOne").add_auth(request)
+    return httpx.get(str(request.url), headers=dict(request.headers.items()), timeout=30).status_code
 
 
 def _signed(plane: Plane, token: str, access: str, secret: str) -> int:

@@ -1,17 +1,25 @@
 """Access keys: signed requests in exchange for tokens, and the secret for neighbours who verify by themselves."""
 
 import base64
+import hashlib
 import hmac
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from keystoneclient.contrib.ec2.utils import Ec2Signer
 
 from identity_cloud import Cloud, Reply, process
 from pileus.kernel.db import Database
 from pileus.kernel.types import NotFound, Unauthorized
+from pileus.services.identity.core.signatures import ec2_fits
 
 
 class Pair:
@@ -80,6 +88,33 @@ async def test_requests_of_another_time_are_refused(pair: Pair, minutes: int) ->
     assert (await pair.ec2(datetime.now(UTC) + timedelta(minutes=minutes * 7 // 8))).status == 200
 
 
+async def test_an_old_request_is_not_made_young_by_a_parameter_that_nobody_signed(pair: Pair) -> None:
+    """Version 4 signs no parameters of a POST."""
+    request = AWSRequest(method="POST", url="http://cloud/", data=b"", headers={"Host": "cloud"})
+    with freeze(datetime.now(UTC) - timedelta(hours=1)):
+        SigV4Auth(Credentials(pair.access, pair.secret), "ec2", "RegionOne").add_auth(request)
+    shown = {
+        "access": pair.access,
+        "host": "cloud",
+        "verb": "POST",
+        "path": "/",
+        "params": {"Timestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")},
+        "headers": dict(request.headers.items()),
+        "body_hash": hashlib.sha256(b"").hexdigest(),
+        "signature": request.headers["Authorization"].rpartition("Signature=")[2],
+    }
+    assert ec2_fits(pair.secret, shown)
+    reply = await pair.cloud.call("POST", "/v3/ec2tokens", {"credentials": shown}, pair.admin)
+    assert reply.status == 401
+
+
+@contextmanager
+def freeze(at: datetime) -> Iterator[None]:
+    """For botocore's signer, which asks its own module what time it is."""
+    with patch("botocore.auth.get_current_datetime", lambda *_, **__: at.replace(tzinfo=None)):
+        yield
+
+
 async def test_a_service_may_ask(pair: Pair) -> None:
     cloud, admin = pair.cloud, pair.admin
     user = await cloud.make("user", admin, name="rgw", password="rgw")
@@ -134,6 +169,27 @@ async def test_a_key_bound_to_an_application_credential_has_its_roles(pair: Pair
     assert admin
 
 
+async def test_a_key_bound_by_access_rules_opens_no_store(pair: Pair) -> None:
+    """A token carries the rules to whoever heeds them; a store that hears of no token could not."""
+    cloud = pair.cloud
+    demo = await cloud.token("demo", "demo", scope="demo")
+    rules = [{"service": "compute", "method": "GET", "path": "/v2.1/servers"}]
+    body = {"application_credential": {"name": "ruled", "access_rules": rules}}
+    path = f"/v3/users/{pair.user_id}/application_credentials"
+    id = (await cloud.ok("POST", path, demo, body)).body["application_credential"]["id"]
+    blob = json.dumps({"access": "ruled", "secret": "s", "app_cred_id": id})
+    body = {"credential": {"type": "ec2", "blob": blob, "user_id": pair.user_id, "project_id": pair.project_id}}
+    await cloud.ok("POST", "/v3/credentials", demo, body)
+    pair.access, pair.secret = "ruled", "s"
+    assert (await pair.s3()).status == 401
+    with pytest.raises(Unauthorized):
+        await cloud.internal.access_key("ruled")
+    reply = await pair.ec2()
+    assert reply.status == 200, reply.body
+    assert reply.body["token"]["application_credential"]["access_rules"]
+    assert (await cloud.call("GET", "/v3/auth/projects", None, reply.token)).status in (401, 403)
+
+
 async def test_a_key_bound_to_somebody_elses_application_credential_is_worth_nothing(pair: Pair) -> None:
     cloud, admin = pair.cloud, pair.admin
     me = (await cloud.call("GET", "/v3/auth/tokens", None, admin, {"x-subject-token": admin})).body["token"]
@@ -157,6 +213,63 @@ async def test_a_key_for_a_project_where_one_has_no_role_is_worth_nothing(pair: 
     made = (await cloud.ok("POST", path, demo, {"tenant_id": project["id"]})).body["credential"]
     pair.access, pair.secret = made["access"], made["secret"]
     assert (await pair.ec2()).status == 401
+
+
+class TestByTrust:
+    """`demo` lends a role to `tess`, whose key is bound to the trust."""
+
+    async def lend(self, pair: Pair, **more: Any) -> str:
+        cloud = pair.cloud
+        tess = (await cloud.make("user", pair.admin, name="tess", password="tess"))["id"]
+        trust = {
+            "trustor_user_id": pair.user_id,
+            "trustee_user_id": tess,
+            "project_id": pair.project_id,
+            "roles": [{"name": "reader"}],
+            **more,
+        }
+        demo = await cloud.token("demo", "demo", scope="demo")
+        id = (await cloud.ok("POST", "/v3/OS-TRUST/trusts", demo, {"trust": trust})).body["trust"]["id"]
+        blob = json.dumps({"access": "lent", "secret": "s", "trust_id": id})
+        body = {"credential": {"type": "ec2", "blob": blob, "user_id": tess, "project_id": pair.project_id}}
+        await cloud.ok("POST", "/v3/credentials", await cloud.token("tess", "tess", scope=None), body)
+        pair.access, pair.secret = "lent", "s"
+        return str(id)
+
+    @pytest.mark.parametrize("impersonation", [True, False])
+    async def test_it_has_the_roles_that_were_lent(self, pair: Pair, impersonation: bool) -> None:
+        id = await self.lend(pair, impersonation=impersonation)
+        reply = await pair.ec2()
+        assert reply.status == 200, reply.body
+        token = reply.body["token"]
+        assert [role["name"] for role in token["roles"]] == ["reader"]
+        assert token["user"]["name"] == ("demo" if impersonation else "tess")
+        assert token["OS-TRUST:trust"]["id"] == id
+        assert (await pair.cloud.internal.access_key("lent")).ctx.trust_id == id
+
+    async def test_it_dies_with_the_trust(self, pair: Pair) -> None:
+        id = await self.lend(pair, impersonation=True)
+        await pair.cloud.internal.access_key("lent")
+        demo = await pair.cloud.token("demo", "demo", scope="demo")
+        await pair.cloud.ok("DELETE", f"/v3/OS-TRUST/trusts/{id}", demo)
+        assert (await pair.ec2()).status == 401
+        with pytest.raises(Unauthorized):
+            await pair.cloud.internal.access_key("lent")
+
+    async def test_one_of_so_many_uses_makes_no_key(self, pair: Pair) -> None:
+        await self.lend(pair, impersonation=True, remaining_uses=5)
+        assert (await pair.ec2()).status == 401
+
+    async def test_nobody_else_may_bind_his_to_it(self, pair: Pair) -> None:
+        id = await self.lend(pair, impersonation=True)
+        blob = json.dumps({"access": "stolen", "secret": "s", "trust_id": id})
+        thief = (await pair.cloud.make("user", pair.admin, name="thief", password="thief"))["id"]
+        body = {"credential": {"type": "ec2", "blob": blob, "user_id": thief, "project_id": pair.project_id}}
+        await pair.cloud.ok("POST", "/v3/credentials", await pair.cloud.token("thief", "thief", scope=None), body)
+        pair.access = "stolen"
+        assert (await pair.ec2()).status in (401, 403)
+        with pytest.raises(Unauthorized):
+            await pair.cloud.internal.access_key("stolen")
 
 
 class TestForNeighbours:

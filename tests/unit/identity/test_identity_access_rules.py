@@ -1,6 +1,7 @@
 """A caller bound to some requests, and what frees him."""
 
-from identity_cloud import Cloud
+from identity_cloud import Cloud, process
+from pileus.kernel.db import Database
 from pileus.kernel.types import Reach
 
 RULE = {"service": "volumev3", "method": "GET", "path": "/v3/**"}
@@ -65,3 +66,15 @@ async def test_what_becomes_of_application_credentials(cloud: Cloud, admin: str)
     assert (await cloud.ok("GET", f"{path}/application_credentials", token)).body["application_credentials"] == []
     (rule,) = (await cloud.ok("GET", f"{path}/access_rules", token)).body["access_rules"]
     await cloud.ok("DELETE", f"{path}/access_rules/{rule['id']}", token)
+
+
+async def test_how_many_a_user_may_have(database: Database) -> None:
+    async with process(database, app_credential_user_limit=1) as cloud:
+        admin = await cloud.token()
+        path = f"/v3/users/{(await cloud.login()).body['token']['user']['id']}/application_credentials"
+        assert (await cloud.call("POST", path, {"application_credential": {"name": "a"}}, admin)).status == 201
+        reply = await cloud.call("POST", path, {"application_credential": {"name": "b"}}, admin)
+    assert (reply.status, reply.error) == (
+        403,
+        "Unable to create additional application credentials, maximum of 1 already exceeded for user.",
+    )

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from identity_cloud import Cloud, Reply, process
+from pileus.kernel.config import ConfigError
 from pileus.kernel.db import Database, Tx
 from pileus.kernel.types import DAY, clock
 from pileus.services.identity.db import attempts, histories, users
@@ -118,13 +119,16 @@ async def test_strength(database: Database) -> None:
         assert (await change(cloud, user["id"], "longer77", "longer88")).status == 204
 
 
-async def test_an_expression_that_is_none(database: Database) -> None:
-    async with process(database, compliance={"password_regex": "(("}) as cloud:
-        refused = await cloud.call(
-            "POST", "/v3/users", {"user": {"name": "eve", "password": "short"}}, await cloud.token()
-        )
-        assert refused.status == 400
-        assert "invalid configuration" in refused.error
+@pytest.mark.parametrize(
+    ("rules", "named"),
+    [
+        ({"password_regex": "(("}, "password_regex"),
+        ({"password_expires_days": 3, "minimum_password_age": 3}, "minimum_password_age"),
+    ],
+)
+async def test_rules_that_cannot_be_meant(database: Database, rules: dict[str, Any], named: str) -> None:
+    with pytest.raises(ConfigError, match=named):
+        Cloud(database, compliance=rules)
 
 
 async def test_minimum_age(database: Database) -> None:
@@ -275,3 +279,22 @@ async def test_nobody_is_asked_for_twice(database: Database, named: Mapping[str,
                 {"auth": {"identity": {"methods": ["password"], "password": {"user": {**named, "password": "x"}}}}},
             )
             assert (reply.status, reply.error) == (401, NOT_IN)
+
+
+async def test_guesses_through_two_processes(database: Database) -> None:
+    if not database.multi_process:
+        pytest.skip("SQLite has one process")
+    async with process(database, compliance=LOCK, login_failures_account=0) as one:
+        user = await someone(one, await one.token())
+        async with process(database, compliance=LOCK, login_failures_account=0) as two:
+            guesses = [(cloud, f"guess {n}") for n in range(15) for cloud in (one, two)] + [
+                (one, "first"),
+                (two, "first"),
+            ]
+            replies = await asyncio.gather(*(log_in(cloud, guess) for cloud, guess in guesses))
+            assert {reply.status for reply in replies} == {401}
+            row = await one.db.read(attempts.find, user["id"])
+            assert (row.failures, row.pending) == (3, 0)
+            await one.ok("PATCH", f"/v3/users/{user['id']}", await one.token(), {"user": {"enabled": True}})
+            crowd = [log_in(cloud, "first") for _ in range(10) for cloud in (one, two)]
+            assert {reply.status for reply in await asyncio.gather(*crowd)} == {201}

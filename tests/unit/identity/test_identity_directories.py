@@ -66,6 +66,7 @@ async def test_people_and_groups_are_listed_shown_and_filtered(cloud: Cloud, adm
     assert users["carol"]["enabled"] is False
     assert (await cloud.ok("GET", f"/v3/users/{alice['id']}", admin)).body["user"] == alice
     assert list(await listed(cloud, admin, f"/v3/users?domain_id={corp['id']}&name=bob")) == ["bob"]
+    assert list(await listed(cloud, admin, f"/v3/users?domain_id={corp['id']}&name=BOB")) == ["bob"], "as it writes it"
     groups = await listed(cloud, admin, f"/v3/groups?domain_id={corp['id']}", "groups")
     assert sorted(groups) == ["bosses", "staff"]
     staff = groups["staff"]["id"]
@@ -131,6 +132,17 @@ async def test_nothing_is_written(cloud: Cloud, admin: str, corp: dict[str, Any]
     ):
         refused = await cloud.call(method, path, body, admin)
         assert (refused.status, refused.error) == (403, READ_ONLY), (method, path)
+    own = await cloud.make("group", admin, name="own")
+    for group, member, ids in (
+        (own["id"], users["alice"]["id"], (own["id"], "alice")),
+        (groups["staff"]["id"], (await cloud.named("user", "demo", admin))["id"], ("staff", None)),
+    ):
+        refused = await cloud.call("PUT", f"/v3/groups/{group}/users/{member}", None, admin)
+        assert (refused.status, refused.error) == (
+            403,
+            "Group membership across backend boundaries is not allowed. "
+            f"Group in question is {ids[0]}, user is {ids[1] or member}.",
+        )
     change["user"]["original_password"] = "wrong"
     assert (await cloud.call("POST", f"{alice}/password", change)).status == 401
 

@@ -6,8 +6,10 @@ from urllib.parse import parse_qsl
 
 import pytest
 from oauthlib import oauth1
+from sqlalchemy import text
 
 from identity_cloud import Cloud, Reply
+from pileus.services.identity.db import keys
 
 BASE = "http://cloud:5000"
 AUTH = {"auth": {"identity": {"methods": ["oauth1"], "oauth1": {}}}}
@@ -209,3 +211,21 @@ async def test_looking_at_what_was_granted(consumer: Consumer, cloud: Cloud, adm
     assert (await cloud.call("GET", many, None, await cloud.token("demo", scope="demo"))).status == 403
     await cloud.ok("DELETE", one, admin)
     assert (await cloud.ok("GET", many, admin)).body["access_tokens"] == []
+
+
+async def test_secrets_are_sealed_and_follow_new_keys(consumer: Consumer, cloud: Cloud) -> None:
+    access = await consumer.access("reader")
+    pending = form(await consumer.ask())
+
+    def stored(tx: Any) -> str:
+        tables = ("identity_consumer", "identity_request_token", "identity_access_token")
+        return repr([tx.execute(text(f"SELECT * FROM {table}")).all() for table in tables])
+
+    for told in (consumer.secret, access["oauth_token_secret"], pending["oauth_token_secret"]):
+        assert told not in await cloud.db.read(stored)
+    before = await cloud.db.read(stored)
+    await cloud.db.write(cloud.near.vault.rotate, 0)
+    assert not await cloud.db.write(cloud.near.vault.renew)
+    assert await cloud.db.read(stored) != before
+    assert len(await cloud.db.read(keys.everything, "credential")) == 1, "no old key is needed"
+    assert (await consumer.login(access)).status == 201

@@ -158,7 +158,7 @@ class TestBootstrap:
 
     async def test_it_is_all_there(self, cloud: Cloud, admin: str) -> None:
         roles = (await cloud.call("GET", "/v3/roles", None, admin)).body["roles"]
-        assert {r["name"] for r in roles} == {"admin", "manager", "member", "reader", "service"}
+        assert {r["name"] for r in roles} == {"admin", "manager", "member", "reader", "service", "ResellerAdmin"}
         assert all(r["options"] == {"immutable": True} for r in roles)
         demo = (await cloud.login("demo", scope="demo")).body["token"]
         assert {r["name"] for r in demo["roles"]} == {"member", "reader"}

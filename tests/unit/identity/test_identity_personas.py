@@ -30,6 +30,10 @@ class Town:
             self.ids["p" + n] = (await cloud.make("project", admin, name="p", domain_id=domain))["id"]
             self.ids["u" + n] = (await cloud.make("user", admin, name="u", domain_id=domain))["id"]
             self.ids["g" + n] = (await cloud.make("group", admin, name="g", domain_id=domain))["id"]
+            secret = await cloud.make("credential", admin, type="x", blob="x", user_id=self.ids["u" + n])
+            keys = f"/v3/users/{self.ids['u' + n]}/credentials/OS-EC2"
+            pair = await cloud.ok("POST", keys, admin, {"tenant_id": self.ids["p" + n]})
+            self.ids["c" + n], self.ids["e" + n] = secret["id"], pair.body["credential"]["access"]
             self.ids["r" + n] = (await cloud.make("role", admin, name="r", domain_id=domain))["id"]
         for role in ROLES:
             for home in HOMES:
@@ -128,6 +132,13 @@ TABLE: list[tuple[str, str, object, set[str]]] = [
     ("POST", "/v3/regions", {"region": {}}, NO_DOMAIN_ADMINS),
     ("GET", "/v3/auth/projects", None, EVERYBODY),
     ("GET", "/v3/users/{u1}/application_credentials", None, LOOK_NO_DOMAIN),
+    ("GET", "/v3/credentials", None, EVERYBODY),
+    ("POST", "/v3/credentials", {"credential": {"type": "x", "blob": "x", "user_id": "{u1}"}}, ADMINS),
+    ("GET", "/v3/credentials/{c1}", None, LOOK),
+    ("PATCH", "/v3/credentials/{c1}", {"credential": {"blob": "y"}}, ADMINS),
+    ("GET", "/v3/users/{u1}/credentials/OS-EC2", None, LOOK_NO_DOMAIN),
+    ("GET", "/v3/users/{u1}/credentials/OS-EC2/{e1}", None, LOOK_NO_DOMAIN),
+    ("POST", "/v3/users/{u1}/credentials/OS-EC2", {"tenant_id": "{p1}"}, NO_DOMAIN_ADMINS),
 ]
 
 

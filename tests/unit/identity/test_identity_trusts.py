@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from identity_cloud import Cloud, Reply
-from pileus.kernel.types import Fault
+from identity_cloud import Cloud, Reply, process
+from pileus.kernel.db import Database
+from pileus.kernel.types import Fault, iso_micros
 
 
 class Scene:
@@ -193,7 +194,6 @@ async def test_the_token_ends_with_the_trust(scene: Scene) -> None:
     soon = "2999-01-01T00:00:00.000000Z"
     assert (await scene.lent(expires_at=soon))["expires_at"] == soon
     now = scene.cloud.near.db.read_now(lambda tx: tx.now)
-    from pileus.kernel.types import iso_micros
 
     end = iso_micros((now // 1_000_000 + 60) * 1_000_000)
     body = (await scene.use(await scene.lent(expires_at=end))).body["token"]
@@ -255,3 +255,32 @@ async def test_application_credentials_lend_nothing(scene: Scene) -> None:
     reply = await scene.lend(token)
     assert reply.status == 403
     assert "Delegated tokens cannot manage trusts." in reply.error
+
+
+@pytest.mark.postgresql
+async def test_uses_are_counted_in_all_processes_together(ready_url: str, product: str) -> None:
+    if product != "postgresql":
+        pytest.skip("SQLite has one process")
+    databases = [Database(ready_url) for _ in range(2)]
+    for db in databases:
+        await db.start()
+    async with process(databases[0]) as first, process(databases[1]) as second:
+        admin = await first.login()
+        demo = (await first.login("demo", scope="demo")).body["token"]
+        wanted = {
+            "trustor_user_id": admin.body["token"]["user"]["id"],
+            "trustee_user_id": demo["user"]["id"],
+            "project_id": admin.body["token"]["project"]["id"],
+            "impersonation": True,
+            "roles": [{"name": "reader"}],
+            "remaining_uses": 4,
+        }
+        made = await first.call("POST", "/v3/OS-TRUST/trusts", {"trust": wanted}, admin.token)
+        scope = {"OS-TRUST:trust": {"id": made.body["trust"]["id"]}}
+        replies = await asyncio.gather(
+            *(cloud.login("demo", scope=scope) for cloud in (first, second) for _ in range(10))
+        )
+    assert sorted(reply.status for reply in replies).count(201) == 4
+    assert {reply.status for reply in replies} <= {201, 401, 403}
+    for db in databases:
+        await db.close()

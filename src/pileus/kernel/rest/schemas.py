@@ -186,7 +186,8 @@ def _wording(name: str, kind: Any, error: Any, instance: Any) -> str:
             verb = "was" if len(names) == 1 else "were"
             return f"Additional properties are not allowed ({_listed(names)} {verb} unexpected)"
         case "type":
-            return f"{shown} is not of type {_listed(str(t) for t in kind.types)}"
+            names = sorted((str(t) for t in kind.types), key=lambda t: t == "null")
+            return f"{shown} is not of type {_listed(names)}"
         case "maxLength" | "maxItems":
             return f"{shown} is too long"
         case "minLength":

@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
@@ -14,6 +16,15 @@ class PortTaken(Exception):
     """An address cannot be listened on; the message names it and what to do."""
 
 
+@dataclass(frozen=True)
+class Tls:
+    """Paths of PEM files. With an `authority`, clients may show a certificate that it signed; others are turned away."""
+
+    certificate: str
+    key: str
+    authority: str = ""
+
+
 class Protocol(HttpToolsProtocol):
     """HTTP/1.1 with a bound on the head: its size, and the time that it may take to arrive."""
 
@@ -22,6 +33,7 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        self._shown = _certificate_of(transport)
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = self.loop.call_later(self.head_timeout, self._too_slow)
 
@@ -34,6 +46,8 @@ class Protocol(HttpToolsProtocol):
         if self._head_timer is None:
             self._head_timer = self.loop.call_later(self.head_timeout, self._too_slow)
         super().on_message_begin()
+        if self._shown:
+            self.scope["extensions"] = {"tls": {"client_cert_chain": (self._shown,)}}
 
     def on_url(self, url: bytes) -> None:
         self._grow(len(url))
@@ -67,6 +81,13 @@ class Protocol(HttpToolsProtocol):
         self.transport.close()
 
 
+def _certificate_of(transport: Any) -> str:
+    """The client's certificate, PEM; empty for none."""
+    secured = transport.get_extra_info("ssl_object")
+    shown = secured.getpeercert(binary_form=True) if secured is not None else None
+    return ssl.DER_cert_to_PEM_cert(shown) if shown else ""
+
+
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -75,10 +96,12 @@ class _Server(uvicorn.Server):
 
 
 class Listeners:
-    """All ports of a control plane."""
+    """Ports of a control plane: all in the clear, or all with TLS."""
 
-    def __init__(self, app: Any, addresses: Sequence[tuple[str, int]], backlog: int = 2048) -> None:
-        self._app, self._addresses, self._backlog = app, addresses, backlog
+    def __init__(
+        self, app: Any, addresses: Sequence[tuple[str, int]], backlog: int = 2048, tls: Tls | None = None
+    ) -> None:
+        self._app, self._addresses, self._backlog, self._tls = app, addresses, backlog, tls
         self._sockets: list[socket.socket] = []
         self._server: _Server | None = None
         self._task: asyncio.Task[None] | None = None
@@ -89,7 +112,7 @@ class Listeners:
             for host, port in self._addresses:
                 self._sockets.append(_bound(host, port, self._backlog))
         except PortTaken:
-            self._close_sockets()
+            self.release()
             raise
 
     async def start(self) -> None:
@@ -97,7 +120,7 @@ class Listeners:
         config = uvicorn.Config(
             self._app, http=Protocol, ws="websockets-sansio", loop="none", lifespan="off", log_config=None, access_log=False,
             server_header=False, date_header=True, timeout_keep_alive=75, backlog=self._backlog, timeout_graceful_shutdown=2,
-            ws_max_size=1 << 20,
+            ws_max_size=1 << 20, **self._secured(),
         )  # fmt: skip
         self._server = _Server(config)
         self._task = asyncio.create_task(self._server.serve(sockets=self._sockets))
@@ -106,14 +129,26 @@ class Listeners:
         if self._task.done():
             self._task.result()
 
+    def _secured(self) -> dict[str, Any]:
+        if self._tls is None:
+            return {}
+        asked = ssl.CERT_OPTIONAL if self._tls.authority else ssl.CERT_NONE
+        return {
+            "ssl_certfile": self._tls.certificate,
+            "ssl_keyfile": self._tls.key,
+            "ssl_ca_certs": self._tls.authority or None,
+            "ssl_cert_reqs": asked,
+        }
+
     async def close(self) -> None:
         """Let running requests end (2 s at most), then close the ports."""
         if self._server is not None and self._task is not None:
             self._server.should_exit = True
             await self._task
-        self._close_sockets()
+        self.release()
 
-    def _close_sockets(self) -> None:
+    def release(self) -> None:
+        """Let go of the ports."""
         for s in self._sockets:
             s.close()
         self._sockets.clear()

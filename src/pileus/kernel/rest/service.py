@@ -30,6 +30,8 @@ class Service:
     face: Face
     faces: Mapping[str, Face] = field(default_factory=dict)
     """Further faces with ports of their own, by name."""
+    listens: bool = True
+    """False: somebody else does this service's work, and the catalog leads there."""
     internal: Any = None
     sagas: Sequence[tuple[Saga[Any, Any], Any]] = ()
     reconcilers: Sequence[Reconciler] = ()

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from pileus.contracts.identity import AccessKey, CatalogService
 from pileus.kernel.config import ConfigError
 from pileus.kernel.db import Tx
-from pileus.kernel.types import SECOND, Ctx
+from pileus.kernel.types import SECOND, Ctx, Forbidden
 from pileus.services.identity.core import access_keys, keys, limit_models, refusals
 from pileus.services.identity.core.bootstrap import Bootstrap
 from pileus.services.identity.core.memory import Known
@@ -61,7 +61,10 @@ class Internal:
         if found is not None and near.memory.recall(found.ctx.token) is not None:
             return found
         revision = near.memory.revision
-        secret, session = await near.db.read(_signer, near, access)
+        try:
+            secret, session = await near.db.read(_signer, near, access)
+        except Forbidden:
+            raise refusals.unauthorized() from None
         token = near.keyring.seal(session.claims)
         known = near.memory.remember(token, session, context(session, token), revision)
         if len(self._access_keys) >= near.settings.cache_tokens:
@@ -98,4 +101,4 @@ class Internal:
 
 def _signer(tx: Tx, near: Near, access: str) -> tuple[str, Session]:
     key = access_keys.find(tx, near, access)
-    return key.secret, access_keys.enter(tx, near, key)
+    return key.secret, access_keys.enter_store(tx, near, key)

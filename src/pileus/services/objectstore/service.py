@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from pileus.contracts.identity import CatalogService, Identity
 from pileus.drivers.blob.protocol import BlobStore
-from pileus.kernel.config import Settings
+from pileus.kernel.config import ConfigError, Settings
 from pileus.kernel.db import Database
 from pileus.kernel.policy import Policy
 from pileus.kernel.reconcile import Reconciler
@@ -28,7 +30,18 @@ SECTION = ("objectstore", ObjectSettings)
 CATALOG = [
     CatalogService(type="object-store", name="swift", url="{base}/v1/AUTH_{{project_id}}", description="Objects")
 ]
-PORT = 8080
+_CEPH = "{gateway}/swift/v1/AUTH_{{{{project_id}}}}"
+
+
+def catalog(settings: Settings) -> list[CatalogService]:
+    """Where clients find objects: here, or at the gateway that keeps them. Raises `ConfigError`."""
+    section = settings.of(ObjectSettings)
+    if section.engine == "own":
+        return CATALOG
+    gateway = section.ceph_url.rstrip("/")
+    if not gateway.startswith(("http://", "https://")) or set(gateway) & set("{} "):
+        raise ConfigError(["[objectstore] ceph_url: engine = 'ceph' needs the http:// or https:// URL of the gateway."])
+    return [msgspec.structs.replace(offer, url=_CEPH.format(gateway=gateway)) for offer in CATALOG]
 
 
 def build(
@@ -50,6 +63,7 @@ def build(
     face.beside.append((s3.takes(near), s3.build(near)))
     return Service(
         name="objectstore",
+        listens=section.engine == "own",
         face=face,
         internal=Internal(near),
         reconcilers=[
@@ -62,4 +76,4 @@ def build(
     )
 
 
-__all__ = ["CATALOG", "PORT", "RULES", "SECTION", "build"]
+__all__ = ["CATALOG", "RULES", "SECTION", "build", "catalog"]

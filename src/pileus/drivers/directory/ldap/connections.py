@@ -3,6 +3,7 @@
 All of it runs in threads of its own; nothing here waits longer than `patience` for a server.
 """
 
+import contextlib
 import logging
 import ssl
 import threading
@@ -49,6 +50,38 @@ _DOWN = "The directory of this domain does not answer."
 _REFUSED = "The directory of this domain refuses what it is asked."
 
 
+class Kept:
+    """Connections that nobody uses now, `size` at most, each for `lifetime` seconds after its last use."""
+
+    def __init__(self, size: int, lifetime: float) -> None:
+        self._size, self._lifetime = size, lifetime
+        self._free: deque[tuple[ldap3.Connection, float]] = deque()
+        self._lock = threading.Lock()
+
+    def take(self) -> ldap3.Connection | None:
+        """One that was not closed, as far as anybody knows. (The library would open a closed one again without its TLS.)"""
+        with self._lock:
+            while self._free:
+                connection, until = self._free.pop()
+                if time.monotonic() < until and not connection.closed:
+                    return connection
+                _drop(connection)
+        return None
+
+    def give(self, connection: ldap3.Connection) -> None:
+        with self._lock:
+            if len(self._free) < self._size and not connection.closed:
+                self._free.append((connection, time.monotonic() + self._lifetime))
+                return
+        _drop(connection)
+
+    def close(self) -> None:
+        with self._lock:
+            free, self._free = self._free, deque()
+        for connection, _ in free:
+            _drop(connection)
+
+
 class Connections:
     """Those of one directory: some that look around as the directory's user, others that try people's passwords."""
 
@@ -57,64 +90,62 @@ class Connections:
         limits = (options.connection_timeout, options.pool_connection_timeout if options.use_pool else -1)
         self.patience = min([limit for limit in limits if limit > 0], default=_PATIENCE)
         self._tls = _tls(options)
-        self._free: deque[tuple[ldap3.Connection, float]] = deque()
-        self._lock = threading.Lock()
+        self._own = Kept(options.pool_size if options.use_pool else 0, options.pool_connection_lifetime)
+        self._tried = Kept(
+            options.auth_pool_size if options.use_auth_pool else 0, options.auth_pool_connection_lifetime
+        )
         self._quiet_until = 0.0
 
     def ask(self, question: Callable[[ldap3.Connection], R]) -> R:
-        """The answer of any server, over a connection that may have been used before; once more if that one had died."""
-        for last in (False, True):
-            connection, fresh = self._take(fresh=last)
-            try:
-                found = question(connection)
-            except LDAPCommunicationError as problem:
-                _drop(connection)
-                if fresh:
-                    raise self._down(problem) from None
-            except LDAPException as problem:
-                _drop(connection)
-                raise _refused(problem) from None
-            else:
-                self._give(connection)
-                return found
-        raise AssertionError("a fresh connection answers or raises")
+        """The answer of any server, over a connection that may have been used before, or a fresh one if that had died."""
+        used = self._own.take()
+        if used is not None:
+            with contextlib.suppress(LDAPCommunicationError):
+                return self._answer(used, question)
+        try:
+            fresh = self._connect(self._options.user, self._options.password)
+        except _NOT_THIS as problem:
+            raise _refused(problem) from None
+        try:
+            return self._answer(fresh, question)
+        except LDAPCommunicationError as problem:
+            raise self._down(problem) from None
 
     def fits(self, dn: str, password: str) -> bool:
         """Whether a server takes the password for that entry."""
+        connection = self._tried.take()
         try:
+            if connection is not None:
+                with contextlib.suppress(LDAPCommunicationError):
+                    connection.rebind(user=dn, password=password, read_server_info=False)
+                    self._tried.give(_forgetful(connection))
+                    return True
+                _drop(connection)
             connection = self._connect(dn, password)
         except _NOT_THIS:
+            if connection is not None:
+                self._tried.give(_forgetful(connection))
             return False
-        _drop(connection)
+        except LDAPException as problem:
+            raise _refused(problem) from None
+        self._tried.give(_forgetful(connection))
         return True
 
     def close(self) -> None:
-        with self._lock:
-            free, self._free = self._free, deque()
-        for connection, _ in free:
-            _drop(connection)
+        self._own.close()
+        self._tried.close()
 
-    def _take(self, fresh: bool) -> tuple[ldap3.Connection, bool]:
-        with self._lock:
-            while self._free and not fresh:
-                connection, until = self._free.pop()
-                if time.monotonic() < until:
-                    return connection, False
-                _drop(connection)
-        options = self._options
+    def _answer(self, connection: ldap3.Connection, question: Callable[[ldap3.Connection], R]) -> R:
         try:
-            return self._connect(options.user, options.password), True
-        except _NOT_THIS as problem:
+            found = question(connection)
+        except LDAPCommunicationError:
+            _drop(connection)
+            raise
+        except LDAPException as problem:
+            _drop(connection)
             raise _refused(problem) from None
-
-    def _give(self, connection: ldap3.Connection) -> None:
-        options = self._options
-        until = time.monotonic() + options.pool_connection_lifetime
-        with self._lock:
-            if options.use_pool and len(self._free) < options.pool_size:
-                self._free.append((connection, until))
-                return
-        _drop(connection)
+        self._own.give(connection)
+        return found
 
     def _connect(self, user: str | None, password: str | None) -> ldap3.Connection:
         """A bound connection to the first server that answers. Raises one of `_NOT_THIS`, or `DirectoryDown`."""
@@ -170,7 +201,9 @@ class Connections:
 
     def _down(self, problem: Exception | None) -> DirectoryDown:
         self._quiet_until = time.monotonic() + _QUIET
-        log.warning("%s: no server answers: %s", self._options.url, type(problem).__name__ if problem else "in time")
+        url, secret = self._options.url, self._options.password
+        shown = url.replace(secret, "***") if secret else url
+        log.warning("%s: no server answers: %s", shown, type(problem).__name__ if problem else "in time")
         return DirectoryDown(_DOWN)
 
 
@@ -186,6 +219,12 @@ def translated() -> Iterator[None]:
 def _refused(problem: Exception) -> DirectoryRefused:
     log.warning("the directory refuses: %s", getattr(problem, "description", None) or type(problem).__name__)
     return DirectoryRefused(_TOO_MANY if isinstance(problem, LDAPSizeLimitExceededResult) else _REFUSED)
+
+
+def _forgetful(connection: ldap3.Connection) -> ldap3.Connection:
+    """Without the password that was tried last: it is not kept in memory."""
+    connection.user = connection.password = None
+    return connection
 
 
 def _drop(connection: ldap3.Connection) -> None:

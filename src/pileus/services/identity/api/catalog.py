@@ -9,13 +9,16 @@ from pileus.kernel.rest import (
     Field,
     Operation,
     Request,
+    Schema,
     choice,
     creates,
     deletes,
     lists,
     nullable,
     obj,
+    one,
     shows,
+    text,
     updates,
 )
 from pileus.kernel.types import Invalid
@@ -23,6 +26,7 @@ from pileus.services.identity.api.noun import ID, NAME, TEXT, Noun, Operations
 from pileus.services.identity.core import endpoints, regions, services
 
 _REGION_ID = {"type": "string", "maxLength": 255}
+_INTERFACE = choice("admin", "internal", "public")
 _URL = {"type": "string", "maxLength": 2048, "pattern": "^[a-zA-Z0-9+.-]+:.+"}
 
 
@@ -35,9 +39,10 @@ class Regions(Noun):
     """Places that clients tell apart."""
 
     member, plural, path = "region", "regions", "/v3/regions"
+    firm_filters: ClassVar[bool] = True
     kept = True
     rules: ClassVar[dict[str, str]] = _rules("region")
-    id = Field(_REGION_ID, on="show list create")
+    id = Field(nullable(_REGION_ID), on="show list create")
     description = Field(nullable(TEXT))
     parent_region_id = Field(nullable(_REGION_ID), match=True)
 
@@ -88,7 +93,7 @@ class Services(Noun):
     rules: ClassVar[dict[str, str]] = _rules("service")
     id = Field(ID, on="show list")
     type = Field({"type": "string", "minLength": 1, "maxLength": 255}, required=True, match=True, sort=True)
-    name = Field({**NAME, "minLength": 0, "pattern": ""}, match=True, sort=True)
+    name = Field({**NAME, "pattern": ""}, match=True, sort=True)
     enabled = Field(BOOLEAN)
 
     get = services.get
@@ -109,7 +114,8 @@ class Endpoints(Noun):
     kept = True
     rules: ClassVar[dict[str, str]] = _rules("endpoint")
     id = Field(ID, on="show list")
-    interface = Field(choice("admin", "internal", "public"), required=True, match=True, sort=True)
+    extra_types: ClassVar[dict[str, Schema]] = {"name": text(), "description": nullable(text())}
+    interface = Field(_INTERFACE, required=True, match=True, sort=True)
     service_id = Field(ID, required=True, match=True)
     url = Field(_URL, required=True)
     region_id = Field(nullable(_REGION_ID), match=True)
@@ -117,7 +123,7 @@ class Endpoints(Noun):
     enabled = Field(BOOLEAN, match=True)
 
     get = endpoints.get
-    list = lists(endpoints.list_page)
+    list = lists(endpoints.list_page, query={"type": "object", "properties": {"interface": one(_INTERFACE)}})
     show = shows()
     create = creates(endpoints.create)
     update = updates(endpoints.update)

@@ -8,7 +8,7 @@ from pileus.kernel.db import Tx
 from pileus.kernel.rest import Operation, Request
 from pileus.kernel.types import Forbidden, NotFound
 from pileus.services.identity.api.noun import Noun
-from pileus.services.identity.core import consulting
+from pileus.services.identity.core import consulting, directories
 from pileus.services.identity.db.public_ids import Kind
 
 
@@ -22,11 +22,16 @@ class Consulted(Noun):
 
         async def gather(request: Request) -> None:
             self.enforce_list(request, rule)
-            domain_id = request.ctx.domain_id or request.query.one("domain_id") or ""
-            home = await consulting.refresh_list(self.near, self.kind, domain_id, request.query.one("name") or "")
-            if home is not None and home.limit:
-                asked = self.dialect.limit(request.query.one("limit")) or home.limit
-                request.query.pairs.append(("limit", str(min(asked, home.limit))))
+            near, query = self.near, request.query
+            domain_id = request.ctx.domain_id or query.one("domain_id")
+            if not domain_id:
+                return
+            home, limit = await near.db.read(directories.find_source, near, domain_id)
+            name = query.one("name") or ""
+            if home is not None and name != (written := await consulting.refresh_list(near, home, self.kind, name)):
+                query.pairs = [(key, written if key == "name" else value) for key, value in query.pairs]
+            if limit:
+                query.pairs.append(("limit", str(min(self.dialect.limit(query.one("limit")) or limit, limit))))
 
         return replace(made, gather=gather)
 

@@ -8,12 +8,11 @@ from typing import Any, ClassVar, Literal
 from pileus.kernel.db import MarkerMissing, Page
 from pileus.kernel.rest import Answer, Dialect, Problem, Request, Resource
 from pileus.kernel.types import Fault, Filter, Forbidden, Invalid, NotFound, Op, Unauthorized, iso_micros
+from pileus.services.identity.api.noun import WORDS, switch
 from pileus.services.identity.core import refusals
 
 _COMPARATORS: Mapping[str, Op] = {"contains": "contains", "startswith": "startswith", "endswith": "endswith"}
 _SECRETS = frozenset({"blob", "password", "original_password", "secret"})
-_TRUE = frozenset({"", "true", "1", "yes", "on", "y", "t"})
-_FALSE = frozenset({"false", "0", "no", "off", "n", "f"})
 _V2 = "/v2.0"
 _TOKEN_IN_PATH = re.compile(r"(/v2\.0/tokens/)[^/]+")
 LOWER = "__lower"
@@ -106,6 +105,7 @@ class KeystoneDialect(Dialect):
         inner = schema["properties"][resource.member]
         if operation == "update" and not getattr(resource, "empty_update", False):
             inner["minProperties"] = 1
+        inner["properties"] = {**getattr(resource, "extra_types", {}), **inner["properties"]}
         if getattr(resource, "strict", False):
             schema["additionalProperties"] = inner["additionalProperties"] = False
         return schema
@@ -129,6 +129,10 @@ class KeystoneDialect(Dialect):
             body["truncated"] = True
         return body
 
+    def paged(self, request: Request, plural: str, views: list[dict[str, Any]], page: Page[Any]) -> dict[str, Any]:
+        """A page of things that their ids name."""
+        return self.collection(request, plural, views, views[-1]["id"] if page.more and views else None, page.more)
+
     # --- query strings --------------------------------------------------------------------------------------------
 
     def filters(self, request: Request, resource: Resource[Any]) -> tuple[Filter, ...]:
@@ -144,16 +148,18 @@ class KeystoneDialect(Dialect):
                 found += _compared(field.column, comparator, text)
             elif field.schema.get("type") == "boolean":
                 found.append(Filter(field.column, "eq", (self._boolean(name, text),)))
+            elif not text and getattr(resource, "firm_filters", False):
+                raise self.bad_filter(name, text, "'' should be non-empty")
             else:
                 found.append(Filter(field.column, "eq", (text,)))
         more = getattr(resource, "more_filters", None)
         return tuple(found + (more(request) if more is not None else []))
 
     def _boolean(self, name: str, text: str) -> bool:
-        lowered = text.strip().lower()
-        if lowered not in _TRUE | _FALSE:
-            raise self.bad_filter(name, text, f"{text!r} is not a boolean")
-        return lowered in _TRUE
+        """A bare parameter (`?enabled`) is as good as `=true`."""
+        if text not in WORDS:
+            raise self.bad_filter(name, text, f"{text!r} is not one of {list(WORDS)}")
+        return text == "" or switch(text)
 
     def sort(self, request: Request, resource: Resource[Any], key: str, direction: str) -> Any:
         if resource.sort_field(key, request.version) is None:
@@ -165,8 +171,8 @@ class KeystoneDialect(Dialect):
     def limit(self, text: str | None) -> int | None:
         asked = super().limit(text)
         if asked is None or self.list_limit is None:
-            return asked or self.list_limit
-        return min(asked or self.list_limit, self.list_limit)
+            return self.list_limit if asked is None else asked
+        return min(asked, self.list_limit)
 
 
 def _is_loopback(address: str) -> bool:

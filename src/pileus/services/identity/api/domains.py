@@ -12,6 +12,7 @@ class Domains(Noun):
     """Where users, groups and projects have their names."""
 
     member, plural, path = "domain", "domains", "/v3/domains"
+    firm_filters: ClassVar[bool] = True
     kept = True
     rules: ClassVar[dict[str, str]] = {
         "list": "identity:list_domains",

@@ -16,6 +16,7 @@ class Groups(Consulted):
     """Users who are given roles together."""
 
     member, plural, path = "group", "groups", "/v3/groups"
+    firm_filters: ClassVar[bool] = True
     kept = True
     rules: ClassVar[dict[str, str]] = {
         "list": "identity:list_groups",
@@ -65,6 +66,7 @@ class Members:
                 self._check,
                 asks="identity:check_user_in_group",
                 summary="Whether a user is in a group.",
+                gather=consult("group_id", "identity:check_user_in_group", self.groups),
                 answers=204,
             ),
             _op(

@@ -5,14 +5,14 @@ from dataclasses import replace
 from typing import Any, ClassVar, TypeAlias
 
 from pileus.kernel.db import Page, Tx
-from pileus.kernel.rest import Operation, Request, Resource
+from pileus.kernel.rest import Operation, Request, Resource, Schema
 from pileus.kernel.types import Filter, Invalid, NotFound
 from pileus.services.identity.core.neighbours import Near
 
 Operations: TypeAlias = list[Operation]
 Filters: TypeAlias = list[Filter]
 """(A noun's `list` is an operation, so that annotations in its class cannot say `list[…]`.)"""
-NAME = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"\S"}
+NAME = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"[\S]+"}
 SHORT_NAME = {**NAME, "maxLength": 64}
 ID = {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[a-zA-Z0-9-]+$"}
 TEXT = {"type": "string", "maxLength": 65535}
@@ -23,9 +23,12 @@ IMMUTABLE = {
 }
 """Options of projects, domains and roles."""
 _YES = ("true", "1", "y", "on", "yes")
-_NO = ("false", "", "0", "n", "off", "no")
-_WORDS = [form(word) for word in (*_YES, *_NO) for form in (str, str.upper, str.capitalize)]
-SWITCH = {"enum": [True, False, *dict.fromkeys(_WORDS)]}
+WORDS = (
+    True, "True", "TRUE", "true", False, "False", "FALSE", "false", "", "1", "0", "y", "Y", "n", "N", "on", "ON", "off",
+    "OFF", "yes", "no",
+)  # fmt: skip
+"""What Keystone takes for a boolean, in its order."""
+SWITCH = {"enum": list(WORDS)}
 """A boolean as bodies may write it."""
 
 
@@ -43,10 +46,14 @@ class Noun(Resource[Near]):
     reveals: ClassVar[frozenset[str]] = frozenset()
     kept = False
     """Whether lists depend on nothing but rows, caller and URL, so that answers may be given again (ADR 4)."""
+    firm_filters: ClassVar[bool] = False
+    """A filter on text says something: an empty one is refused."""
     strict: ClassVar[bool] = False
     """Bodies hold nothing that no field knows."""
     empty_update: ClassVar[bool] = False
     """An update may say nothing."""
+    extra_types: ClassVar[Mapping[str, Schema]] = {}
+    """What attributes of no column must be when a body has them."""
 
     def link(self, request: Request, row: Any) -> str:
         return request.link(f"{self.path}/{row.id}")

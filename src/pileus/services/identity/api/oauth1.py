@@ -12,8 +12,9 @@ from pileus.services.identity.api.roles import Roles
 from pileus.services.identity.core import oauth_tokens, refusals
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.core.oauth1 import Signed
+from pileus.services.identity.core.oauth_tokens import Told
 from pileus.services.identity.core.primary import check_manages_tokens
-from pileus.services.identity.db.oauth_tokens import AccessTokenRow, RequestTokenRow
+from pileus.services.identity.db.oauth_tokens import AccessTokenRow
 from pileus.services.identity.db.roles import RoleRow
 
 _FORM = "application/x-www-form-urlencoded"
@@ -35,18 +36,16 @@ class OAuth1Endpoints:
             _op("POST", "/v3/OS-OAUTH1/access_token", "exchange", self._exchange, "A consumer changes what was granted for an access token.", view=_token, answers=201, public=True),
         ]  # fmt: skip
 
-    def _ask(self, tx: Tx, request: Request) -> RequestTokenRow:
+    def _ask(self, tx: Tx, request: Request) -> Told:
         return oauth_tokens.ask(tx, self.near, request.ctx, _signed(request))
 
     def _grant(self, tx: Tx, request: Request) -> Any:
         request.enforce("identity:authorize_request_token", {"target": {}})
-        claims = self.near.keyring.open(request.ctx.token)
-        if claims is not None:
-            check_manages_tokens(claims)
+        check_manages_tokens(self.near.keyring.open(request.ctx.token))
         id, wanted = request.params["request_token_id"], request.body.get("roles", [])
         return {"token": {"oauth_verifier": oauth_tokens.grant(tx, self.near, request.ctx, id, wanted)}}
 
-    def _exchange(self, tx: Tx, request: Request) -> AccessTokenRow:
+    def _exchange(self, tx: Tx, request: Request) -> Told:
         return oauth_tokens.exchange(tx, self.near, request.ctx, _signed(request))
 
 
@@ -58,7 +57,7 @@ class AccessTokens(Noun):
 
     def __init__(self, near: Near, dialect: KeystoneDialect, roles: Roles) -> None:
         super().__init__(near)
-        self.dialect, self.roles = dialect, roles
+        self.keystone, self.roles = dialect, roles
 
     def all_operations(self) -> list[Operation]:
         return [
@@ -71,9 +70,7 @@ class AccessTokens(Noun):
 
     def _enforce(self, request: Request, verb: str) -> str:
         request.enforce(f"identity:{verb}", {"target": {}})
-        claims = self.near.keyring.open(request.ctx.token)
-        if claims is not None:
-            check_manages_tokens(claims)
+        check_manages_tokens(self.near.keyring.open(request.ctx.token))
         return request.params["user_id"]
 
     def _find(self, tx: Tx, request: Request, verb: str, hidden: bool = True) -> AccessTokenRow:
@@ -86,7 +83,7 @@ class AccessTokens(Noun):
 
     def _list(self, tx: Tx, request: Request) -> Page[AccessTokenRow]:
         user_id = self._enforce(request, "list_access_tokens")
-        return oauth_tokens.list_page(tx, user_id, self.dialect.listing(request, self))
+        return oauth_tokens.list_page(tx, user_id, self.keystone.listing(request, self))
 
     def _show(self, tx: Tx, request: Request) -> AccessTokenRow:
         return self._find(tx, request, "get_access_token")
@@ -121,9 +118,7 @@ class AccessTokens(Noun):
         }
 
     def _view_list(self, request: Request, page: Page[AccessTokenRow]) -> Any:
-        dialect: Any = self.dialect
-        marker = page.rows[-1].id if page.more and page.rows else None
-        return dialect.collection(request, self.plural, [self._view(request, r) for r in page.rows], marker, page.more)
+        return self.keystone.paged(request, self.plural, [self._view(request, r) for r in page.rows], page)
 
     def _view_one(self, request: Request, row: AccessTokenRow) -> Any:
         return {"access_token": self._view(request, row)}
@@ -145,7 +140,7 @@ def _signed(request: Request) -> Signed:
     return Signed(url=own_url(request), headers=request.headers, method=request.method)
 
 
-def _token(request: Request, row: RequestTokenRow | AccessTokenRow) -> Answer:
+def _token(request: Request, row: Told) -> Answer:
     """Both kinds are told as a form."""
     told = {"oauth_token": row.id, "oauth_token_secret": row.secret}
     if row.expires_at is not None:

@@ -33,6 +33,7 @@ class Projects(Noun):
     """What owns things: projects, and domains as far as they act as projects."""
 
     member, plural, path = "project", "projects", "/v3/projects"
+    firm_filters: ClassVar[bool] = True
     kept = True
     rules: ClassVar[dict[str, str]] = {
         "list": "identity:list_projects",

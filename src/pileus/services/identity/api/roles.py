@@ -15,6 +15,7 @@ class Roles(Noun):
     """What a user may be, somewhere."""
 
     member, plural, path = "role", "roles", "/v3/roles"
+    firm_filters: ClassVar[bool] = True
     kept = True
     rules: ClassVar[dict[str, str]] = {
         "list": "identity:list_roles",

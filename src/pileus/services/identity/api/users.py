@@ -11,6 +11,7 @@ from pileus.kernel.rest import (
     Field,
     Operation,
     Request,
+    Schema,
     array,
     creates,
     deletes,
@@ -93,6 +94,8 @@ class Users(Consulted):
     """People and programs that may log in."""
 
     member, plural, path = "user", "users", "/v3/users"
+    firm_filters: ClassVar[bool] = True
+    extra_types: ClassVar[dict[str, Schema]] = {"description": nullable(text())}
     rules: ClassVar[dict[str, str]] = {
         "list": "identity:list_users",
         "show": "identity:get_user",

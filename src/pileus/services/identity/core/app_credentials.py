@@ -4,16 +4,16 @@ import secrets
 from typing import Any
 
 from pileus.kernel.db import Page, Tx
-from pileus.kernel.types import Ctx, Invalid, Listing, NotFound, new_hex
+from pileus.kernel.types import Ctx, Forbidden, Invalid, Listing, NotFound, new_hex
 from pileus.services.identity.core import access_rules, refusals
 from pileus.services.identity.core.changes import changed
 from pileus.services.identity.core.ends import read_end
+from pileus.services.identity.core.finding import role_id
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.core.session import Session
 from pileus.services.identity.db import access_rules as rule_rows
-from pileus.services.identity.db import app_credentials, roles
+from pileus.services.identity.db import app_credentials
 from pileus.services.identity.db.app_credentials import AppCredentialRow
-from pileus.services.identity.db.roles import RoleRow
 
 Want = dict[str, Any]
 
@@ -47,6 +47,11 @@ def create(tx: Tx, near: Near, ctx: Ctx, session: Session, want: Want) -> AppCre
     expires_at = read_end(tx, want.get("expires_at"))
     if app_credentials.find_named(tx, ctx.user_id, want["name"]) is not None:
         raise refusals.conflict("application_credential", f"Duplicate entry found with name {want['name']}")
+    limit = near.settings.app_credential_user_limit
+    if 0 <= limit <= app_credentials.count_of_user(tx, ctx.user_id):
+        raise Forbidden(
+            f"Unable to create additional application credentials, maximum of {limit} already exceeded for user."
+        )
     row = AppCredentialRow(
         id=new_hex(),
         user_id=ctx.user_id,
@@ -77,19 +82,7 @@ def _roles(tx: Tx, near: Near, session: Session, asked: list[dict[str, str]]) ->
     held = {role.id for role in session.roles}
     wanted: set[str] = set()
     for one in asked:
-        role = _role(tx, one)
-        if role is None or role.id not in held:
-            raise Invalid(
-                "Invalid application credential: Cannot create an application credential with unassigned role"
-            )
-        wanted |= near.memory.graph(tx).closure(role.id)
+        wanted |= near.memory.graph(tx).closure(role_id(tx, one))
+    if not wanted <= held:
+        raise Invalid("Invalid application credential: Cannot create an application credential with unassigned role")
     return sorted(wanted)
-
-
-def _role(tx: Tx, named: dict[str, str]) -> RoleRow | None:
-    if "id" in named:
-        return roles.find(tx, named["id"])
-    role = roles.find_named(tx, named["name"])
-    if role is None:
-        raise NotFound(f"Role {named['name']} is not defined")
-    return role

@@ -24,7 +24,8 @@ from pileus.services.identity.db.users import UserRow
 
 ROLES = ("admin", "manager", "member", "reader")
 """Each implies the next."""
-_EXTRA_ROLES = ("service",)
+_EXTRA_ROLES = ("service", "ResellerAdmin")
+"""Of services among themselves; of those who run all accounts of the object store."""
 _INTERFACES = ("public", "internal", "admin")
 
 

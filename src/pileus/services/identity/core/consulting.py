@@ -27,7 +27,7 @@ _CHUNK = 200
 class _News(Struct, frozen=True, kw_only=True):
     people: Sequence[Person]
     crowds: Sequence[Crowd]
-    members: Mapping[str, frozenset[str]]
+    members: Mapping[str, tuple[frozenset[str], frozenset[str]]]
     gone_people: Sequence[str]
     gone_crowds: Sequence[str]
 
@@ -59,19 +59,26 @@ async def login(near: Near, home: Home, named: Mapping[str, Any], secret: object
     return mirror.public_id(domain_id, "user", person.id)
 
 
-async def refresh_named(near: Near, home: Home, kind: public_ids.Kind, name: str) -> None:
-    """What the directory knows under that name; what was known under it before is looked at by its id."""
+async def refresh_named(near: Near, home: Home, kind: public_ids.Kind, name: str) -> str:
+    """What the directory knows under that name, which it may write otherwise: the name as it stands there.
+
+    What was known under the name before is looked at by its id.
+    """
     domain_id = home.domain.id
     directory = await near.directories.at(home)
+    names: list[str]
     if kind == "user":
         people = mirror.sensible(domain_id, await directory.people(name=name))
         await near.db.write(mirror.note_people, near, domain_id, people)
+        names = [person.name for person in people]
     else:
         crowds = mirror.sensible_groups(domain_id, await directory.groups(name=name))
         await near.db.write(mirror.note_groups, near, domain_id, crowds)
+        names = [crowd.name for crowd in crowds]
     before = await near.db.read(_id_named, domain_id, kind, name)
     if before:
         await refresh_one(near, home, before)
+    return names[0] if names else name
 
 
 async def refresh_one(near: Near, home: Home, id: str) -> None:
@@ -91,14 +98,12 @@ async def refresh_one(near: Near, home: Home, id: str) -> None:
         await near.db.write(forget, near, [id])
 
 
-async def refresh_list(near: Near, kind: public_ids.Kind, domain_id: str, name: str) -> Home | None:
-    """Before users or groups of a domain are listed. Returns the directory that they are from."""
-    home = await near.db.read(directories.find_home, near, domain_id) if domain_id else None
-    if home is not None and name:
-        await refresh_named(near, home, kind, name)
-    elif home is not None:
-        await read_whole(near, home)
-    return home
+async def refresh_list(near: Near, home: Home, kind: public_ids.Kind, name: str) -> str:
+    """Before users or groups of a domain are listed. Returns the name as the directory writes it."""
+    if name:
+        return await refresh_named(near, home, kind, name)
+    await read_whole(near, home)
+    return ""
 
 
 async def refresh(near: Near, home: Home, id: str, whole: bool = False) -> None:
@@ -134,8 +139,11 @@ async def _note(near: Near, home: Home, found: Snapshot) -> None:
         await write(mirror.note_people, near, domain_id, people)
     for crowds in _chunks(news.crowds):
         await write(mirror.note_groups, near, domain_id, crowds)
-    for id, members in news.members.items():
-        await write(mirror.note_members, near, {id: members})
+    for id, (joining, leaving) in news.members.items():
+        for chunk in _chunks(sorted(joining)):
+            await write(mirror.note_members, near, id, chunk, ())
+        for chunk in _chunks(sorted(leaving)):
+            await write(mirror.note_members, near, id, (), chunk)
 
 
 def _news(tx: Tx, domain_id: str, found: Snapshot) -> _News:
@@ -150,7 +158,11 @@ def _news(tx: Tx, domain_id: str, found: Snapshot) -> _News:
     return _News(
         people=[p for chunk in _chunks(people) for p in mirror.news_of_people(tx, domain_id, chunk)],
         crowds=[c for chunk in _chunks(crowds) for c in mirror.news_of_groups(tx, domain_id, chunk)],
-        members=mirror.news_of_members(tx, members),
+        members={
+            id: news
+            for chunk in _chunks(sorted(members))
+            for id, news in mirror.news_of_members(tx, {id: members[id] for id in chunk}).items()
+        },
         gone_people=_gone(tx, domain_id, "user", set(user_ids.values()), users.ids_of_domain(tx, domain_id)),
         gone_crowds=_gone(tx, domain_id, "group", set(group_ids.values()), groups.ids_of_domain(tx, domain_id)),
     )

@@ -1,5 +1,6 @@
 """OAuth1's consumers."""
 
+import secrets
 from typing import Any
 
 import msgspec
@@ -15,6 +16,12 @@ from pileus.services.identity.db.consumers import ConsumerRow
 Want = dict[str, Any]
 
 
+class NewConsumer(ConsumerRow, frozen=True, kw_only=True):
+    """With the secret, as it is told once."""
+
+    secret: str
+
+
 def get(tx: Tx, near: Near, ctx: Ctx, id: str) -> ConsumerRow:
     row = consumers.find(tx, id)
     if row is None:
@@ -26,14 +33,15 @@ def list_page(tx: Tx, near: Near, ctx: Ctx, listing: Listing) -> Page[ConsumerRo
     return consumers.list_page(tx, listing)
 
 
-def create(tx: Tx, near: Near, ctx: Ctx, want: Want) -> ConsumerRow:
+def create(tx: Tx, near: Near, ctx: Ctx, want: Want) -> NewConsumer:
     """Its secret is made here, whatever the body says of one."""
     extra = merged({}, want)
     extra.pop("secret", None)
-    row = ConsumerRow(new_hex(), want.get("description"), new_hex(), extra)
+    secret = secrets.token_hex(16)
+    row = ConsumerRow(new_hex(), want.get("description"), *near.vault.seal(tx, secret), extra)
     consumers.add(tx, row)
     changed(tx, near, ctx, "consumer.create", row.id, after=row, matters=False)
-    return row
+    return NewConsumer(**msgspec.structs.asdict(row), secret=secret)
 
 
 def update(tx: Tx, near: Near, ctx: Ctx, row: ConsumerRow, want: Want) -> ConsumerRow:

@@ -1,5 +1,6 @@
 """Domains: projects that act as one."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -23,6 +24,7 @@ from pileus.services.identity.db import (
 from pileus.services.identity.db.projects import ProjectRow
 
 Want = dict[str, Any]
+_OF_PROJECTS = frozenset({"domain_id", "parent_id", "is_domain"})
 
 
 def get(tx: Tx, near: Near, ctx: Ctx, id: str) -> ProjectRow:
@@ -66,7 +68,7 @@ def create(tx: Tx, near: Near, ctx: Ctx, want: Want) -> ProjectRow:
         is_domain=True,
         tags=list(want.get("tags", ())),
         options=options_after({}, want.get("options")),
-        extra=merged({}, want),
+        extra=_extra({}, want),
     )
     projects.add(tx, row)
     changed(tx, near, ctx, "domain.create", id, after=row, matters=False)
@@ -82,7 +84,7 @@ def update(tx: Tx, near: Near, ctx: Ctx, row: ProjectRow, want: Want) -> Project
         _check_name(tx, new["name"], row.id)
     if "options" in want:
         new["options"] = options_after(row.options, want["options"])
-    new["extra"] = merged(row.extra, want)
+    new["extra"] = _extra(row.extra, want)
     projects.change(tx, row.id, new)
     if "tags" in want:
         new["tags"] = list(want["tags"])
@@ -120,6 +122,11 @@ def delete(tx: Tx, near: Near, ctx: Ctx, row: ProjectRow) -> None:
     domain_options.remove_all(tx, row.id)
     public_ids.remove_domain(tx, row.id)
     changed(tx, near, ctx, "domain.delete", row.id, before=row, data={"projects": gone[:-1]})
+
+
+def _extra(old: Mapping[str, Any], want: Want) -> dict[str, Any]:
+    """What only projects have is nothing to a domain."""
+    return {key: value for key, value in merged(old, want).items() if key not in _OF_PROJECTS}
 
 
 def _check_name(tx: Tx, name: str, own_id: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-_NOT_KEPT = frozenset({"id", "links", "password_expires_at", "extra"})
+_NOT_KEPT = frozenset({"id", "links", "password_expires_at", "extra", "legacy_endpoint_id"})
 """Keys of a view that clients send back; they are facts, not wishes."""
 
 

@@ -76,6 +76,7 @@ def delete(tx: Tx, near: Near, ctx: Ctx, row: GroupRow) -> None:
 
 
 def add_member(tx: Tx, near: Near, ctx: Ctx, row: GroupRow, user_id: str) -> None:
+    directories.check_same_source(tx, near, row, user_id)
     directories.check_writable(tx, near, row.domain_id)
     groups.join(tx, user_id, row.id)
     changed(tx, near, ctx, "group.add_member", row.id, data={"user_id": user_id})
@@ -96,4 +97,5 @@ def remove_member(tx: Tx, near: Near, ctx: Ctx, row: GroupRow, user_id: str) -> 
 def _check_name(tx: Tx, name: str, domain_id: str, own_id: str) -> None:
     there = groups.find_named(tx, name, domain_id)
     if there is not None and there.id != own_id:
-        raise refusals.conflict("group", f"Duplicate entry found with name {name} at domain ID {domain_id}")
+        where = "" if own_id else f" at domain ID {domain_id}"
+        raise refusals.conflict("group", f"Duplicate entry found with name {name}{where}")

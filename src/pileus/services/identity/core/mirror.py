@@ -185,23 +185,25 @@ def note_groups_of(tx: Tx, near: Near, user_id: str, group_ids: Iterable[str]) -
         changed(tx, near, cloud(), "user.join", user_id, data=data)
 
 
-def news_of_members(tx: Tx, members: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
-    """Groups whose members are others than the rows say. All are public ids."""
+def news_of_members(tx: Tx, members: Mapping[str, frozenset[str]]) -> dict[str, tuple[frozenset[str], frozenset[str]]]:
+    """Who joined and who left, by group, against what the rows say. All are public ids."""
     rows = groups.members_of_many(tx, members)
-    return {id: wanted for id, wanted in members.items() if set(rows.get(id, ())) != wanted}
+    news = {
+        id: (wanted.difference(rows.get(id, ())), frozenset(rows.get(id, ())) - wanted)
+        for id, wanted in members.items()
+    }
+    return {id: (joining, leaving) for id, (joining, leaving) in news.items() if joining or leaving}
 
 
-def note_members(tx: Tx, near: Near, members: Mapping[str, frozenset[str]]) -> None:
-    there = groups.find_many(tx, members)
-    for id, wanted in members.items():
-        now = set(groups.members_of(tx, id))
-        if id not in there or now == wanted:
-            continue
-        for user_id in users.find_many(tx, wanted - now):
-            groups.join(tx, user_id, id)
-        for user_id in now - wanted:
-            groups.leave(tx, user_id, id)
-        changed(tx, near, cloud(), "group.members", id, data={"user_ids": sorted(wanted)})
+def note_members(tx: Tx, near: Near, id: str, joining: Iterable[str], leaving: Iterable[str]) -> None:
+    if groups.find(tx, id) is None:
+        return
+    joined = list(users.find_many(tx, joining))
+    for user_id in joined:
+        groups.join(tx, user_id, id)
+    left = [user_id for user_id in public_ids.find_many(tx, leaving) if groups.leave(tx, user_id, id)]
+    if joined or left:
+        changed(tx, near, cloud(), "group.members", id, data={"joined": joined, "left": left})
 
 
 # --- small parts --------------------------------------------------------------------------------------------------------

@@ -12,7 +12,10 @@ from oauthlib.oauth1.rfc5849.utils import parse_authorization_header
 from pileus.kernel.db import Tx
 from pileus.kernel.types import SECOND, Invalid
 from pileus.services.identity.core import refusals
+from pileus.services.identity.core.vault import Vault
 from pileus.services.identity.db import consumers, oauth_tokens
+from pileus.services.identity.db.consumers import ConsumerRow
+from pileus.services.identity.db.oauth_tokens import AccessTokenRow, RequestTokenRow
 
 _LATE = 600
 """Seconds that a signature's own time may differ from ours."""
@@ -43,19 +46,19 @@ def expect(parameters: Mapping[str, str], *names: str) -> None:
             raise refusals.expected(name, "request")
 
 
-def check_request(tx: Tx, signed: Signed) -> None:
+def check_request(tx: Tx, vault: Vault, signed: Signed) -> None:
     """A consumer asks for a request token. Raises `Unauthorized`, or `Invalid` where the form is wrong."""
-    _check_form(tx, oauth1.RequestTokenEndpoint(_Validator(tx)).create_request_token_response, signed)
+    _check_form(tx, oauth1.RequestTokenEndpoint(_Validator(tx, vault)).create_request_token_response, signed)
 
 
-def check_exchange(tx: Tx, signed: Signed) -> None:
+def check_exchange(tx: Tx, vault: Vault, signed: Signed) -> None:
     """A consumer changes a request token that was granted for an access token."""
-    _check_form(tx, oauth1.AccessTokenEndpoint(_Validator(tx)).create_access_token_response, signed)
+    _check_form(tx, oauth1.AccessTokenEndpoint(_Validator(tx, vault)).create_access_token_response, signed)
 
 
-def check_use(tx: Tx, signed: Signed) -> None:
+def check_use(tx: Tx, vault: Vault, signed: Signed) -> None:
     """A consumer uses an access token."""
-    endpoint = oauth1.ResourceEndpoint(_Validator(tx))
+    endpoint = oauth1.ResourceEndpoint(_Validator(tx, vault))
     good, _ = endpoint.validate_protected_resource_request(signed.url, signed.method, None, dict(signed.headers))
     if not good:
         raise refusals.unauthorized()
@@ -84,9 +87,9 @@ class _Validator(oauth1.RequestValidator):
     )
     dummy_client = dummy_request_token = dummy_access_token = _NOBODY
 
-    def __init__(self, tx: Tx) -> None:
+    def __init__(self, tx: Tx, vault: Vault) -> None:
         super().__init__()
-        self.tx = tx
+        self.tx, self.vault = tx, vault
 
     # --- forms ------------------------------------------------------------------------------------------------------
 
@@ -107,17 +110,18 @@ class _Validator(oauth1.RequestValidator):
 
     # --- secrets ----------------------------------------------------------------------------------------------------
 
+    def _secret(self, row: ConsumerRow | RequestTokenRow | AccessTokenRow | None) -> str:
+        """For what is not there, one that nothing was signed with."""
+        return self.vault.unseal(self.tx, row.sealed, row.key_id, row.id) if row else secrets.token_hex(16)
+
     def get_client_secret(self, client_key: str, request: Any) -> str:
-        row = consumers.find(self.tx, client_key)
-        return row.secret if row else secrets.token_hex(16)
+        return self._secret(consumers.find(self.tx, client_key))
 
     def get_request_token_secret(self, client_key: str, token: str, request: Any) -> str:
-        row = oauth_tokens.find_request(self.tx, token)
-        return row.secret if row else secrets.token_hex(16)
+        return self._secret(oauth_tokens.find_request(self.tx, token))
 
     def get_access_token_secret(self, client_key: str, token: str, request: Any) -> str:
-        row = oauth_tokens.find_access(self.tx, token)
-        return row.secret if row else secrets.token_hex(16)
+        return self._secret(oauth_tokens.find_access(self.tx, token))
 
     # --- what there is ----------------------------------------------------------------------------------------------
 

@@ -3,19 +3,31 @@
 import secrets
 import string
 
+from msgspec import Struct
+
 from pileus.kernel.db import Page, Tx
-from pileus.kernel.types import SECOND, Ctx, Listing, NotFound, new_hex
+from pileus.kernel.types import SECOND, Ctx, Listing, Micros, NotFound, new_hex
 from pileus.services.identity.core import lending, oauth1, refusals
 from pileus.services.identity.core.changes import changed
+from pileus.services.identity.core.finding import role_id
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.core.oauth1 import Signed
-from pileus.services.identity.db import consumers, oauth_tokens, projects, roles
+from pileus.services.identity.db import consumers, oauth_tokens, projects
 from pileus.services.identity.db.oauth_tokens import AccessTokenRow, RequestTokenRow
+
+
+class Told(Struct, frozen=True):
+    """A token as its consumer is told of it, once."""
+
+    id: str
+    secret: str
+    expires_at: Micros | None
+
 
 _LETTERS = string.ascii_letters + string.digits
 
 
-def ask(tx: Tx, near: Near, ctx: Ctx, signed: Signed) -> RequestTokenRow:
+def ask(tx: Tx, near: Near, ctx: Ctx, signed: Signed) -> Told:
     """A request token for the project that `Requested-Project-Id` names. Raises as Keystone does."""
     given = oauth1.read_parameters(signed.headers)
     oauth1.expect(given, "oauth_consumer_key")
@@ -26,10 +38,13 @@ def ask(tx: Tx, near: Near, ctx: Ctx, signed: Signed) -> RequestTokenRow:
         raise refusals.missing("project", project_id)
     if consumers.find(tx, given["oauth_consumer_key"]) is None:
         raise NotFound("Consumer not found")
-    oauth1.check_request(tx, signed)
+    oauth1.check_request(tx, near.vault, signed)
+    secret = secrets.token_hex(16)
+    sealed, key_id = near.vault.seal(tx, secret)
     row = RequestTokenRow(
         id=new_hex(),
-        secret=secrets.token_hex(16),
+        sealed=sealed,
+        key_id=key_id,
         consumer_id=given["oauth_consumer_key"],
         project_id=project_id,
         expires_at=_end(tx, near.settings.request_token_lifetime),
@@ -40,7 +55,7 @@ def ask(tx: Tx, near: Near, ctx: Ctx, signed: Signed) -> RequestTokenRow:
     oauth_tokens.add_request(tx, row)
     data = {"consumer_id": row.consumer_id, "project_id": project_id}
     changed(tx, near, ctx, "request_token.create", row.id, data=data, matters=False)
-    return row
+    return Told(row.id, secret, row.expires_at)
 
 
 def grant(tx: Tx, near: Near, ctx: Ctx, id: str, wanted: list[dict[str, str]]) -> str:
@@ -49,7 +64,7 @@ def grant(tx: Tx, near: Near, ctx: Ctx, id: str, wanted: list[dict[str, str]]) -
     project = projects.find(tx, row.project_id)
     if project is None:
         raise refusals.missing("project", row.project_id)
-    role_ids = [_role_id(tx, one) for one in wanted]
+    role_ids = [role_id(tx, one) for one in wanted]
     if not set(role_ids) <= lending.held_roles(tx, near.memory.graph(tx), ctx.user_id, project):
         raise refusals.unauthorized()
     verifier = "".join(secrets.choice(_LETTERS) for _ in range(8))
@@ -58,17 +73,20 @@ def grant(tx: Tx, near: Near, ctx: Ctx, id: str, wanted: list[dict[str, str]]) -
     return verifier
 
 
-def exchange(tx: Tx, near: Near, ctx: Ctx, signed: Signed) -> AccessTokenRow:
+def exchange(tx: Tx, near: Near, ctx: Ctx, signed: Signed) -> Told:
     """The access token for a request token that was granted; that one is spent."""
     given = oauth1.read_parameters(signed.headers)
     oauth1.expect(given, "oauth_consumer_key", "oauth_token", "oauth_verifier")
     asked = _find_request(tx, given["oauth_token"])
-    oauth1.check_exchange(tx, signed)
+    oauth1.check_exchange(tx, near.vault, signed)
     if asked.user_id is None:
         raise refusals.unauthorized()
+    secret = secrets.token_hex(16)
+    sealed, key_id = near.vault.seal(tx, secret)
     row = AccessTokenRow(
         id=new_hex(),
-        secret=secrets.token_hex(16),
+        sealed=sealed,
+        key_id=key_id,
         consumer_id=asked.consumer_id,
         project_id=asked.project_id,
         expires_at=_end(tx, near.settings.access_token_lifetime),
@@ -79,7 +97,7 @@ def exchange(tx: Tx, near: Near, ctx: Ctx, signed: Signed) -> AccessTokenRow:
     oauth_tokens.add_access(tx, row)
     data = {"consumer_id": row.consumer_id, "project_id": row.project_id, "user_id": row.user_id}
     changed(tx, near, ctx, "access_token.create", row.id, data=data, matters=False)
-    return row
+    return Told(row.id, secret, row.expires_at)
 
 
 def get(tx: Tx, id: str) -> AccessTokenRow:
@@ -106,15 +124,6 @@ def _find_request(tx: Tx, id: str) -> RequestTokenRow:
     if row.expires_at is not None and tx.now > row.expires_at:
         raise refusals.unauthorized()
     return row
-
-
-def _role_id(tx: Tx, named: dict[str, str]) -> str:
-    if "id" in named:
-        return named["id"]
-    role = roles.find_named(tx, named["name"])
-    if role is None:
-        raise NotFound(f"Role {named['name']} is not defined")
-    return role.id
 
 
 def _end(tx: Tx, lifetime: int) -> int | None:

@@ -39,7 +39,7 @@ def list_page(tx: Tx, near: Near, ctx: Ctx, listing: Listing) -> Page[ProjectRow
 
 
 def _listed(text: object) -> list[str]:
-    return [tag for tag in str(text).split(",") if tag] if text is not None else []
+    return str(text).split(",") if text is not None else []
 
 
 def create(tx: Tx, near: Near, ctx: Ctx, want: Want) -> ProjectRow:
@@ -138,11 +138,10 @@ def _check_switch(tx: Tx, row: ProjectRow, enabled: bool) -> None:
 
 
 def delete(tx: Tx, near: Near, ctx: Ctx, row: ProjectRow) -> None:
-    """Only a leaf goes; with it grants, application credentials and defaults that named it."""
-    if row.is_domain and row.enabled:
-        raise Forbidden(
-            f"cannot delete an enabled project acting as a domain. Please disable the project {row.id} first."
-        )
+    """Only a leaf goes, or a domain with all that is in it; with it grants, application credentials and defaults that named it."""
+    if row.is_domain:
+        domains.delete(tx, near, ctx, row)
+        return
     if row.immutable:
         raise refusals.immutable("delete", "project", row.id)
     if projects.has_children(tx, row.id):
@@ -150,9 +149,6 @@ def delete(tx: Tx, near: Near, ctx: Ctx, row: ProjectRow) -> None:
             f"Cannot delete the project {row.id} since it is not a leaf in the hierarchy. "
             "Use the cascade option if you want to delete a whole subtree."
         )
-    if row.is_domain:
-        domains.delete(tx, near, ctx, row)
-        return
     assignments.remove_target(tx, row.id)
     remains.remove_of_project(tx, row.id)
     users.forget_default_project(tx, row.id)

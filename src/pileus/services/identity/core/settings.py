@@ -35,6 +35,7 @@ class IdentitySettings(Section, frozen=True):
     access_token_lifetime: Annotated[
         int, doc("Seconds for which an OAuth1 consumer may use what was granted; 0: no bound.")
     ] = 86_400
+    app_credential_user_limit: Annotated[int, doc("Most application credentials of one user; -1: no bound.")] = -1
     credential_key_rotation: Annotated[
         int, doc("Seconds after which a new key seals credentials; all older ones are then sealed anew with it.")
     ] = 7_776_000

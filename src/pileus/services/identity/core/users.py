@@ -128,7 +128,8 @@ def _store(tx: Tx, near: Near, ctx: Ctx, row: UserRow, new: dict[str, Any]) -> U
 def _check_name(tx: Tx, name: str, domain_id: str, own_id: str) -> None:
     there = users.find_named(tx, name, domain_id)
     if there is not None and there.id != own_id:
-        raise refusals.conflict("user", f"Duplicate entry found with name {name} at domain ID {domain_id}")
+        where = "" if own_id else f" at domain ID {domain_id}"
+        raise refusals.conflict("user", f"Duplicate entry found with name {name}{where}")
 
 
 def _check_default_project(tx: Tx, want: Want) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from msgspec import Struct
-from sqlalchemy import Column, Index, String, Table, Text, and_, bindparam, delete, insert, select
+from sqlalchemy import Column, Index, String, Table, Text, and_, bindparam, delete, func, insert, select
 
 from pileus.kernel.db import Flag, Json, Page, Query, Time, Tx, metadata, page
 from pileus.kernel.types import Listing
@@ -46,6 +46,7 @@ _FIND_NAMED = Query(
     select(app_credentials).where(_c.user_id == bindparam("user_id"), _c.name == bindparam("name")),
     into=AppCredentialRow,
 )
+_COUNT = Query(select(func.count()).where(_c.user_id == bindparam("user")), into=int)
 _INSERT = Query(insert(app_credentials))
 _GONE = {
     "one": _c.id == bindparam("id"),
@@ -69,6 +70,10 @@ def find(tx: Tx, id: str) -> AppCredentialRow | None:
 
 def find_named(tx: Tx, user_id: str, name: str) -> AppCredentialRow | None:
     return tx.row(_FIND_NAMED, user_id=user_id, name=name)
+
+
+def count_of_user(tx: Tx, user_id: str) -> int:
+    return tx.row(_COUNT, user=user_id) or 0
 
 
 def list_page(tx: Tx, listing: Listing) -> Page[AppCredentialRow]:

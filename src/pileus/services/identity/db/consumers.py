@@ -15,7 +15,8 @@ consumers = Table(
     metadata,
     Column("id", String(64), primary_key=True),
     Column("description", Text),
-    Column("secret", String(64), nullable=False),
+    Column("sealed", Text, nullable=False),
+    Column("key_id", Integer, nullable=False),
     Column("extra", Json, nullable=False),
 )
 nonces = Table(
@@ -31,11 +32,12 @@ nonces = Table(
 
 
 class ConsumerRow(Struct, frozen=True):
-    """A consumer. Its secret signs, so it is needed as it is; it is shown once."""
+    """A consumer. Its secret signs, so it is kept as it is, `sealed` with the key `key_id`."""
 
     id: str
     description: str | None
-    secret: str
+    sealed: str
+    key_id: int
     extra: dict[str, Any]
 
 

@@ -1,7 +1,7 @@
-"""OAuth1's request tokens (asked for, not yet granted) and access tokens (granted by a user)."""
+"""OAuth1's request tokens (asked for, not yet granted) and access tokens (granted by a user). Their secrets are sealed."""
 
 from msgspec import Struct
-from sqlalchemy import Column, Index, String, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Column, Index, Integer, String, Table, Text, bindparam, delete, insert, select, update
 
 from pileus.kernel.db import Json, Page, Query, Time, Tx, metadata, page
 from pileus.kernel.types import Listing
@@ -11,7 +11,8 @@ request_tokens = Table(
     "identity_request_token",
     metadata,
     Column("id", String(64), primary_key=True),
-    Column("secret", String(64), nullable=False),
+    Column("sealed", Text, nullable=False),
+    Column("key_id", Integer, nullable=False),
     Column("consumer_id", String(64), nullable=False),
     Column("project_id", String(64), nullable=False),
     Column("expires_at", Time),
@@ -25,7 +26,8 @@ access_tokens = Table(
     "identity_access_token",
     metadata,
     Column("id", String(64), primary_key=True),
-    Column("secret", String(64), nullable=False),
+    Column("sealed", Text, nullable=False),
+    Column("key_id", Integer, nullable=False),
     Column("consumer_id", String(64), nullable=False),
     Column("project_id", String(64), nullable=False),
     Column("expires_at", Time),
@@ -41,7 +43,8 @@ class RequestTokenRow(Struct, frozen=True):
     """`user_id` and `verifier` are None until somebody has granted it."""
 
     id: str
-    secret: str
+    sealed: str
+    key_id: int
     consumer_id: str
     project_id: str
     expires_at: int | None
@@ -54,7 +57,8 @@ class AccessTokenRow(Struct, frozen=True):
     """`user_id` is who granted it."""
 
     id: str
-    secret: str
+    sealed: str
+    key_id: int
     consumer_id: str
     project_id: str
     expires_at: int | None

@@ -126,6 +126,13 @@ def complete(
     return made
 
 
+def spans(tx: Tx, row: ObjectRow) -> list[tuple[int, int]]:
+    """Where the parts of a completed object begin and end; none for an object in one piece."""
+    if row.kind != PARTS:
+        return []
+    return [(p.start, p.start + p.size) for p in bodies.pieces_of(tx, row.body_id, 0, row.size, NUMBERS[-1])]
+
+
 def drop(tx: Tx, container: ContainerRow, upload: UploadRow) -> None:
     """The upload and its parts are no more."""
     _forget(tx, container, upload, uploads.parts_of(tx, upload.id))

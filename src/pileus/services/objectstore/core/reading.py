@@ -1,6 +1,7 @@
 """Bytes on their way out: from a row, a blob, parts, or the segments of a manifest. Nothing is ever loaded whole."""
 
 import base64
+import hashlib
 from collections.abc import AsyncIterator
 
 from pileus.drivers.blob.protocol import BlobError, BlobMissing
@@ -77,6 +78,18 @@ def dynamic_page(
     permit(row)
     found = of_container(tx, row, Wanted(prefix=prefix, marker=marker, limit=limit))
     return row, [one for one in found.items if not isinstance(one, Subdir)], found.more
+
+
+def measured(tx: Tx, near: Neighbours, account: str, whole: Whole, permit: Permit) -> tuple[int, str]:
+    """What the segments of a dynamic manifest are worth just now: their bytes, and the MD5 of their ETags."""
+    size, digest, marker, more = 0, hashlib.md5(usedforsecurity=False), "", True
+    while more:
+        _, items, more = dynamic_page(tx, near, account, whole, permit, marker)
+        for item in items:
+            size += max(item.size, 0)
+            digest.update(item.etag.encode())
+            marker = item.name
+    return size, digest.hexdigest()
 
 
 async def _dynamic(

@@ -1,6 +1,6 @@
 """`[objectstore]` of `pileus.toml`."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -10,6 +10,13 @@ from pileus.kernel.config import Section, doc
 class ObjectSettings(Section, frozen=True, kw_only=True):
     """Settings of the object store."""
 
+    engine: Annotated[
+        Literal["own", "ceph"],
+        doc("who keeps objects: Pileus, or a Ceph RADOS gateway, to which the catalog then leads"),
+    ] = "own"
+    ceph_url: Annotated[
+        str, doc("the gateway, as clients reach it (`http://rgw.example:7480`); with engine `ceph`")
+    ] = ""
     policies: Annotated[
         dict[str, str],
         doc(
@@ -27,6 +34,9 @@ class ObjectSettings(Section, frozen=True, kw_only=True):
             "further prefixes of accounts (`SERVICE_`), each with the roles, separated by commas, of which the service's token must have one"
         ),
     ] = {}
+    cross_domain_policy: Annotated[
+        str, doc('lines of /crossdomain.xml, as `<allow-access-from domain="*.example.org" />`; empty: nobody may')
+    ] = ""
     inline_bytes: Annotated[int, doc("bodies up to this many bytes lie in the database", ge=0, le=1 << 20)] = 16384
     largest: Annotated[int, doc("bytes of one upload at most", ge=1)] = 5 * (1 << 30) + 2
     name_bytes: Annotated[int, doc("bytes of an object's name at most", ge=1, le=1024)] = 1024

@@ -40,6 +40,5 @@ class Password(Method):
         if row is not None and compliance.is_enabled(self.near, row, tx.now):
             if compliance.is_expired(row, tx.now):
                 raise refusals.password_expired(row.id)
-            if tx.writes and not compliance.seen_today(row, tx.now):
-                users.change(tx, row.id, {"last_active_at": tx.now})
+            compliance.note_seen(tx, self.near, row)
         return proof

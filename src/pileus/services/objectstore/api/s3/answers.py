@@ -76,7 +76,7 @@ def sealed(marker: str) -> str:
 def opened(token: str) -> str:
     """Raises `InvalidArgument`."""
     try:
-        return base64.urlsafe_b64decode(token.encode()).decode()
+        return base64.b64decode(token.encode(), altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError):
         raise fault(
             "InvalidArgument", "The continuation token provided is incorrect", ArgumentName="continuation-token"

@@ -10,11 +10,13 @@ from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.dialect import S3Dialect
 from pileus.services.objectstore.api.s3.operations import (
     acls,
+    attributes,
     buckets,
     copies,
     cors,
     defaults,
     deletions,
+    forms,
     lifecycles,
     listings,
     locks,
@@ -28,11 +30,13 @@ from pileus.services.objectstore.core.neighbours import Neighbours
 S3Handle: TypeAlias = Callable[[Neighbours, Request, Address], Awaitable[Answer]]
 _NOUNS = (
     acls,
+    attributes,
     buckets,
     copies,
     cors,
     defaults,
     deletions,
+    forms,
     lifecycles,
     listings,
     locks,

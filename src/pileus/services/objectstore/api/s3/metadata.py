@@ -17,18 +17,21 @@ _REFUSED = {
 }
 
 
-def details_of(headers: Mapping[str, str]) -> Details:
-    """Raises `MetadataTooLarge`, `InvalidStorageClass`, and `NotImplemented` for what would not be obeyed."""
+def details_of(headers: Mapping[str, str], *, as_text: bool = True) -> Details:
+    """`as_text`: values are bytes of headers, read as Latin-1; a form's are text already.
+
+    Raises `MetadataTooLarge`, `InvalidStorageClass`, and `NotImplemented` for what would not be obeyed."""
     for name, says in _REFUSED.items():
         if name in headers:
             raise fault("NotImplemented", says)
     if headers.get("x-amz-storage-class", "STANDARD") != "STANDARD":
         raise fault("InvalidStorageClass")
-    meta = {name[len(META) :]: _text(value) for name, value in headers.items() if name.startswith(META)}
+    text = _text if as_text else str
+    meta = {name[len(META) :]: text(value) for name, value in headers.items() if name.startswith(META)}
     size = sum(len(name.encode()) + len(value.encode()) for name, value in meta.items())
     if size > _MOST:
         raise fault("MetadataTooLarge", Size=size, MaxSizeAllowed=_MOST)
-    kept = {name: _text(headers[name]) for name in _KEPT if headers.get(name)}
+    kept = {name: text(headers[name]) for name in _KEPT if headers.get(name)}
     encoding = [part.strip() for part in kept.pop("content-encoding", "").split(",")]
     encoding = [part for part in encoding if part and part != "aws-chunked"]
     if encoding:

@@ -1,6 +1,7 @@
 """Accounts: what they hold, in headers and in pages; their metadata."""
 
 import json
+import re
 from typing import Any
 
 from pileus.kernel.db import Tx
@@ -17,8 +18,8 @@ from pileus.services.objectstore.core.listings import Listed, Subdir, of_account
 from pileus.services.objectstore.db import counters
 from pileus.services.objectstore.db.containers import ContainerRow
 
-QUOTAS = ("quota-bytes", "quota-count")
-RESELLER = "reselleradmin"
+QUOTAS = re.compile(r"quota-(bytes|count)(-policy-.+)?\Z")
+"""Names of what bounds an account: set from above alone, as `X-Account-Quota-…`; the bytes also as metadata."""
 
 
 async def serve(call: Call) -> Answer:
@@ -91,7 +92,8 @@ def _headers(account: Account, owner: bool) -> dict[str, str]:
     if account.row is not None:
         found["X-Timestamp"] = times.stamp(account.row.created_at)
     found |= metadata.shown("account", kept.meta, () if owner else OWNERS)
-    found |= {f"X-Account-{metadata.title(name)}": kept.meta[name] for name in QUOTAS if name in kept.meta}
+    marks = {**kept.meta, **kept.system}
+    found |= {f"X-Account-{metadata.title(name)}": value for name, value in marks.items() if QUOTAS.match(name)}
     if owner and ACCOUNT_ACL in kept.system:
         found["X-Account-Access-Control"] = kept.system[ACCOUNT_ACL]
     return found
@@ -104,7 +106,7 @@ async def _set(call: Call, status: int) -> Answer:
         meta = {name: value for name, value in meta.items() if name not in OWNERS}
     elif "x-account-access-control" in call.headers:
         system[ACCOUNT_ACL] = _acl(call.word("x-account-access-control"))
-    _check_quota(call, meta)
+    system |= _quotas(call, meta)
     metadata.merged(call.scene.account_kept.meta, meta)
     await call.near.db.write(_update, call, meta, system)
     return told(status, "" if status != 202 else None, media=HTML)
@@ -122,16 +124,21 @@ def domain_of(call: Call) -> dict[str, str]:
     return {}
 
 
-def _check_quota(call: Call, meta: dict[str, str]) -> None:
-    """Raises 403: an account's quota is set from above."""
-    given = {name: value for name, value in meta.items() if name.startswith("quota-")}
-    if not given:
-        return
+def _quotas(call: Call, meta: dict[str, str]) -> dict[str, str]:
+    """What is to bound the account. Raises 400, 403."""
+    found = {name: "" for name in meta if QUOTAS.match(name)}
+    for header, value in call.headers.items():
+        for prefix, removes in (("x-account-", False), ("x-remove-account-", True)):
+            name = header.removeprefix(prefix)
+            if header.startswith(prefix) and QUOTAS.match(name):
+                found[name.lower()] = "" if removes else metadata.text(value).strip()
+    if not found:
+        return {}
     if call.caller is None or not call.is_reseller():
         raise told(403)
-    for value in given.values():
-        if value and not value.isdigit():
-            raise told(400)
+    if any(value and not value.isdigit() for value in (*found.values(), *(meta[n] for n in meta if QUOTAS.match(n)))):
+        raise told(400)
+    return found
 
 
 def _acl(text: str) -> str:

@@ -67,10 +67,9 @@ class KeystoneRules:
             return OWNER
         if asking.path.kind == "account" and asking.method == "DELETE":
             return NO
-        if self._paired(ctx, asking, known):
-            return YES
         opened = self._open(asking, known)
-        return YES if opened else self._by_role(ctx, asking, known, opened)
+        own = self._by_role(ctx, asking, known, opened)
+        return YES if not own.owner and (opened or self._paired(ctx, asking, known)) else own
 
     def _allows(self, rule: str, ctx: Ctx) -> bool:
         return self._policy.allows(f"objectstore:{rule}", ctx, {"project_id": ctx.project_id})

@@ -151,7 +151,7 @@ def _change(call: Call) -> Change:
 
 def _given(headers: Mapping[str, str], name: str) -> str | None:
     """A header's value, empty when the request takes it away, None when it says nothing."""
-    if headers.get(f"x-remove-{name}"):
+    if f"x-remove-{name}" in headers:
         return headers.get(f"x-{name}", "")
     return headers.get(f"x-{name}")
 

@@ -20,7 +20,7 @@ from pileus.services.objectstore.core.faults import NotModified
 
 ROUTES = {"account": "/v1/a", "container": "/v1/a/c", "object": "/v1/a/c/o"}
 """Paths as short as the operations' own: what they name is read by `paths`."""
-PLAIN_PATHS = frozenset({"/info"})
+PLAIN_PATHS = frozenset({"/info", "/crossdomain.xml"})
 ALLOWED = "POST, HEAD, DELETE, PUT, OPTIONS, GET"
 PATH = "path"
 """Where the parsed path lies in a request's memo."""
@@ -29,6 +29,7 @@ PATH = "path"
 class SwiftDialect(Dialect):
     own_origins: ClassVar[bool] = True
     auth_first: ClassVar[bool] = False
+    cased_headers: ClassVar[bool] = True
 
     def __init__(self, plain: frozenset[str] = PLAIN_PATHS) -> None:
         self._plain = plain
@@ -42,9 +43,9 @@ class SwiftDialect(Dialect):
         request.memo[PATH] = found
         return ROUTES[found.kind]
 
-    def version_headers(self, request: Request) -> dict[str, str]:
-        name = trans_id(request.ctx.request_id)
-        return {"X-Trans-Id": name, "x-openstack-request-id": name}
+    def identified(self, request_id: str) -> dict[str, str]:
+        name = trans_id(request_id)
+        return {"X-Trans-Id": name, "X-Openstack-Request-Id": name}
 
     def fault(self, request: Request, fault: Fault) -> Answer:
         answer = worded(fault)

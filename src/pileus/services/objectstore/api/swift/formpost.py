@@ -5,9 +5,9 @@ from urllib.parse import quote
 
 from pileus.kernel.rest import Answer
 from pileus.kernel.types import SECOND, clock
+from pileus.services.objectstore.api.forms import Malformed, Part, boundary_of, parts
 from pileus.services.objectstore.api.swift.answers import PLAIN, bad, told
 from pileus.services.objectstore.api.swift.call import Call
-from pileus.services.objectstore.api.swift.multipart import Malformed, Part, boundary_of, parts
 from pileus.services.objectstore.api.swift.paths import Path
 from pileus.services.objectstore.api.swift.removing import outcome, status_line
 from pileus.services.objectstore.api.swift.signing import keys, lets, refused, scope_of

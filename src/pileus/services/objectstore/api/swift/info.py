@@ -2,20 +2,19 @@
 
 from typing import Any
 
-import pileus
 from pileus.services.objectstore.api.swift import archive, bulk, metadata, paths, removing, signing, tempurl
 from pileus.services.objectstore.core import links
 from pileus.services.objectstore.core.neighbours import Neighbours
 
-YIELDS = 10
-"""Seconds between two spaces of a report that takes long."""
+EMULATED = "2.38.3"
+"""The Swift whose manners these are."""
 
 
 def info(near: Neighbours) -> dict[str, Any]:
     own = near.settings
     found: dict[str, Any] = {
         "swift": {
-            "version": pileus.__version__,
+            "version": EMULATED,
             "strict_cors_mode": True,
             "policies": [
                 {"name": name, "aliases": name} | ({"default": True} if name == near.default_place else {})
@@ -48,6 +47,7 @@ def info(near: Neighbours) -> dict[str, Any]:
             "allow_async_delete": False,
         },
         "dlo": {},
+        "crossdomain": {},
         "account_quotas": {},
         "container_quotas": {},
         "staticweb": {},

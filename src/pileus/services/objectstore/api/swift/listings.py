@@ -33,14 +33,25 @@ def truth(value: str | None) -> bool:
 def asked(query: Query, headers: Mapping[str, str], folders: bool = False) -> Asked:
     """What the query string and `Accept` ask for. Raises 400, 406, 412. `folders`: `?path=` has a meaning here."""
     media, vary = media_of(query, headers)
-    words = {name: _word(query, name) for name in ("marker", "end_marker", "prefix", "delimiter")}
-    path = _word(query, "path") if folders and query.has("path") else None
-    wanted = Wanted(**words, path=path, reverse=truth(query.one("reverse")), limit=_limit(query.one("limit")))
+    words = {name: query.one(name) or "" for name in ("marker", "end_marker", "prefix", "delimiter")}
+    path = (query.one("path") or "") if folders and query.has("path") else None
+    limit = _limit(query.one("limit"))
+    if any("\0" in word for word in (*words.values(), path or "")):
+        words, limit = _without_nul(words), 0 if "\0" in words["prefix"] + (path or "") else limit
+    wanted = Wanted(
+        **words, path=path.partition("\0")[0] if path else path, reverse=truth(query.one("reverse")), limit=limit
+    )
     return Asked(media, vary, wanted)
 
 
-def _word(query: Query, name: str) -> str:
-    return query.one(name) or ""
+def _without_nul(words: Mapping[str, str]) -> dict[str, str]:
+    """The same page: no name has a NUL, and databases do not take one."""
+    return {
+        "marker": words["marker"].partition("\0")[0],
+        "end_marker": words["end_marker"].replace("\0", "\x01"),
+        "prefix": words["prefix"].partition("\0")[0],
+        "delimiter": "" if "\0" in words["delimiter"] else words["delimiter"],
+    }
 
 
 def _limit(text: str | None) -> int:

@@ -31,9 +31,9 @@ def taken(kind: str, headers: Mapping[str, str]) -> dict[str, str]:
             value = text(raw)
             _check_one(kind, header.removeprefix(prefix), value)
             found[header.removeprefix(prefix)] = value
-    for header, value in headers.items():
+    for header in headers:
         removed = f"x-remove-{kind}-meta-"
-        if value and header.startswith(removed) and kind != "object":
+        if header.startswith(removed) and kind != "object":
             found[header.removeprefix(removed)] = ""
     check_whole(found)
     return found

@@ -52,8 +52,16 @@ class Proxy:
                 method="GET", path="/v1/endpoints", handle=self._serve, public=True, partly=lacks, resource="info"
             )
         )
+        found.append(Operation(method="GET", path="/crossdomain.xml", handle=self._tell_domains, public=True))
         found += [Operation(method=m, path="/info", handle=self._tell, public=True) for m in ("GET", "HEAD", "OPTIONS")]
         return found
+
+    async def _tell_domains(self, request: Request) -> Answer:
+        """Which sites old browsers' plug-ins may come from."""
+        kind = "http://www.adobe.com/xml/dtds/cross-domain-policy.dtd"
+        text = self._near.settings.cross_domain_policy
+        document = f'<?xml version="1.0"?>\n<!DOCTYPE cross-domain-policy SYSTEM "{kind}" >\n<cross-domain-policy>\n{text}\n</cross-domain-policy>'
+        return Answer(200, raw=document.encode(), media="application/xml")
 
     async def _tell(self, request: Request) -> Answer:
         if request.method == "OPTIONS":

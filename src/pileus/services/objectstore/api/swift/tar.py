@@ -100,11 +100,14 @@ class _Source:
 
 async def entries(chunks: AsyncIterator[bytes]) -> AsyncIterator[Entry]:
     """The regular files of an archive: ustar, GNU and pax. Raises `BadArchive`."""
-    source, common, own, name = _Source(chunks), dict[str, str](), dict[str, str](), ""
+    source, common, own, name, begun = _Source(chunks), dict[str, str](), dict[str, str](), "", False
     while True:
         block = await source.exactly(BLOCK)
-        if not block or not block.strip(b"\0"):
+        if not block and not begun:
+            raise BadArchive("empty file")
+        if not block.strip(b"\0"):
             return
+        begun = True
         if len(block) < BLOCK:
             raise BadArchive("truncated header")
         size, kind = _size_of(block), block[156:157]

@@ -16,7 +16,7 @@ from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.metadata import details_of
 from pileus.services.objectstore.api.s3.operations.buckets import find
 from pileus.services.objectstore.api.s3.ranges import read_range
-from pileus.services.objectstore.core import containers, intake, objects, reading
+from pileus.services.objectstore.core import containers, intake, links, multipart, objects, reading
 from pileus.services.objectstore.core.conditions import check_read
 from pileus.services.objectstore.core.intake import Body
 from pileus.services.objectstore.core.locks import MODE, UNTIL
@@ -25,7 +25,7 @@ from pileus.services.objectstore.core.objects import Put
 from pileus.services.objectstore.core.stock import Deleted
 from pileus.services.objectstore.db.columns import Details
 from pileus.services.objectstore.db.containers import ContainerRow
-from pileus.services.objectstore.db.objects import MARKER, ObjectRow, Whole
+from pileus.services.objectstore.db.objects import DLO, MARKER, SYMLINK, ObjectRow, Whole
 
 _OVERRIDES = ("content-type", "content-language", "expires", "cache-control", "content-disposition", "content-encoding")
 
@@ -82,13 +82,7 @@ def added(tx: Tx, headers: Mapping[str, str], row: ContainerRow) -> dict[str, st
 
 async def get_object(near: Neighbours, request: Request, where: Address) -> Answer:
     row, whole, headers = await look(near, request, where)
-    size = whole.object.size
-    span = read_range(request.headers, size, whole.object.etag)
-    first, end, status = (0, size, 200) if span is None else (*span, 206)
-    headers["Content-Length"] = str(end - first)
-    if span is not None:
-        headers = {name: value for name, value in headers.items() if not name.startswith(checksums.HEADER)}
-        headers["Content-Range"] = f"bytes {first}-{end - 1}/{size}"
+    first, end, status = await _span(near, request, row, whole, headers)
     permit = access.permit(near, request, READ)
     if whole.data is not None and not whole.object.kind:
         return Answer(status, raw=whole.data[first:end], headers=headers, media=headers["Content-Type"])
@@ -97,9 +91,42 @@ async def get_object(near: Neighbours, request: Request, where: Address) -> Answ
 
 
 async def head_object(near: Neighbours, request: Request, where: Address) -> Answer:
-    _, whole, headers = await look(near, request, where)
-    headers["Content-Length"] = str(whole.object.size)
-    return Answer(200, raw=b"", headers=headers, media=headers["Content-Type"])
+    row, whole, headers = await look(near, request, where)
+    _, _, status = await _span(near, request, row, whole, headers)
+    return Answer(status, raw=b"", headers=headers, media=headers["Content-Type"])
+
+
+async def _span(
+    near: Neighbours, request: Request, row: ContainerRow, whole: Whole, headers: dict[str, str]
+) -> tuple[int, int, int]:
+    """First byte, the one behind the last, and the status; what the answer says of them goes into `headers`."""
+    size = whole.object.size
+    if whole.object.kind == DLO:
+        judge = access.permit(near, request, READ)
+        size, _ = await near.db.read_aside(reading.measured, near, row.account, whole, judge)
+    span = read_range(request.headers, size)
+    if request.query.one("partNumber") is not None:
+        if span is not None:
+            raise fault("InvalidRequest", "Cannot specify both Range header and partNumber query parameter")
+        span, count = await near.db.read(_part, request, whole)
+        if count:
+            headers["x-amz-mp-parts-count"] = str(count)
+    first, end, status = (0, size, 200) if span is None else (*span, 206)
+    headers["Content-Length"] = str(end - first)
+    if span is not None:
+        for name in [name for name in headers if name.startswith(checksums.HEADER)]:
+            del headers[name]
+        headers["Content-Range"] = f"bytes {first}-{end - 1}/{size}"
+    return first, end, status
+
+
+def _part(tx: Tx, request: Request, whole: Whole) -> tuple[tuple[int, int] | None, int]:
+    """The bytes of one part, and how many parts there are; an object in one piece is its own only part."""
+    number = answers.number(request, "partNumber", 1, least=1, most=10_000)
+    parts = multipart.spans(tx, whole.object)
+    if number > max(len(parts), 1):
+        raise fault("InvalidPartNumber")
+    return (parts[number - 1] if parts else None), len(parts)
 
 
 async def look(near: Neighbours, request: Request, where: Address) -> tuple[ContainerRow, Whole, dict[str, str]]:
@@ -127,6 +154,8 @@ def _look(tx: Tx, near: Neighbours, request: Request, where: Address) -> tuple[C
         refusal = fault("MethodNotAllowed", Method=request.method, ResourceType="DeleteMarker")
         refusal.headers.update({"Allow": "DELETE", "x-amz-delete-marker": "true", **version_header(row, whole.object)})
         raise refusal
+    if whole.object.kind == SYMLINK:  # Swift's: S3 reads what they lead to
+        row, whole = links.follow(tx, near, row.account, row, whole, access.permit(near, request, READ))
     check_read(conditions_of(request.headers), whole.object)
     return row, whole
 

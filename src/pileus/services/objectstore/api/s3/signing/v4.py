@@ -47,22 +47,28 @@ class Scope(Struct, frozen=True):
 
 
 class ClaimV4(Struct, frozen=True, kw_only=True):
-    """Implements `Claim`. `stamp` is the time as signed; `canonical` the request's canonical form."""
+    """Implements `Claim`. `stamp` is the time as signed; `canonical` the request's canonical form.
+
+    There are two where the path was not written as S3 would have written it: clients sign theirs, or S3's.
+    """
 
     access: str
     scope: Scope
     stamp: str
     signature: str
-    canonical: str
+    canonical: tuple[str, ...]
     payload: Payload
     sha256: str = ""
 
     def check(self, secret: str) -> None:
-        digest = hashlib.sha256(self.canonical.encode("latin-1", "replace")).hexdigest()
-        string = f"{ALGORITHM}\n{self.stamp}\n{self.scope}\n{digest}"
-        wanted = _mac(self.scope.key(secret), string).hex()
-        if not hmac.compare_digest(wanted.encode(), self.signature.encode()):
-            raise fault("SignatureDoesNotMatch", AWSAccessKeyId=self.access, StringToSign=string)
+        key, strings = self.scope.key(secret), [self._string(form) for form in self.canonical]
+        given = self.signature.encode()
+        if not any(hmac.compare_digest(_mac(key, string).hex().encode(), given) for string in strings):
+            raise fault("SignatureDoesNotMatch", AWSAccessKeyId=self.access, StringToSign=strings[0])
+
+    def _string(self, canonical: str) -> str:
+        digest = hashlib.sha256(canonical.encode("latin-1", "replace")).hexdigest()
+        return f"{ALGORITHM}\n{self.stamp}\n{self.scope}\n{digest}"
 
 
 def ambiguous() -> Fault:
@@ -212,7 +218,7 @@ def _payload(given: str) -> tuple[Payload, str]:
     return "whole", given
 
 
-def _canonical(message: Message, signed: str, pairs: Iterable[tuple[bytes, bytes]], payload: str) -> str:
+def _canonical(message: Message, signed: str, pairs: Iterable[tuple[bytes, bytes]], payload: str) -> tuple[str, ...]:
     names = signed.split(";")
     if "host" not in names:
         raise fault(
@@ -227,8 +233,8 @@ def _canonical(message: Message, signed: str, pairs: Iterable[tuple[bytes, bytes
         )
     lines = "".join(f"{name}:{' '.join(message.headers.get(name, '').split())}\n" for name in names)
     query = "&".join(sorted(f"{encoded(name)}={encoded(value)}" for name, value in pairs))
-    path = _path(message.path)
-    return f"{message.method}\n{path}\n{query}\n{lines}\n{signed}\n{payload}"
+    paths = dict.fromkeys((_path(message.path), message.path))
+    return tuple(f"{message.method}\n{path}\n{query}\n{lines}\n{signed}\n{payload}" for path in paths)
 
 
 def _must(name: str) -> bool:
