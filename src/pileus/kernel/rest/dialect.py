@@ -52,6 +52,8 @@ class Dialect:
     """Unknown paths are 401 to callers without a token."""
     own_origins: ClassVar[bool] = False
     """The service answers questions of browsers (CORS) itself, preflights too."""
+    cased_headers: ClassVar[bool] = False
+    """Names of response headers go out as they are written, for clients that show them to people; else in lower case."""
     max_body: ClassVar[int] = 1 << 20
     json_media: ClassVar[str] = "application/json"
 

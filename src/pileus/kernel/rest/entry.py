@@ -94,14 +94,16 @@ class Entry:
             request, answer = await self._ask(face, scope, receive, headers, prefix, below, method, request_id)
         for header, value in face.dialect.identified(request_id).items() if face is not None else ():
             answer.headers.setdefault(header, value)
-        answer.headers.setdefault("x-openstack-request-id", request_id)
+        if not any(header.lower() == "x-openstack-request-id" for header in answer.headers):
+            answer.headers["x-openstack-request-id"] = request_id
         if face is None or not face.dialect.own_origins:
             self._allow_origin(headers, answer)
         unread = request if request is not None and not request.consumed and _body_left(headers) else None
         if unread is not None:
             answer.headers["connection"] = "close"
         json_media = face.dialect.json_media if face else "application/json"
-        sent = await _respond(answer, send, head=method == "HEAD", json_media=json_media, unread=unread)
+        cased = face is not None and face.dialect.cased_headers
+        sent = await _respond(answer, send, method == "HEAD", json_media, unread, _Cased if cased else bytes.lower)
         self._count(name, method, answer.status, time.perf_counter() - began)
         if access.isEnabledFor(logging.INFO):
             ctx = request.ctx if request is not None else Ctx()
@@ -309,13 +311,36 @@ async def _linger(request: Request) -> None:
                     pass
 
 
-async def _respond(answer: Answer, send: Send, head: bool, json_media: str, unread: Request | None = None) -> int:
+class _Cased(bytes):
+    """A header's name that goes out as it is written, although servers put names into lower case.
+
+    It compares as its lower case does, so that a server still knows the names that mean something to it.
+    """
+
+    def lower(self) -> "_Cased":
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        return bytes.lower(self) == other
+
+    def __hash__(self) -> int:
+        return hash(bytes.lower(self))
+
+
+async def _respond(
+    answer: Answer,
+    send: Send,
+    head: bool,
+    json_media: str,
+    unread: Request | None = None,
+    name: Callable[[bytes], bytes] = bytes.lower,
+) -> int:
     """Send an answer; returns the body's bytes. `unread`: a request whose body nobody has read."""
     media, raw = answer.media, answer.raw
     if raw is None and answer.stream is None:
         media, raw = json_media, b"" if answer.body is None else encode(answer.body)
     names = {n.lower() for n in answer.headers}
-    headers = [(n.lower().encode("latin-1"), _header(v)) for n, v in answer.headers.items()]
+    headers = [(name(n.encode("latin-1")), _header(v)) for n, v in answer.headers.items()]
     if raw is None:
         assert answer.stream is not None
         if "content-type" not in names:

@@ -30,7 +30,7 @@ class AccessRules(Noun):
 
     def __init__(self, near: Near, dialect: KeystoneDialect) -> None:
         super().__init__(near)
-        self.dialect = dialect
+        self.keystone = dialect
 
     def all_operations(self) -> list[Operation]:
         return [
@@ -43,9 +43,7 @@ class AccessRules(Noun):
         user_id = request.params["user_id"]
         facts = {"user": {"id": user_id}} if users.find(tx, user_id) is not None else {}
         request.enforce(f"identity:{verb}", {"target": facts})
-        claims = self.near.keyring.open(request.ctx.token)
-        if claims is not None:
-            check_manages_app_credentials(claims)
+        check_manages_app_credentials(self.near.keyring.open(request.ctx.token))
         return user_id
 
     def _find(self, tx: Tx, request: Request, verb: str) -> AccessRuleRow:
@@ -54,7 +52,7 @@ class AccessRules(Noun):
 
     def _list(self, tx: Tx, request: Request) -> Page[AccessRuleRow]:
         user_id = self._enforce(tx, request, "list_access_rules")
-        return access_rules.list_page(tx, user_id, self.dialect.listing(request, self))
+        return access_rules.list_page(tx, user_id, self.keystone.listing(request, self))
 
     def _find_to_show(self, tx: Tx, request: Request) -> AccessRuleRow:
         return self._find(tx, request, "get_access_rule")
@@ -67,9 +65,7 @@ class AccessRules(Noun):
         return {**row.shown, "links": {"self": request.link(f"/v3/users/{row.user_id}/access_rules/{row.id}")}}
 
     def _view_list(self, request: Request, page: Page[AccessRuleRow]) -> Any:
-        dialect: Any = self.dialect
-        marker = page.rows[-1].id if page.more and page.rows else None
-        return dialect.collection(request, self.plural, [self._view(request, r) for r in page.rows], marker, page.more)
+        return self.keystone.paged(request, self.plural, [self._view(request, r) for r in page.rows], page)
 
     def _view_one(self, request: Request, row: AccessRuleRow) -> Any:
         return {"access_rule": self._view(request, row)}

@@ -58,7 +58,7 @@ class AppCredentials(Noun):
 
     def __init__(self, near: Near, dialect: KeystoneDialect) -> None:
         super().__init__(near)
-        self.dialect = dialect
+        self.keystone = dialect
 
     def all_operations(self) -> list[Operation]:
         return [
@@ -71,9 +71,7 @@ class AppCredentials(Noun):
 
     def _enforce(self, request: Request, verb: str, user_id: str) -> None:
         request.enforce(f"identity:{verb}", {"user_id": user_id, "target": {"user": {"id": user_id}}})
-        claims = self.near.keyring.open(request.ctx.token)
-        if claims is not None:
-            check_manages_app_credentials(claims)
+        check_manages_app_credentials(self.near.keyring.open(request.ctx.token))
 
     def _find(self, tx: Tx, request: Request, verb: str) -> AppCredentialRow:
         """The row, if it is of the user in the path. The rule is asked about its true owner."""
@@ -99,7 +97,7 @@ class AppCredentials(Noun):
     def _decide_list(self, tx: Tx, request: Request) -> Page[_Detailed]:
         user_id = request.params["user_id"]
         self._enforce(request, "list_application_credentials", user_id)
-        page = app_credentials.list_page(tx, user_id, self.dialect.listing(request, self))
+        page = app_credentials.list_page(tx, user_id, self.keystone.listing(request, self))
         return Page(self._detailed(tx, page.rows), page.more)
 
     def _decide_show(self, tx: Tx, request: Request) -> _Detailed:
@@ -130,10 +128,7 @@ class AppCredentials(Noun):
         app_credentials.delete(tx, self.near, request.ctx, row)
 
     def _view_list(self, request: Request, page: Page[_Detailed]) -> Any:
-        views = [_view(request, one) for one in page.rows]
-        marker = page.rows[-1].row.id if page.more and page.rows else None
-        dialect: Any = self.dialect
-        return dialect.collection(request, self.plural, views, marker, page.more)
+        return self.keystone.paged(request, self.plural, [_view(request, one) for one in page.rows], page)
 
     def _view_one(self, request: Request, one: _Detailed) -> Any:
         return {"application_credential": _view(request, one)}

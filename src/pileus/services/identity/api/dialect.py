@@ -129,6 +129,10 @@ class KeystoneDialect(Dialect):
             body["truncated"] = True
         return body
 
+    def paged(self, request: Request, plural: str, views: list[dict[str, Any]], page: Page[Any]) -> dict[str, Any]:
+        """A page of things that their ids name."""
+        return self.collection(request, plural, views, views[-1]["id"] if page.more and views else None, page.more)
+
     # --- query strings --------------------------------------------------------------------------------------------
 
     def filters(self, request: Request, resource: Resource[Any]) -> tuple[Filter, ...]:

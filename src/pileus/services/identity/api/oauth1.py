@@ -41,9 +41,7 @@ class OAuth1Endpoints:
 
     def _grant(self, tx: Tx, request: Request) -> Any:
         request.enforce("identity:authorize_request_token", {"target": {}})
-        claims = self.near.keyring.open(request.ctx.token)
-        if claims is not None:
-            check_manages_tokens(claims)
+        check_manages_tokens(self.near.keyring.open(request.ctx.token))
         id, wanted = request.params["request_token_id"], request.body.get("roles", [])
         return {"token": {"oauth_verifier": oauth_tokens.grant(tx, self.near, request.ctx, id, wanted)}}
 
@@ -59,7 +57,7 @@ class AccessTokens(Noun):
 
     def __init__(self, near: Near, dialect: KeystoneDialect, roles: Roles) -> None:
         super().__init__(near)
-        self.dialect, self.roles = dialect, roles
+        self.keystone, self.roles = dialect, roles
 
     def all_operations(self) -> list[Operation]:
         return [
@@ -72,9 +70,7 @@ class AccessTokens(Noun):
 
     def _enforce(self, request: Request, verb: str) -> str:
         request.enforce(f"identity:{verb}", {"target": {}})
-        claims = self.near.keyring.open(request.ctx.token)
-        if claims is not None:
-            check_manages_tokens(claims)
+        check_manages_tokens(self.near.keyring.open(request.ctx.token))
         return request.params["user_id"]
 
     def _find(self, tx: Tx, request: Request, verb: str, hidden: bool = True) -> AccessTokenRow:
@@ -87,7 +83,7 @@ class AccessTokens(Noun):
 
     def _list(self, tx: Tx, request: Request) -> Page[AccessTokenRow]:
         user_id = self._enforce(request, "list_access_tokens")
-        return oauth_tokens.list_page(tx, user_id, self.dialect.listing(request, self))
+        return oauth_tokens.list_page(tx, user_id, self.keystone.listing(request, self))
 
     def _show(self, tx: Tx, request: Request) -> AccessTokenRow:
         return self._find(tx, request, "get_access_token")
@@ -122,9 +118,7 @@ class AccessTokens(Noun):
         }
 
     def _view_list(self, request: Request, page: Page[AccessTokenRow]) -> Any:
-        dialect: Any = self.dialect
-        marker = page.rows[-1].id if page.more and page.rows else None
-        return dialect.collection(request, self.plural, [self._view(request, r) for r in page.rows], marker, page.more)
+        return self.keystone.paged(request, self.plural, [self._view(request, r) for r in page.rows], page)
 
     def _view_one(self, request: Request, row: AccessTokenRow) -> Any:
         return {"access_token": self._view(request, row)}

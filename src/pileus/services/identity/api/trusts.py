@@ -47,7 +47,7 @@ class Trusts(Noun):
 
     def __init__(self, near: Near, dialect: KeystoneDialect, roles: Roles) -> None:
         super().__init__(near)
-        self.dialect, self.roles = dialect, roles
+        self.keystone, self.roles = dialect, roles
 
     def all_operations(self) -> list[Operation]:
         return [
@@ -69,16 +69,14 @@ class Trusts(Noun):
     def _enforce(self, request: Request, verb: str, trustor: str, trustee: str = "") -> None:
         facts = {"trustor_user_id": trustor, "trustee_user_id": trustee}
         request.enforce(f"identity:{verb}", {"target": {"trust": facts}})
-        claims = self.near.keyring.open(request.ctx.token)
-        if claims is not None:
-            check_manages_trusts(claims)
+        check_manages_trusts(self.near.keyring.open(request.ctx.token))
 
     def _detailed(self, tx: Tx, row: TrustRow) -> _Detailed:
         known = self.near.memory.graph(tx).roles
         return _Detailed(row, [known[id] for id in row.role_ids if id in known])
 
     def _list(self, tx: Tx, request: Request) -> Page[TrustRow]:
-        listing: Listing = self.dialect.listing(request, self)
+        listing: Listing = self.keystone.listing(request, self)
         trustor, trustee = listing.first("trustor_user_id"), listing.first("trustee_user_id")
         if trustor is not None:
             self._enforce(request, "list_trusts_for_trustor", str(trustor))
@@ -131,10 +129,7 @@ class Trusts(Noun):
         }
 
     def _view_list(self, request: Request, page: Page[TrustRow]) -> Any:
-        marker = page.rows[-1].id if page.more and page.rows else None
-        views = [self._view(request, row) for row in page.rows]
-        dialect: Any = self.dialect
-        return dialect.collection(request, self.plural, views, marker, page.more)
+        return self.keystone.paged(request, self.plural, [self._view(request, row) for row in page.rows], page)
 
     def _view_one(self, request: Request, found: _Detailed) -> Any:
         shown = self._view_roles(request, found)

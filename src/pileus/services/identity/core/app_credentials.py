@@ -8,12 +8,12 @@ from pileus.kernel.types import Ctx, Forbidden, Invalid, Listing, NotFound, new_
 from pileus.services.identity.core import access_rules, refusals
 from pileus.services.identity.core.changes import changed
 from pileus.services.identity.core.ends import read_end
+from pileus.services.identity.core.finding import role_id
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.core.session import Session
 from pileus.services.identity.db import access_rules as rule_rows
-from pileus.services.identity.db import app_credentials, roles
+from pileus.services.identity.db import app_credentials
 from pileus.services.identity.db.app_credentials import AppCredentialRow
-from pileus.services.identity.db.roles import RoleRow
 
 Want = dict[str, Any]
 
@@ -82,19 +82,7 @@ def _roles(tx: Tx, near: Near, session: Session, asked: list[dict[str, str]]) ->
     held = {role.id for role in session.roles}
     wanted: set[str] = set()
     for one in asked:
-        role = _role(tx, one)
-        if role is None or role.id not in held:
-            raise Invalid(
-                "Invalid application credential: Cannot create an application credential with unassigned role"
-            )
-        wanted |= near.memory.graph(tx).closure(role.id)
+        wanted |= near.memory.graph(tx).closure(role_id(tx, one))
+    if not wanted <= held:
+        raise Invalid("Invalid application credential: Cannot create an application credential with unassigned role")
     return sorted(wanted)
-
-
-def _role(tx: Tx, named: dict[str, str]) -> RoleRow | None:
-    if "id" in named:
-        return roles.find(tx, named["id"])
-    role = roles.find_named(tx, named["name"])
-    if role is None:
-        raise NotFound(f"Role {named['name']} is not defined")
-    return role

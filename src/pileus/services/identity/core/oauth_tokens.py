@@ -9,9 +9,10 @@ from pileus.kernel.db import Page, Tx
 from pileus.kernel.types import SECOND, Ctx, Listing, Micros, NotFound, new_hex
 from pileus.services.identity.core import lending, oauth1, refusals
 from pileus.services.identity.core.changes import changed
+from pileus.services.identity.core.finding import role_id
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.core.oauth1 import Signed
-from pileus.services.identity.db import consumers, oauth_tokens, projects, roles
+from pileus.services.identity.db import consumers, oauth_tokens, projects
 from pileus.services.identity.db.oauth_tokens import AccessTokenRow, RequestTokenRow
 
 
@@ -63,7 +64,7 @@ def grant(tx: Tx, near: Near, ctx: Ctx, id: str, wanted: list[dict[str, str]]) -
     project = projects.find(tx, row.project_id)
     if project is None:
         raise refusals.missing("project", row.project_id)
-    role_ids = [_role_id(tx, one) for one in wanted]
+    role_ids = [role_id(tx, one) for one in wanted]
     if not set(role_ids) <= lending.held_roles(tx, near.memory.graph(tx), ctx.user_id, project):
         raise refusals.unauthorized()
     verifier = "".join(secrets.choice(_LETTERS) for _ in range(8))
@@ -123,15 +124,6 @@ def _find_request(tx: Tx, id: str) -> RequestTokenRow:
     if row.expires_at is not None and tx.now > row.expires_at:
         raise refusals.unauthorized()
     return row
-
-
-def _role_id(tx: Tx, named: dict[str, str]) -> str:
-    if "id" in named:
-        return named["id"]
-    role = roles.find_named(tx, named["name"])
-    if role is None:
-        raise NotFound(f"Role {named['name']} is not defined")
-    return role.id
 
 
 def _end(tx: Tx, lifetime: int) -> int | None:

@@ -16,26 +16,26 @@ def is_delegated(methods: Collection[str]) -> bool:
     return not methods or not _PRIMARY.issuperset(methods)
 
 
-def check_manages_trusts(claims: Claims) -> None:
-    """A trust's own token may: that is redelegation."""
-    if is_delegated(claims.methods):
+def check_manages_trusts(claims: Claims | None) -> None:
+    """A trust's own token may: that is redelegation. (Here as below None is the cloud itself, which asks without a token.)"""
+    if claims is not None and is_delegated(claims.methods):
         raise refusals.forbidden("Delegated tokens cannot manage trusts.")
 
 
-def check_manages_app_credentials(claims: Claims) -> None:
+def check_manages_app_credentials(claims: Claims | None) -> None:
     """Those of application credentials have a switch of their own (`unrestricted`)."""
-    if "application_credential" not in claims.methods:
+    if claims is not None and "application_credential" not in claims.methods:
         check_manages_tokens(claims)
 
 
-def check_manages_tokens(claims: Claims) -> None:
+def check_manages_tokens(claims: Claims | None) -> None:
     """For OAuth1's request and access tokens: nobody's delegate makes or sees them."""
-    if claims.trust_id or is_delegated(claims.methods):
+    if claims is not None and (claims.trust_id or is_delegated(claims.methods)):
         raise refusals.not_authorized()
 
 
 def check_reaches_credentials(claims: Claims | None) -> None:
-    """Whoever got hold of a credential would outlive the delegation. (The cloud itself asks without a token.)"""
+    """Whoever got hold of a credential would outlive the delegation."""
     if claims is not None and (claims.trust_id or claims.app_credential_id or is_delegated(claims.methods)):
         raise refusals.forbidden("Delegated tokens cannot access credentials directly")
 

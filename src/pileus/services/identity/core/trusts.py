@@ -1,15 +1,15 @@
 """Trusts: who may lend what to whom, and how far it may be passed on."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from pileus.kernel.db import Page, Tx
-from pileus.kernel.types import SECOND, Ctx, Invalid, Listing, NotFound, new_hex
+from pileus.kernel.types import SECOND, Ctx, Invalid, Listing, new_hex
 from pileus.services.identity.core import lending, refusals
 from pileus.services.identity.core.changes import changed
 from pileus.services.identity.core.ends import read_end
+from pileus.services.identity.core.finding import role_id
 from pileus.services.identity.core.neighbours import Near
-from pileus.services.identity.db import projects, roles, trusts, users
+from pileus.services.identity.db import projects, trusts, users
 from pileus.services.identity.db.trusts import TrustRow
 
 Want = dict[str, Any]
@@ -27,7 +27,7 @@ def create(tx: Tx, near: Near, ctx: Ctx, want: Want) -> TrustRow:
         raise refusals.forbidden("At least one role should be specified")
     if users.find(tx, want["trustee_user_id"]) is None:
         raise refusals.missing("user", want["trustee_user_id"])
-    role_ids = _role_ids(tx, want.get("roles") or [])
+    role_ids = list(dict.fromkeys(role_id(tx, one) for one in want.get("roles") or []))
     source = lending.find_live(tx, ctx.trust_id) if ctx.trust_id else None
     giver = lending.pedigree(tx, source)[-1].trustor_user_id if source else want["trustor_user_id"]
     _check_held(tx, near, giver, want.get("project_id"), role_ids)
@@ -60,19 +60,6 @@ def delete(tx: Tx, near: Near, ctx: Ctx, row: TrustRow) -> None:
     trusts.remove(tx, gone)
     for id in gone:
         changed(tx, near, ctx, "trust.delete", id, before=row if id == row.id else None)
-
-
-def _role_ids(tx: Tx, named: Iterable[dict[str, str]]) -> list[str]:
-    found: dict[str, None] = {}
-    for one in named:
-        if "id" in one:
-            found[one["id"]] = None
-            continue
-        role = roles.find_named(tx, one["name"])
-        if role is None:
-            raise NotFound(f"Role {one['name']} is not defined")
-        found[role.id] = None
-    return list(found)
 
 
 def _check_held(tx: Tx, near: Near, giver: str, project_id: str | None, role_ids: list[str]) -> None:

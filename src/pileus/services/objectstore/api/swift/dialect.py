@@ -29,6 +29,7 @@ PATH = "path"
 class SwiftDialect(Dialect):
     own_origins: ClassVar[bool] = True
     auth_first: ClassVar[bool] = False
+    cased_headers: ClassVar[bool] = True
 
     def __init__(self, plain: frozenset[str] = PLAIN_PATHS) -> None:
         self._plain = plain
@@ -44,7 +45,7 @@ class SwiftDialect(Dialect):
 
     def identified(self, request_id: str) -> dict[str, str]:
         name = trans_id(request_id)
-        return {"X-Trans-Id": name, "x-openstack-request-id": name}
+        return {"X-Trans-Id": name, "X-Openstack-Request-Id": name}
 
     def fault(self, request: Request, fault: Fault) -> Answer:
         answer = worded(fault)
