@@ -104,4 +104,4 @@ class Internal:
 
 def _signer(tx: Tx, near: Near, access: str) -> tuple[str, Session]:
     key = access_keys.find(tx, near, access)
-    return key.secret, access_keys.enter(tx, near, key)
+    return key.secret, access_keys.enter_store(tx, near, key)
