@@ -112,6 +112,10 @@ def federation(settings: Settings) -> dict[str, Any]:
         found["oidc"] = RelyingParty(
             {(p.issuer, p.client_id): secrets_of[id] for id, p in mine.oidc.items() if id in secrets_of}
         )
+    if mine.saml or mine.certificate is not None:
+        from pileus.drivers.federation.saml import PySaml  # noqa: PLC0415
+
+        found["saml"] = PySaml()
     return found
 
 

@@ -60,13 +60,15 @@ class SamlProvider(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     `protocol`    the id of the protocol object that this serves.
     `title`       its name on the page where people choose.
     `attributes`  name of an attribute in assertions -> name that mappings use; those not listed keep their own.
+    `unsolicited` whether enhanced clients may bring assertions that nobody asked for: other OpenStack clouds make such.
     """
 
     metadata: Path
     entity_id: str = ""
     protocol: str = "saml2"
     title: str = ""
-    attributes: Mapping[str, str] = {}
+    attributes: dict[str, str] = {}
+    unsolicited: bool = False
 
 
 class Said(Struct, frozen=True, kw_only=True):
@@ -110,6 +112,26 @@ class OidcClient(Protocol):
     async def close(self) -> None: ...
 
 
+class SamlSelf(Struct, frozen=True, kw_only=True):
+    """The SAML service provider that we are, as one request sees it.
+
+    `post_url`  where browsers bring responses.   `paos_url`  where enhanced clients bring them.
+    """
+
+    entity_id: str
+    post_url: str
+    paos_url: str
+
+
+class Issuer(Struct, frozen=True, kw_only=True):
+    """The SAML identity provider that we are to other clouds."""
+
+    entity_id: str
+    certificate: Path
+    key: Path
+    organization: str = ""
+
+
 class Asking(Struct, frozen=True):
     """A SAML request: its id, and the URL that carries it or the envelope that holds it."""
 
@@ -121,17 +143,28 @@ class Asking(Struct, frozen=True):
 class SamlParty(Protocol):
     """A SAML service provider, and an identity provider for other clouds."""
 
-    async def ask(self, provider: SamlProvider, base: str, relay_state: str) -> Asking:
-        """A request for a browser, by redirect. `base` is the URL of our identity API as clients reach it."""
+    async def ask(self, provider: SamlProvider, me: SamlSelf, relay_state: str) -> Asking:
+        """A request for a browser, by redirect."""
 
-    async def ask_enhanced(self, provider: SamlProvider, base: str) -> Asking:
-        """A request for an enhanced client (ECP): an envelope of SOAP."""
+    async def ask_enhanced(self, provider: SamlProvider, me: SamlSelf, request_id: str, relay_state: str) -> Asking:
+        """A request of this id for an enhanced client (ECP): an envelope of SOAP."""
 
-    async def read(self, provider: SamlProvider, base: str, response: str, request_id: str) -> Said:
+    async def read(self, provider: SamlProvider, me: SamlSelf, response: str, request_id: str) -> Said:
         """What a response (base64, by POST) to that request says."""
 
-    async def read_enhanced(self, provider: SamlProvider, base: str, envelope: bytes, request_id: str) -> Said:
-        """The same from the envelope of an enhanced client."""
+    async def unwrap(self, envelope: bytes) -> str:
+        """The relay state in an enhanced client's envelope, not verified; empty when there is none."""
 
-    async def describe(self, base: str) -> bytes:
+    async def read_enhanced(self, provider: SamlProvider, me: SamlSelf, envelope: bytes, request_id: str) -> Said:
+        """What the response in an enhanced client's envelope says. Without a request it must come from a provider that may speak unasked."""
+
+    async def describe(self, me: SamlSelf) -> bytes:
         """Metadata of the service provider that we are."""
+
+    async def vouch(
+        self, issuer: Issuer, user: str, attributes: Mapping[str, Sequence[str]], recipient: str, until: int
+    ) -> str:
+        """A signed response with an assertion for another cloud, good until then (seconds since 1970)."""
+
+    async def describe_issuer(self, issuer: Issuer, sso_url: str) -> bytes:
+        """Metadata of the identity provider that we are."""

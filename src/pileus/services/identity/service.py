@@ -39,13 +39,14 @@ from pileus.services.identity.api.revocations import RevokeEvents
 from pileus.services.identity.api.role_assignments import RoleAssignments
 from pileus.services.identity.api.roles import Roles
 from pileus.services.identity.api.rules_catalog import CATALOG_RULES
+from pileus.services.identity.api.saml_issuing import SamlIssuing
 from pileus.services.identity.api.service_providers import ServiceProviders
 from pileus.services.identity.api.tokens import Tokens
 from pileus.services.identity.api.trusts import Trusts
 from pileus.services.identity.api.users import Users
 from pileus.services.identity.api.v2 import operations as v2
 from pileus.services.identity.api.versions import Versions
-from pileus.services.identity.core import domain_config, keys, memory
+from pileus.services.identity.core import compliance, domain_config, keys, memory
 from pileus.services.identity.core.federation import Federation
 from pileus.services.identity.core.federation_settings import FederationSettings
 from pileus.services.identity.core.guard import Guard
@@ -81,7 +82,8 @@ def build(
 ) -> Service:
     """`ports` are those of the cloud's listeners, by name; 0 is none. `oidc` and `saml` speak to identity providers."""
     mine = settings.of(IdentitySettings)
-    if problems := domain_config.check_written(mine.domains):
+    rules_of_passwords = settings.of(ComplianceSettings)
+    if problems := [*domain_config.check_written(mine.domains), *compliance.check_settings(rules_of_passwords)]:
         raise ConfigError(problems)
     patience = mine.cache_seconds * SECOND if db.multi_process else None
     near = Near(
@@ -90,7 +92,7 @@ def build(
         Passwords(mine),
         Keyring(),
         Memory(mine.cache_tokens, patience),
-        settings.of(ComplianceSettings),
+        rules_of_passwords,
         Guard(mine),
         Vault(),
         Directories(open_directory),
@@ -143,6 +145,7 @@ def _items(
         *Versions(dialect).all_operations(),
         *tokens.all_operations(),
         *FederatedLogin(near, tokens).all_operations(),
+        *SamlIssuing(near).all_operations(),
         *v2.operations(tokens, users, projects, roles, dialect, ports),
         *OAuth2(tokens).all_operations(),
         *Own(near, dialect, projects, domains).all_operations(),

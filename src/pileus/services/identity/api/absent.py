@@ -3,9 +3,6 @@
 from pileus.kernel.rest import Operation, absent
 
 _PATHS = """
-/v3/OS-FEDERATION/saml2/metadata GET
-/v3/auth/OS-FEDERATION/saml2 POST
-/v3/auth/OS-FEDERATION/saml2/ecp POST
 """
 """Each line a path and its methods."""
 

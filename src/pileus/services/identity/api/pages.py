@@ -44,6 +44,16 @@ def way_back(origin: str, token: str, headers: Mapping[str, str]) -> Answer:
     return _page("Logging in", form, policy, headers)
 
 
+def once_more(url: str, fields: Mapping[str, str]) -> Answer:
+    """The same form again, posted from a page of ours: browsers bring our cookies along with such only."""
+    hidden = "".join(f'<input type="hidden" name="{escape(n)}" value="{escape(v)}">' for n, v in fields.items())
+    form = (
+        f'<form method="post" action="{escape(url)}">{hidden}<noscript><button>Continue</button></noscript></form>'
+        f"<script>{_SUBMIT}</script>"
+    )
+    return _page("Logging in", form, f"script-src 'sha256-{_SUBMIT_HASH}'; form-action 'self'", {})
+
+
 def choice(links: Mapping[str, str]) -> Answer:
     """Providers to choose from: URLs by title."""
     items = "".join(f'<li><a href="{escape(url)}">{escape(title)}</a></li>' for title, url in links.items())

@@ -56,3 +56,13 @@ def update(tx: Tx, near: Near, ctx: Ctx, row: ServiceProviderRow, want: Want) ->
 def delete(tx: Tx, near: Near, ctx: Ctx, row: ServiceProviderRow) -> None:
     service_providers.remove(tx, row.id)
     changed(tx, near, ctx, "service_provider.delete", row.id, before=row)
+
+
+def enabled(tx: Tx, id: str) -> ServiceProviderRow:
+    """Raises `NotFound`, or `Forbidden` for one that is disabled."""
+    row = service_providers.find(tx, id)
+    if row is None:
+        raise refusals.missing("Service Provider", id)
+    if not row.enabled:
+        raise refusals.not_authorized()
+    return row

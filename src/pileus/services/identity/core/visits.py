@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from pileus.drivers.federation.protocol import Visit
-from pileus.kernel.types import MINUTE, Micros
+from pileus.kernel.types import MINUTE, Micros, clock
 from pileus.services.identity.core.tokens import Keyring
 
 PATIENCE = 10 * MINUTE
@@ -29,16 +29,16 @@ class Pending(Struct, frozen=True, kw_only=True):
     request_id: str = ""
 
 
-class Arrival(Struct, frozen=True, kw_only=True):
-    """What a provider said, on its way through the browser from the page that took it to the one that sees the cookie."""
+class Errand(Struct, frozen=True, kw_only=True):
+    """A SAML request that an enhanced client carries to its provider and back."""
 
-    state: str
-    remote_id: str
-    attributes: dict[str, list[str]]
+    provider_id: str
+    protocol_id: str
+    request_id: str
     ends_at: Micros
 
 
-K = TypeVar("K", Pending, Arrival)
+K = TypeVar("K", Pending, Errand)
 
 
 def new_visit(redirect_uri: str) -> Visit:
@@ -50,7 +50,16 @@ def new_visit(redirect_uri: str) -> Visit:
     )
 
 
-def seal(keyring: Keyring, kept: Pending | Arrival) -> str:
+def new_errand(provider_id: str, protocol_id: str) -> Errand:
+    return Errand(
+        provider_id=provider_id,
+        protocol_id=protocol_id,
+        request_id="id-" + secrets.token_hex(20),
+        ends_at=clock() + PATIENCE,
+    )
+
+
+def seal(keyring: Keyring, kept: Pending | Errand) -> str:
     return keyring.wrap(type(kept).__name__.encode() + b" " + msgspec.json.encode(kept))
 
 
@@ -58,8 +67,8 @@ def open_pending(keyring: Keyring, sealed: str, now: Micros) -> Pending | None:
     return _open(keyring, sealed, now, Pending)
 
 
-def open_arrival(keyring: Keyring, sealed: str, now: Micros) -> Arrival | None:
-    return _open(keyring, sealed, now, Arrival)
+def open_errand(keyring: Keyring, sealed: str, now: Micros) -> Errand | None:
+    return _open(keyring, sealed, now, Errand)
 
 
 def _open(keyring: Keyring, sealed: str, now: Micros, kind: type[K]) -> K | None:

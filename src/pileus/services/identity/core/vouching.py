@@ -9,13 +9,13 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from pileus.kernel.db import Tx
-from pileus.kernel.types import MINUTE, Ctx, cloud
+from pileus.kernel.types import MINUTE, SECOND, Ctx, cloud
 from pileus.services.identity.core import compliance, identity_providers, mapping, projects, protocols, refusals, users
 from pileus.services.identity.core.changes import changed
 from pileus.services.identity.core.mapping import Assertion, Mapped, MappedProject, MappedUser, Named
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.core.tokens import Marks
-from pileus.services.identity.db import assignments, federated_users, groups
+from pileus.services.identity.db import assertions, assignments, federated_users, groups
 from pileus.services.identity.db import identity_providers as db
 from pileus.services.identity.db import projects as project_rows
 from pileus.services.identity.db import roles as role_rows
@@ -36,12 +36,15 @@ class Vouched(Struct, frozen=True, kw_only=True):
     """What a provider said, its signature or its answer verified.
 
     `remote_id`  what the provider calls itself (an issuer, an entity id).
+    `once`, `until`  an id that may be used once only, and until when it is good (seconds since 1970).
     """
 
     provider_id: str
     protocol_id: str
     remote_id: str
     assertion: Assertion
+    once: str = ""
+    until: int = 0
 
 
 class Recognized(Marks, frozen=True, kw_only=True):
@@ -67,6 +70,9 @@ def recognize(tx: Tx, near: Near, vouched: Vouched) -> Recognized:
     provider = enabled_provider(tx, near, vouched.provider_id)
     protocol = protocols.get(tx, provider.id, vouched.protocol_id)
     _check_remote(provider, protocol, vouched)
+    if vouched.once and not assertions.use(tx, vouched.remote_id, vouched.once, vouched.until * SECOND):
+        log.warning("login refused: identity provider %s: an assertion was shown twice", provider.id)
+        raise refusals.unauthorized()
     mapped = _read(tx, protocol, vouched.assertion)
     if mapped.user.kind == mapping.LOCAL:
         return Recognized(user_id=_local_user(tx, near, mapped.user))

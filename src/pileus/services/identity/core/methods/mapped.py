@@ -75,7 +75,12 @@ def bearer(authorization: str) -> str:
 async def admitted(near: Near, method: str, provider_id: str, protocol_id: str, said: Said) -> Proof:
     """The proof of somebody for whom a provider vouched; the user is there from now on."""
     vouched = Vouched(
-        provider_id=provider_id, protocol_id=protocol_id, remote_id=said.remote_id, assertion=said.attributes
+        provider_id=provider_id,
+        protocol_id=protocol_id,
+        remote_id=said.remote_id,
+        assertion=said.attributes,
+        once=said.once,
+        until=said.until,
     )
     who = await near.db.write(recognize, near, vouched)
     return Proof(user_id=who.user_id, methods=(method,), **who.marks())
