@@ -80,3 +80,16 @@ def test_whatever_is_taken_makes_options(options: dict[str, Any]) -> None:
     made = domain_config.directory_options({"identity": {"driver": "ldap"}, "ldap": options})
     assert made is not None
     assert made.page_size >= 0
+
+
+async def test_a_domain_bounds_its_lists(cloud: Cloud, admin: str) -> None:
+    """`list_limit` holds for users of our own as well."""
+    domain = await cloud.make("domain", admin, name="many")
+    for n in range(3):
+        await cloud.make("user", admin, name=f"u{n}", domain_id=domain["id"])
+    config = {"config": {"identity": {"list_limit": 2}}}
+    await cloud.ok("PUT", f"/v3/domains/{domain['id']}/config", admin, config)
+    first = await cloud.ok("GET", f"/v3/users?domain_id={domain['id']}", admin)
+    assert len(first.body["users"]) == 2
+    assert first.body["truncated"] is True
+    assert len((await cloud.ok("GET", f"/v3/users?domain_id={domain['id']}&limit=1", admin)).body["users"]) == 1

@@ -46,7 +46,7 @@ from pileus.services.identity.api.trusts import Trusts
 from pileus.services.identity.api.users import Users
 from pileus.services.identity.api.v2 import operations as v2
 from pileus.services.identity.api.versions import Versions
-from pileus.services.identity.core import domain_config, federation_settings, keys, memory
+from pileus.services.identity.core import compliance, domain_config, federation_settings, keys, memory
 from pileus.services.identity.core.federation import Federation
 from pileus.services.identity.core.federation_settings import FederationSettings
 from pileus.services.identity.core.guard import Guard
@@ -82,8 +82,12 @@ def build(
 ) -> Service:
     """`ports` are those of the cloud's listeners, by name; 0 is none. `oidc` and `saml` speak to identity providers."""
     mine = settings.of(IdentitySettings)
-    trusted = settings.of(FederationSettings)
-    if problems := [*domain_config.check_written(mine.domains), *federation_settings.problems(trusted)]:
+    rules_of_passwords, trusted = settings.of(ComplianceSettings), settings.of(FederationSettings)
+    if problems := [
+        *domain_config.check_written(mine.domains),
+        *compliance.check_settings(rules_of_passwords),
+        *federation_settings.problems(trusted),
+    ]:
         raise ConfigError(problems)
     patience = mine.cache_seconds * SECOND if db.multi_process else None
     near = Near(
@@ -92,7 +96,7 @@ def build(
         Passwords(mine),
         Keyring(),
         Memory(mine.cache_tokens, patience),
-        settings.of(ComplianceSettings),
+        rules_of_passwords,
         Guard(mine),
         Vault(),
         Directories(open_directory),

@@ -24,15 +24,14 @@ class Consulted(Noun):
             self.enforce_list(request, rule)
             near, query = self.near, request.query
             domain_id = request.ctx.domain_id or query.one("domain_id")
-            home = await near.db.read(directories.find_home, near, domain_id) if domain_id else None
-            if home is None:
+            if not domain_id:
                 return
+            home, limit = await near.db.read(directories.find_source, near, domain_id)
             name = query.one("name") or ""
-            if name != (written := await consulting.refresh_list(near, home, self.kind, name)):
+            if home is not None and name != (written := await consulting.refresh_list(near, home, self.kind, name)):
                 query.pairs = [(key, written if key == "name" else value) for key, value in query.pairs]
-            if home.limit:
-                asked = self.dialect.limit(query.one("limit")) or home.limit
-                query.pairs.append(("limit", str(min(asked, home.limit))))
+            if limit:
+                query.pairs.append(("limit", str(min(self.dialect.limit(query.one("limit")) or limit, limit))))
 
         return replace(made, gather=gather)
 

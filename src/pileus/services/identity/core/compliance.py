@@ -3,18 +3,29 @@
 All are off by default. Names and meanings are those of Keystone's `[security_compliance]`.
 """
 
-import logging
 import re
 from typing import Any
 
 from pileus.kernel.db import Tx
 from pileus.kernel.types import DAY, SECOND, Invalid, Micros, clock
 from pileus.services.identity.core.neighbours import Near
+from pileus.services.identity.core.settings import ComplianceSettings
 from pileus.services.identity.db import histories, users
 from pileus.services.identity.db.users import UserRow
 
-log = logging.getLogger(__name__)
 _ADVICE = "Please contact your administrator to reset your password"
+
+
+def check_settings(settings: ComplianceSettings) -> list[str]:
+    """What is wrong with `[security_compliance]`, a sentence each."""
+    problems = []
+    try:
+        re.compile(settings.password_regex)
+    except re.error as error:
+        problems.append(f"[security_compliance] password_regex: this is no regular expression: {error}")
+    if 0 < settings.password_expires_days <= settings.minimum_password_age:
+        problems.append("[security_compliance] minimum_password_age: passwords would end before they may be changed")
+    return problems
 
 
 def check_strength(near: Near, secret: str | None) -> None:
@@ -24,12 +35,7 @@ def check_strength(near: Near, secret: str | None) -> None:
         return
     if secret is None:
         raise Invalid("Password validation error: Password must be a string type.")
-    try:
-        fits = re.match(pattern, secret) is not None
-    except re.error:
-        log.error("[security_compliance] password_regex is no regular expression: %s", pattern)
-        raise Invalid("Password validation error: Unable to validate password due to invalid configuration.") from None
-    if not fits:
+    if re.match(pattern, secret) is None:
         wanted = near.compliance.password_regex_description or None
         raise Invalid(f"The password does not match the requirements: {wanted}.")
 

@@ -20,9 +20,14 @@ log = logging.getLogger(__name__)
 
 def find_home(tx: Tx, near: Near, domain_id: str) -> Home | None:
     """None for a domain whose users are our own. Raises `DirectoryRefused` for options that cannot be meant."""
+    return find_source(tx, near, domain_id)[0]
+
+
+def find_source(tx: Tx, near: Near, domain_id: str) -> tuple[Home | None, int | None]:
+    """The same, with the most rows of one page that the domain's options give, if they do."""
     domain = projects.find(tx, domain_id)
     if domain is None or not domain.is_domain:
-        return None
+        return None, None
     config = domain_config.effective(tx, near, domain)
     try:
         options = domain_config.directory_options(config)
@@ -30,7 +35,7 @@ def find_home(tx: Tx, near: Near, domain_id: str) -> Home | None:
     except ValueError as problem:
         log.warning("domain %s: %s", domain.name, problem)
         raise DirectoryRefused("The options of this domain's directory cannot be meant.") from None
-    return Home(domain=domain, options=options, limit=limit) if options is not None else None
+    return Home(domain=domain, options=options) if options is not None else None, limit
 
 
 def find_with_home(tx: Tx, near: Near, named: Mapping[str, Any]) -> tuple[UserRow | None, Home | None]:

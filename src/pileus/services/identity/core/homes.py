@@ -13,11 +13,10 @@ Open = Callable[[DirectoryOptions], Directory]
 
 
 class Home(Struct, frozen=True, kw_only=True):
-    """A domain and the directory that its people are in. `limit`: most rows of one page; None: the service's own bound."""
+    """A domain and the directory that its people are in."""
 
     domain: ProjectRow
     options: DirectoryOptions
-    limit: int | None
 
 
 class Directories:
