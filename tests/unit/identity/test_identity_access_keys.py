@@ -1,17 +1,25 @@
 """Access keys: signed requests in exchange for tokens, and the secret for neighbours who verify by themselves."""
 
 import base64
+import hashlib
 import hmac
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from keystoneclient.contrib.ec2.utils import Ec2Signer
 
 from identity_cloud import Cloud, Reply, process
 from pileus.kernel.db import Database
 from pileus.kernel.types import NotFound, Unauthorized
+from pileus.services.identity.core.signatures import ec2_fits
 
 
 class Pair:
@@ -80,6 +88,33 @@ async def test_requests_of_another_time_are_refused(pair: Pair, minutes: int) ->
     assert (await pair.ec2(datetime.now(UTC) + timedelta(minutes=minutes * 7 // 8))).status == 200
 
 
+async def test_an_old_request_is_not_made_young_by_a_parameter_that_nobody_signed(pair: Pair) -> None:
+    """Version 4 signs no parameters of a POST."""
+    request = AWSRequest(method="POST", url="http://cloud/", data=b"", headers={"Host": "cloud"})
+    with freeze(datetime.now(UTC) - timedelta(hours=1)):
+        SigV4Auth(Credentials(pair.access, pair.secret), "ec2", "RegionOne").add_auth(request)
+    shown = {
+        "access": pair.access,
+        "host": "cloud",
+        "verb": "POST",
+        "path": "/",
+        "params": {"Timestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")},
+        "headers": dict(request.headers.items()),
+        "body_hash": hashlib.sha256(b"").hexdigest(),
+        "signature": request.headers["Authorization"].rpartition("Signature=")[2],
+    }
+    assert ec2_fits(pair.secret, shown)
+    reply = await pair.cloud.call("POST", "/v3/ec2tokens", {"credentials": shown}, pair.admin)
+    assert reply.status == 401
+
+
+@contextmanager
+def freeze(at: datetime) -> Iterator[None]:
+    """For botocore's signer, which asks its own module what time it is."""
+    with patch("botocore.auth.get_current_datetime", lambda *_, **__: at.replace(tzinfo=None)):
+        yield
+
+
 async def test_a_service_may_ask(pair: Pair) -> None:
     cloud, admin = pair.cloud, pair.admin
     user = await cloud.make("user", admin, name="rgw", password="rgw")
@@ -132,6 +167,27 @@ async def test_a_key_bound_to_an_application_credential_has_its_roles(pair: Pair
     await cloud.ok("DELETE", f"{path}/{id}", demo)
     assert (await pair.ec2()).status == 401
     assert admin
+
+
+async def test_a_key_bound_by_access_rules_opens_no_store(pair: Pair) -> None:
+    """A token carries the rules to whoever heeds them; a store that hears of no token could not."""
+    cloud = pair.cloud
+    demo = await cloud.token("demo", "demo", scope="demo")
+    rules = [{"service": "compute", "method": "GET", "path": "/v2.1/servers"}]
+    body = {"application_credential": {"name": "ruled", "access_rules": rules}}
+    path = f"/v3/users/{pair.user_id}/application_credentials"
+    id = (await cloud.ok("POST", path, demo, body)).body["application_credential"]["id"]
+    blob = json.dumps({"access": "ruled", "secret": "s", "app_cred_id": id})
+    body = {"credential": {"type": "ec2", "blob": blob, "user_id": pair.user_id, "project_id": pair.project_id}}
+    await cloud.ok("POST", "/v3/credentials", demo, body)
+    pair.access, pair.secret = "ruled", "s"
+    assert (await pair.s3()).status == 401
+    with pytest.raises(Unauthorized):
+        await cloud.internal.access_key("ruled")
+    reply = await pair.ec2()
+    assert reply.status == 200, reply.body
+    assert reply.body["token"]["application_credential"]["access_rules"]
+    assert (await cloud.call("GET", "/v3/auth/projects", None, reply.token)).status in (401, 403)
 
 
 async def test_a_key_bound_to_somebody_elses_application_credential_is_worth_nothing(pair: Pair) -> None:

@@ -37,6 +37,6 @@ class Internal:
 
     async def data(self, image_id: str) -> AsyncIterator[bytes]:
         """The bytes of an active image; no caller is checked: `find` came before. Raises `NotFound`."""
-        found = await self._near.db.read(data.source_of, image_id)
-        async for chunk in self._near.blobs.open(found.blob_id):
+        found = await self._near.db.read(data.source_of, self._near, image_id)
+        async for chunk in self._near.stores[found.store].open(found.blob_id):
             yield chunk

@@ -119,16 +119,20 @@ class SignedRequests:
             writes=False,
             body=_BODY,
             optional_body=True,
-            decide=lambda tx, request: self._decide(tx, request, check),
+            decide=lambda tx, request: self._decide(tx, request, check, shown),
             view=view,
         )
 
-    def _decide(self, tx: Tx, request: Request, check: Check) -> tuple[Session, Around]:
+    def enter(self, tx: Tx, key: AccessKey, shown: bool) -> Session:
+        """A token that is shown carries the access rules that bound it; without one nobody would heed them."""
+        return (access_keys.enter if shown else access_keys.enter_store)(tx, self.near, key)
+
+    def _decide(self, tx: Tx, request: Request, check: Check, shown: bool) -> tuple[Session, Around]:
         request.memo["revision"] = self.near.memory.revision
         signed = _signed(request.body)
         key = access_keys.find(tx, self.near, signed["access"])
         check(key, self.near, tx.now, signed)
-        session = access_keys.enter(tx, self.near, key)
+        session = self.enter(tx, key, shown)
         return session, look_around(tx, self.near, session, True)
 
 

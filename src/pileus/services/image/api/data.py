@@ -7,7 +7,7 @@ from typing import Any
 from pileus.drivers.blob.protocol import BlobError, BlobFull, BlobMissing, BlobSeen
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Operation, Request
-from pileus.kernel.types import Conflict, Ctx, Gone, Invalid, TooLarge, Unavailable, Unsupported
+from pileus.kernel.types import Ctx, Gone, Invalid, TooLarge, Unavailable, Unsupported
 from pileus.services.image.api.images import ONE
 from pileus.services.image.api.ranges import wanted_range
 from pileus.services.image.core import data, tasks
@@ -16,7 +16,7 @@ from pileus.services.image.core.inspection import Finding, Inspection
 from pileus.services.image.core.neighbours import Neighbours
 
 OCTETS = "application/octet-stream"
-Begin = Callable[[Tx, Neighbours, Ctx, str, int | None], Intake]
+Begin = Callable[[Tx, Neighbours, Ctx, str, int | None, str], Intake]
 
 
 class Data:
@@ -37,35 +37,37 @@ class Data:
                 handle=self._import,
                 body={"type": "object"},
                 answers=202,
-                partly="glance-direct alone; no web-download, copy-image or glance-download",
+                partly="glance-direct and copy-image alone; no web-download or glance-download",
             ),
         ]
 
     async def _upload(self, request: Request) -> Answer:
-        store = request.headers.get("x-image-meta-store", self._near.settings.store)
-        if store != self._near.settings.store:
+        store = request.headers.get("x-image-meta-store", self._near.store)
+        if store not in self._near.stores:
             raise Invalid(f"Store for identifier {store} not found")
-        await self._take(request, data.begin_upload)
+        await self._take(request, data.begin_upload, store)
         return Answer(204)
 
     async def _stage(self, request: Request) -> Answer:
         await self._take(request, data.begin_stage)
         return Answer(204)
 
-    async def _take(self, request: Request, begin: Begin) -> None:
+    async def _take(self, request: Request, begin: Begin, store: str = "") -> None:
         """First decision, bytes, second decision; whatever goes wrong between them leaves a queued image."""
         near = self._near
         media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media != OCTETS:
             raise Unsupported(f"Invalid content type {media}")
-        intake = await near.db.write(begin, near, request.ctx, request.params["image_id"], _size(request.headers))
+        intake = await near.db.write(
+            begin, near, request.ctx, request.params["image_id"], _size(request.headers), store
+        )
         with near.uploads.running(intake.blob_id):
             try:
                 seen, finding = await self._fill(request, intake)
                 await self._finish(request.ctx, intake, seen, finding)
             except BaseException as error:
                 await near.db.write(data.give_up, intake)
-                await near.blobs.remove(intake.blob_id)
+                await near.remove(intake.blob_id, intake.store)
                 if isinstance(error, BlobError):
                     raise _told(error) from error
                 raise
@@ -73,7 +75,7 @@ class Data:
     async def _fill(self, request: Request, intake: Intake) -> tuple[BlobSeen, Finding]:
         inspection = Inspection()
         chunks = _watched(request.stream(), intake.room, inspection)
-        seen = await self._near.blobs.put(intake.blob_id, chunks, HASHES)
+        seen = await self._near.stores[intake.store].put(intake.blob_id, chunks, HASHES)
         declared = request.headers.get("content-length", "")
         if declared.isdigit() and seen.size != int(declared):
             raise Invalid(f"Content-Length says {declared} bytes, {seen.size} came.")
@@ -88,8 +90,8 @@ class Data:
 
     async def _download(self, request: Request) -> Answer:
         near = self._near
-        found = await near.db.read(data.fetch, near, request.ctx, request.params["image_id"])
-        self._check_store(request)
+        preferred = self._preferred(request)
+        found = await near.db.read(data.fetch, near, request.ctx, request.params["image_id"], preferred)
         if not found.blob_id:
             return Answer(204)
         headers = {"Content-Type": OCTETS}
@@ -101,22 +103,24 @@ class Data:
         if found.checksum:
             headers["Content-MD5"] = found.checksum
         headers["Content-Length"] = str(length)
-        stream = near.blobs.open(found.blob_id, offset, length)
+        stream = near.stores[found.store].open(found.blob_id, offset, length)
         return Answer(status, headers=headers, stream=await _begun(stream), media=OCTETS)
 
-    def _check_store(self, request: Request) -> None:
-        """`?prefer=`: any store but the one there is would be a mistake."""
-        for name in (request.query.one("prefer") or "").split(","):
-            if name.strip() and name.strip() != self._near.settings.store:
-                raise Invalid(f"Store '{name.strip()}' is not configured.")
+    def _preferred(self, request: Request) -> list[str]:
+        """`?prefer=`: stores to read from, where the image is there. Raises `Invalid` for one that is not configured."""
+        names = [name.strip() for name in (request.query.one("prefer") or "").split(",") if name.strip()]
+        for name in names:
+            if name not in self._near.stores:
+                raise Invalid(f"Store '{name}' is not configured.")
+        return names
 
     async def _import(self, request: Request) -> Answer:
         near, body = self._near, request.body
-        _check_import(body, near.settings.store)
-        image_id = request.params["image_id"]
-        garbage = await near.db.write(tasks.import_image, near, request.ctx, image_id, body)
+        _check_import(body)
+        image_id, header = request.params["image_id"], request.headers.get("x-image-meta-store")
+        garbage = await near.db.write(tasks.import_image, near, request.ctx, image_id, body, header)
         if garbage:
-            await near.blobs.remove(garbage)
+            await near.remove(garbage)
         return Answer(202)
 
 
@@ -165,7 +169,7 @@ def _size(headers: Mapping[str, str]) -> int | None:
         raise Invalid("Invalid or missing image size in request headers.") from None
 
 
-def _check_import(body: Mapping[str, Any], store: str) -> None:
+def _check_import(body: Mapping[str, Any]) -> None:
     method = body.get("method")
     if method is None:
         raise Invalid("Import request requires a 'method' field.")
@@ -176,12 +180,6 @@ def _check_import(body: Mapping[str, Any], store: str) -> None:
     for name in ("all_stores_must_succeed", "all_stores"):
         if not isinstance(body.get(name, False), bool):
             raise Invalid(f"'{name}' must be boolean value only")
-    stores = body.get("stores", [])
-    if not isinstance(stores, list):
-        raise Invalid("'stores' must be a list of store identifiers")
-    for one in stores:
-        if one != store:
-            raise Conflict(f"Store for identifier {one} not found")
 
 
 def _told(error: BlobError) -> TooLarge | Unavailable:

@@ -44,7 +44,7 @@ class Images:
         ]
 
     def _view(self, image: Image) -> dict[str, Any]:
-        return views.image(image, self._near.settings.store)
+        return views.image(image)
 
     def _list(self, tx: Tx, request: Request) -> dict[str, Any]:
         search = image_search(request.query, self._near.settings)
@@ -63,7 +63,7 @@ class Images:
         headers = {
             "Location": request.link(f"{PATH}/{image.row.id}"),
             "OpenStack-image-import-methods": ",".join(METHODS),
-            "OpenStack-image-store-ids": self._near.settings.store,
+            "OpenStack-image-store-ids": ",".join(self._near.stores),
         }
         return Answer(201, self._view(image), headers)
 
@@ -79,7 +79,7 @@ class Images:
         near = self._near
         blob_id = await near.db.write(images.delete, near, request.ctx, request.params["image_id"])
         if blob_id:
-            await near.blobs.remove(blob_id)
+            await near.remove(blob_id)
         return Answer(204)
 
     def _deactivate(self, tx: Tx, request: Request) -> None:

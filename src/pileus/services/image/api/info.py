@@ -8,9 +8,10 @@ from pileus.kernel.rest import Answer, Operation, Request, absent
 from pileus.kernel.types import Conflict, Forbidden, Invalid, NotFound
 from pileus.services.image.api import metadef_schemas, schemas
 from pileus.services.image.api.images import ONE
-from pileus.services.image.core import images, tasks
+from pileus.services.image.core import images, stores, tasks
 from pileus.services.image.core.access import refused
 from pileus.services.image.core.neighbours import Neighbours
+from pileus.services.image.core.object_blobs import CONTAINER, OWNER
 
 CURRENT = "2.17"
 VERSIONS = ("2.15", "2.13", "2.12", "2.11", "2.10", "2.9", "2.8", CURRENT, "2.7", "2.6", "2.5", "2.4", "2.3", "2.2",
@@ -56,33 +57,42 @@ class Info:
         methods = {"description": "Import methods available.", "type": "array", "value": list(tasks.METHODS)}
         return [
             Operation(method="GET", path="/v2/info/import", handle=_document({"import-methods": methods})),
-            Operation(method="GET", path="/v2/info/stores", handle=_document({"stores": [self._store()]})),
+            Operation(
+                method="GET",
+                path="/v2/info/stores",
+                handle=_document({"stores": [self._store(name) for name in self._near.stores]}),
+            ),
             Operation(method="GET", path="/v2/info/stores/detail", handle=self._stores_detail),
             Operation(method="GET", path="/v2/info/usage", decide=self._usage),
-            Operation(method="DELETE", path="/v2/stores/{store_id}/{image_id}", decide=self._delete_from_store),
+            Operation(
+                method="DELETE", path="/v2/stores/{store_id}/{image_id}", handle=self._delete_from_store, answers=204
+            ),
             Operation(method="GET", path=f"{ONE}/locations", handle=self._locations),
             Operation(
                 method="POST",
                 path=f"{ONE}/locations",
                 decide=self._add_location,
                 body={"type": "object"},
-                partly="the only store takes no data that lie elsewhere: every URL is refused",
+                partly="no store takes data that lie elsewhere: every URL is refused",
             ),
         ]
 
-    def _store(self) -> dict[str, Any]:
-        settings = self._near.settings
-        told = {"description": settings.store_description} if settings.store_description else {}
-        return {"id": settings.store, **told, "default": "true"}
+    def _store(self, name: str) -> dict[str, Any]:
+        near = self._near
+        described = near.settings.store_descriptions.get(name)
+        told = {"description": described} if described else {}
+        return {"id": name, **told, **({"default": "true"} if name == near.store else {})}
 
     async def _stores_detail(self, request: Request) -> Answer:
         """Paths of the host stay out of it: even administrators of the API need not know them."""
         if not self._near.policy.allows("stores_info_detail", request.ctx, {}):
             raise refused("stores_info_detail")
-        seen = await self._near.blobs.info()
-        properties = {"free_bytes": seen.free, "total_bytes": seen.total, "chunk_size": 1 << 20}
-        detail = {**self._store(), "type": seen.driver, "properties": properties, "weight": 0}
-        return Answer(200, {"stores": [detail]})
+        details = []
+        for name, store in self._near.stores.items():
+            seen = await store.info()
+            properties = {"free_bytes": seen.free, "total_bytes": seen.total, "chunk_size": 1 << 20}
+            details.append({**self._store(name), "type": seen.driver, "properties": properties, "weight": 0})
+        return Answer(200, {"stores": details})
 
     def _usage(self, tx: Tx, request: Request) -> dict[str, Any]:
         """Of the caller's project; -1 is no limit."""
@@ -90,20 +100,12 @@ class Info:
         usages = self._near.quotas.usages(tx, request.ctx.project_id)
         return {"usage": {name: {"usage": usages[name], "limit": limit} for name, limit in limits.items()}}
 
-    def _delete_from_store(self, tx: Tx, request: Request) -> None:
-        store, image_id = request.params["store_id"], request.params["image_id"]
-        if store != self._near.settings.store:
-            raise Conflict(f"The selected store {store} is not available on this node.")
-        try:
-            found = images.find(tx, self._near, request.ctx, image_id)
-        except NotFound:
-            raise NotFound(f"Failed to find image {image_id}") from None
-        images.find(tx, self._near, request.ctx, image_id, "delete_image_location")
-        if found.row.status != "active":
-            raise Conflict("It's not allowed to remove image data from store if image status is not 'active'")
-        raise Forbidden(
-            "Cannot delete image data from the only store containing it. Consider deleting the image instead."
-        )
+    async def _delete_from_store(self, request: Request) -> Answer:
+        """The row first; what the store still has then is garbage."""
+        near, store = self._near, request.params["store_id"]
+        blob_id = await near.db.write(stores.leave, near, request.ctx, store, request.params["image_id"])
+        await near.remove(blob_id, store)
+        return Answer(204)
 
     async def _locations(self, request: Request) -> Answer:
         near = self._near
@@ -111,11 +113,9 @@ class Info:
         found = await near.db.read(images.find, near, request.ctx, image_id, "fetch_image_location")
         if found.row.status not in {"active", "deactivated"}:
             return Answer(200, [])
-        path = getattr(near.blobs, "path", None)
-        if path is None:
-            return Answer(200, [])
-        where = {"url": f"file://{path(found.row.blob_id)}", "metadata": {"store": near.settings.store}}
-        return Answer(200, [where])
+        return Answer(
+            200, [{"url": _url(near, one, found.row.blob_id), "metadata": {"store": one}} for one in found.stores]
+        )
 
     def _add_location(self, tx: Tx, request: Request) -> None:
         image_id, url = request.params["image_id"], request.body.get("url")
@@ -128,6 +128,12 @@ class Info:
         if "service" not in request.ctx.roles | request.ctx.service_roles:
             raise Forbidden("http store must be enabled to use location API by normal user.")
         raise Invalid(f"URI for add location does not pass filtering: {url}")
+
+
+def _url(near: Neighbours, store: str, blob_id: str) -> str:
+    """Where data lie, for services of the cloud: a path of the host, or the object's account, container and name."""
+    path = getattr(near.stores[store], "path", None)
+    return f"file://{path(blob_id)}" if path is not None else f"{store}://{OWNER}/{CONTAINER}/{blob_id}"
 
 
 def _versions(status: int) -> Handle:

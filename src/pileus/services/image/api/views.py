@@ -27,7 +27,7 @@ _SHOWN = (
 )
 
 
-def image(found: Image, store: str) -> dict[str, Any]:
+def image(found: Image) -> dict[str, Any]:
     """Properties first: an attribute always wins over a property of its name."""
     row = found.row
     path = f"/v2/images/{row.id}"
@@ -41,7 +41,7 @@ def image(found: Image, store: str) -> dict[str, Any]:
     view["file"] = f"{path}/file"
     view["schema"] = "/v2/schemas/image"
     if row.status in {"active", "deactivated"}:
-        view["stores"] = store
+        view["stores"] = ",".join(found.stores)
     return view
 
 

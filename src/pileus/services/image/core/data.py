@@ -4,7 +4,7 @@ Bringing data takes two decisions with the bytes between them. The first names t
 blob is garbage exactly when no row names it; the second asks whether the row still does.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -15,10 +15,10 @@ from pileus.kernel.db import Tx
 from pileus.kernel.types import Conflict, Ctx, Forbidden, Gone, Invalid, cloud, new_id
 from pileus.services.image.core import limits
 from pileus.services.image.core.access import is_admin, no_image, permit
-from pileus.services.image.core.images import Image, find
+from pileus.services.image.core.images import Image, find, whole
 from pileus.services.image.core.inspection import Finding, judge, kept
 from pileus.services.image.core.neighbours import Neighbours
-from pileus.services.image.db import details, images
+from pileus.services.image.db import details, images, locations
 from pileus.services.image.db.images import ImageRow
 
 HASHES = ("md5", "sha512")
@@ -43,6 +43,7 @@ class Intake(Struct, frozen=True):
     """Fresh; the row names it already."""
     room: int
     """Bytes that may come at most."""
+    store: str
     state: str
     """`saving` for an upload, `uploading` for the stage."""
 
@@ -53,27 +54,29 @@ class Source(Struct, frozen=True):
     blob_id: str
     size: int
     checksum: str
+    store: str = ""
+    """Where to fetch them."""
 
 
-def begin_upload(tx: Tx, near: Neighbours, ctx: Ctx, image_id: str, size: int | None) -> Intake:
-    """`queued` becomes `saving`. Raises `NotFound`, `Forbidden`, `Conflict`, `Invalid`, `TooLarge`."""
+def begin_upload(tx: Tx, near: Neighbours, ctx: Ctx, image_id: str, size: int | None, store: str = "") -> Intake:
+    """`queued` becomes `saving`. `store`: the default one when empty. Raises `NotFound`, `Forbidden`, `Conflict`, `Invalid`, `TooLarge`."""
     limits.check_project(tx, near, ctx.project_id, limits.SIZE, (size or 0) // limits.MIB)
     row = find(tx, near, ctx, image_id, "upload_image").row
     missing = [name for name in ("disk_format", "container_format") if not getattr(row, name)]
     if row.status == "queued" and missing:
         word = "Property" if len(missing) == 1 else "Properties"
         raise Invalid(f"{word} {', '.join(missing)} must be set prior to saving data.")
-    return _begin(tx, near, row, "saving", limits.SIZE)
+    return _begin(tx, near, row, "saving", limits.SIZE, store or near.store)
 
 
-def begin_stage(tx: Tx, near: Neighbours, ctx: Ctx, image_id: str, size: int | None) -> Intake:
-    """`queued` becomes `uploading`."""
+def begin_stage(tx: Tx, near: Neighbours, ctx: Ctx, image_id: str, size: int | None, store: str = "") -> Intake:
+    """`queued` becomes `uploading`. Staged data lie in the default store, whatever `store` says of the import."""
     limits.check_project(tx, near, ctx.project_id, limits.STAGED, (size or 0) // limits.MIB)
     row = find(tx, near, ctx, image_id, "modify_image").row
-    return _begin(tx, near, row, "uploading", limits.STAGED)
+    return _begin(tx, near, row, "uploading", limits.STAGED, near.store)
 
 
-def _begin(tx: Tx, near: Neighbours, row: ImageRow, state: str, quota: str) -> Intake:
+def _begin(tx: Tx, near: Neighbours, row: ImageRow, state: str, quota: str, store: str) -> Intake:
     if row.status != "queued":
         raise Conflict(f"Image status transition from {row.status} to {state} is not allowed")
     limits.check_project(tx, near, row.owner, limits.FILLING, 1)
@@ -87,7 +90,7 @@ def _begin(tx: Tx, near: Neighbours, row: ImageRow, state: str, quota: str) -> I
         touched_at=tx.now,
         updated_at=tx.now,
     )
-    return Intake(row.id, blob_id, limits.room(tx, near, row.owner, quota), state)
+    return Intake(row.id, blob_id, limits.room(tx, near, row.owner, quota), store, state)
 
 
 def finish_upload(tx: Tx, near: Neighbours, ctx: Ctx, intake: Intake, seen: BlobSeen, finding: Finding) -> None:
@@ -95,6 +98,7 @@ def finish_upload(tx: Tx, near: Neighbours, ctx: Ctx, intake: Intake, seen: Blob
     row = _still(tx, intake)
     virtual_size = _judged(near, row, finding)
     limits.check_room(tx, near, row.owner, limits.SIZE, seen.size)
+    locations.add(tx, row.id, intake.store)
     _activate(tx, ctx, row, seen.size, virtual_size, seen.hashes)
 
 
@@ -111,57 +115,74 @@ def give_up(tx: Tx, intake: Intake) -> None:
     images.move(tx, intake.image_id, intake.state, intake.blob_id, **BLANK, updated_at=tx.now)
 
 
-def fetch(tx: Tx, near: Neighbours, ctx: Ctx, image_id: str) -> Source:
-    """Raises `NotFound`, `Forbidden`."""
+def fetch(tx: Tx, near: Neighbours, ctx: Ctx, image_id: str, preferred: Sequence[str] = ()) -> Source:
+    """From the first of the preferred stores that has them, else from the first that has. Raises `NotFound`, `Forbidden`."""
     image = find(tx, near, ctx, image_id)
     if image.row.status == "deactivated" and not is_admin(near, ctx):
         raise Forbidden("The requested image has been deactivated. Image data download is forbidden.")
     permit(near, ctx, "download_image", image.row, image.member)
-    return source(image.row)
+    return source(image, preferred)
 
 
-def source(row: ImageRow) -> Source:
-    if row.status not in {"active", "deactivated"}:
+def source(image: Image, preferred: Sequence[str] = ()) -> Source:
+    row = image.row
+    if row.status not in {"active", "deactivated"} or not image.stores:
         return Source("", 0, "")
-    return Source(row.blob_id, row.size or 0, row.checksum or "")
+    store = next((one for one in preferred if one in image.stores), image.stores[0])
+    return Source(row.blob_id, row.size or 0, row.checksum or "", store)
 
 
-def source_of(tx: Tx, image_id: str) -> Source:
+def source_of(tx: Tx, near: Neighbours, image_id: str) -> Source:
     """Without a caller: for neighbours who have asked `find` before. Raises `NotFound` when there are no data."""
     row = images.find(tx, image_id)
-    found = source(row) if row is not None else None
+    found = source(whole(tx, near, row)) if row is not None else None
     if found is None or not found.blob_id:
         raise no_image(image_id)
     return found
 
 
-def import_staged(tx: Tx, near: Neighbours, ctx: Ctx, image: Image) -> str:
-    """Staged data become the image's, at once: they lie where they are to stay, and are hashed and inspected already.
+def import_staged(tx: Tx, near: Neighbours, ctx: Ctx, image: Image, stores: Sequence[str]) -> str:
+    """Staged data become the image's: at once where they lie, when they are to stay there, for they are hashed and inspected already.
 
-    Returns the reason when they will not do (the image is `queued` again, its data garbage), else an empty text.
+    Where they are to lie elsewhere alone the image is `importing` until `activate`. Returns the reason when they will not do (the image is `queued` again, its data garbage), else an empty text.
     """
     row = image.row
     found = row.finding or {}
     finding = msgspec.convert({key: value for key, value in found.items() if key != "hashes"}, Finding)
-    store = near.settings.store
     try:
-        virtual_size = _judged(near, row, finding)
+        _judged(near, row, finding)
     except Exception as fault:
         if not getattr(fault, "message", ""):
             raise
         images.change(tx, row.id, **BLANK, updated_at=tx.now)
-        _note_import(tx, image, failed=store)
+        note_import(tx, row.id, [], failed=stores)
         return str(fault)
-    hashes = msgspec.convert(found.get("hashes"), dict[str, str])
-    _activate(tx, ctx, row, finding.size, virtual_size, hashes)
-    _note_import(tx, image, failed="")
+    if near.store in stores:
+        locations.add(tx, row.id, near.store)
+        activate(tx, near, ctx, row)
+    else:
+        images.change(tx, row.id, status="importing", updated_at=tx.now)
+    note_import(tx, row.id, [], failed=[])
     return ""
 
 
-def _note_import(tx: Tx, image: Image, failed: str) -> None:
-    """Where clients look for how an import went."""
-    after = {**image.properties, "os_glance_importing_to_stores": "", "os_glance_failed_import": failed}
-    details.save_properties(tx, image.row.id, image.properties, after)
+def activate(tx: Tx, near: Neighbours, ctx: Ctx, row: ImageRow) -> None:
+    """An image whose data were staged, and were found good, is `active`."""
+    found = row.finding or {}
+    finding = msgspec.convert({key: value for key, value in found.items() if key != "hashes"}, Finding)
+    hashes = msgspec.convert(found.get("hashes"), dict[str, str])
+    _activate(tx, ctx, row, finding.size, _judged(near, row, finding), hashes)
+
+
+def note_import(tx: Tx, image_id: str, coming: Sequence[str], failed: Sequence[str]) -> None:
+    """Where clients look for how an import goes."""
+    before = details.properties_of(tx, [image_id])[image_id]
+    after = {
+        **before,
+        "os_glance_importing_to_stores": ",".join(coming),
+        "os_glance_failed_import": ",".join(failed),
+    }
+    details.save_properties(tx, image_id, before, after)
 
 
 def _still(tx: Tx, intake: Intake) -> ImageRow:

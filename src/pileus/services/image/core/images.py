@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pileus.kernel import events
+from pileus.kernel import events, saga
 from pileus.kernel.db import Tx
 from pileus.kernel.types import Conflict, Ctx, Forbidden, Invalid, NotFound, new_id
 from pileus.services.image.core import limits, names
 from pileus.services.image.core.access import is_admin, no_image, permit, permit_visibility, refused, sees
 from pileus.services.image.core.neighbours import Neighbours
-from pileus.services.image.db import details, images, members, searches
+from pileus.services.image.db import details, images, locations, members, searches
 from pileus.services.image.db.images import ImageRow
 from pileus.services.image.db.searches import Search
 
@@ -24,6 +24,8 @@ class Image(Struct, frozen=True):
     row: ImageRow
     properties: dict[str, str]
     tags: list[str]
+    stores: list[str] = []
+    """Where its data lie, in the order of the settings."""
     member: bool = False
     """The caller's project is a member, whatever it has answered."""
 
@@ -37,11 +39,21 @@ def find(tx: Tx, near: Neighbours, ctx: Ctx, image_id: str, rule: str = "get_ima
     if not sees(near, ctx, row, member):
         raise no_image(image_id)
     permit(near, ctx, rule, row, member)
-    return whole(tx, row, member)
+    return whole(tx, near, row, member)
 
 
-def whole(tx: Tx, row: ImageRow, member: bool = False) -> Image:
-    return Image(row, details.properties_of(tx, [row.id])[row.id], details.tags_of(tx, [row.id])[row.id], member)
+def whole(tx: Tx, near: Neighbours, row: ImageRow, member: bool = False) -> Image:
+    return _wholes(tx, near, [row], member)[0]
+
+
+def _wholes(tx: Tx, near: Neighbours, rows: Sequence[ImageRow], member: bool = False) -> list[Image]:
+    """Three statements, however many there are."""
+    ids = [row.id for row in rows]
+    properties, tags, stores = details.properties_of(tx, ids), details.tags_of(tx, ids), locations.stores_of(tx, ids)
+    return [
+        Image(row, properties[row.id], tags[row.id], [one for one in near.stores if one in stores[row.id]], member)
+        for row in rows
+    ]
 
 
 def create(tx: Tx, near: Neighbours, ctx: Ctx, want: Mapping[str, object]) -> Image:
@@ -85,7 +97,7 @@ def save(tx: Tx, near: Neighbours, ctx: Ctx, before: Image, after: Image) -> Ima
     images.change(tx, row.id, updated_at=tx.now, **{name: getattr(row, name) for name in sorted(names.BASE - {"tags"})})
     details.save_properties(tx, row.id, before.properties, after.properties)
     details.save_tags(tx, row.id, before.tags, tags)
-    image = Image(row, dict(sorted(after.properties.items())), tags, before.member)
+    image = Image(row, dict(sorted(after.properties.items())), tags, before.stores, before.member)
     events.record(
         tx,
         ctx,
@@ -110,12 +122,14 @@ def delete(tx: Tx, near: Neighbours, ctx: Ctx, image_id: str) -> str:
     images.remove(tx, image_id)
     details.forget(tx, image_id)
     members.forget(tx, image_id)
+    locations.forget(tx, image_id)
+    saga.cancel(tx, image_id)
     events.record(tx, ctx, "image.delete", "image", image_id, project_id=image.row.owner or "", before=told(image))
     return image.row.blob_id
 
 
 def page(tx: Tx, near: Neighbours, ctx: Ctx, search: Search) -> tuple[list[Image], bool]:
-    """The images that match and may be shown, and whether there are more. Three statements whatever its size."""
+    """The images that match and may be shown, and whether there are more. Four statements whatever its size."""
     own = {"project_id": ctx.project_id}
     if not near.policy.allows("get_images", ctx, own):
         raise refused("get_images", own)
@@ -126,9 +140,7 @@ def page(tx: Tx, near: Neighbours, ctx: Ctx, search: Search) -> tuple[list[Image
         except NotFound as fault:
             raise Invalid(fault.message) from None
     found = searches.search(tx, replace(search, project_id=ctx.project_id, everything=is_admin(near, ctx)))
-    ids = [row.id for row in found.rows]
-    properties, tags = details.properties_of(tx, ids), details.tags_of(tx, ids)
-    return [Image(row, properties[row.id], tags[row.id]) for row in found.rows], found.more
+    return _wholes(tx, near, found.rows), found.more
 
 
 def set_active(tx: Tx, near: Neighbours, ctx: Ctx, image_id: str, active: bool) -> None:

@@ -5,7 +5,7 @@ from pileus.kernel.quota import Quota, Quotas
 from pileus.kernel.types import TooLarge
 from pileus.services.image.core.neighbours import Neighbours
 from pileus.services.image.core.settings import ImageSettings
-from pileus.services.image.db import images
+from pileus.services.image.db import images, locations
 
 MIB = 1 << 20
 UNLIMITED = -1
@@ -22,7 +22,7 @@ def quotas(settings: ImageSettings) -> Quotas:
     return Quotas(
         "image",
         [
-            Quota(SIZE, default=settings.size_total, usage=lambda tx, owner: images.bytes_used(tx, owner) // MIB),
+            Quota(SIZE, default=settings.size_total, usage=lambda tx, owner: locations.bytes_used(tx, owner) // MIB),
             Quota(STAGED, default=settings.stage_total, usage=lambda tx, owner: images.bytes_staged(tx, owner) // MIB),
             Quota(COUNT, default=settings.count_total, usage=images.count),
             Quota(FILLING, default=settings.count_uploading, usage=images.count_filling),
@@ -53,7 +53,7 @@ def room(tx: Tx, near: Neighbours, project_id: str | None, name: str) -> int:
     limit = near.quotas.limits(tx, project_id)[name] if project_id else UNLIMITED
     if not project_id or limit == UNLIMITED:
         return cap
-    used = images.bytes_used if name == SIZE else images.bytes_staged
+    used = locations.bytes_used if name == SIZE else images.bytes_staged
     return max(0, min(cap, limit * MIB - used(tx, project_id)))
 
 

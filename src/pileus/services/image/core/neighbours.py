@@ -1,5 +1,6 @@
 """What decisions about images need beyond their transaction."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pileus.drivers.blob.protocol import BlobStore
@@ -17,5 +18,16 @@ class Neighbours:
     quotas: Quotas
     db: Database
     """For the streams alone: they decide twice, before and after the bytes."""
-    blobs: BlobStore
+    stores: Mapping[str, BlobStore]
+    """By the name that clients know; the first is the default one, where staged data lie as well."""
     uploads: Uploads
+
+    @property
+    def store(self) -> str:
+        """The default one's name."""
+        return next(iter(self.stores))
+
+    async def remove(self, blob_id: str, *stores: str) -> None:
+        """From those stores, or from every one; absent is success."""
+        for name in stores or self.stores:
+            await self.stores[name].remove(blob_id)

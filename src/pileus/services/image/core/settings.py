@@ -1,6 +1,6 @@
 """`[image]` of `pileus.toml`."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pileus.kernel.config import Section, doc
 
@@ -8,8 +8,14 @@ from pileus.kernel.config import Section, doc
 class ImageSettings(Section, frozen=True, kw_only=True):
     """Settings of the image service."""
 
-    store: Annotated[str, doc("name under which the one store is shown", pattern="^[A-Za-z0-9_-]{1,64}$")] = "file"
-    store_description: Annotated[str, doc("what /v2/info/stores says of the store; empty: nothing")] = ""
+    stores: Annotated[
+        tuple[Literal["file", "swift"], ...],
+        doc(
+            "where data may lie: file (`images` in the state directory), swift (the object store); the first is the default",
+            min_length=1,
+        ),
+    ] = ("file", "swift")
+    store_descriptions: Annotated[dict[str, str], doc("what /v2/info/stores says of stores, by name")] = {}
     container_formats: Annotated[tuple[str, ...], doc("container formats that an image may have")] = (
         "ami",
         "ari",

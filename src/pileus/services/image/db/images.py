@@ -85,9 +85,11 @@ _TOUCH = Query(
     .values(touched_at=bindparam("b_now"))
 )
 _WRITTEN = Query(select(images).where(images.c.writer != ""), into=ImageRow)
-_BLOBS = Query(select(images.c.blob_id).where(images.c.blob_id != ""))
+_BLOBS = Query(
+    select(images.c.blob_id).where(images.c.blob_id != "", images.c.status.in_(("saving", "uploading", "importing"))),
+    into=str,
+)
 _ANY = Query(select(images.c.id).limit(1))
-_USED = Query(select(func.coalesce(func.sum(images.c.size), 0)).where(images.c.owner == bindparam("owner")))
 _STAGED = Query(
     select(func.coalesce(func.sum(images.c.size), 0)).where(
         images.c.owner == bindparam("owner"), images.c.status.in_(("uploading", "importing"))
@@ -131,17 +133,13 @@ def being_written(tx: Tx) -> list[ImageRow]:
     return tx.rows(_WRITTEN)
 
 
-def blob_ids(tx: Tx) -> set[str]:
-    """Every blob that a row names."""
-    return {row[0] for row in tx.rows(_BLOBS)}
+def coming_blob_ids(tx: Tx) -> set[str]:
+    """Blobs of images that have no location yet: being filled, staged, being imported."""
+    return set(tx.rows(_BLOBS))
 
 
 def any_there(tx: Tx) -> bool:
     return tx.row(_ANY) is not None
-
-
-def bytes_used(tx: Tx, owner: str) -> int:
-    return _number(tx, _USED, owner)
 
 
 def bytes_staged(tx: Tx, owner: str) -> int:

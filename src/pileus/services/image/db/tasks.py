@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from msgspec import Struct
-from sqlalchemy import Column, ColumnElement, Table, Text, bindparam, delete, insert, select
+from sqlalchemy import Column, ColumnElement, Table, Text, bindparam, delete, insert, select, update
 
 from pileus.kernel.db import Json, Page, Query, Time, Tx, metadata, page
 from pileus.kernel.types import Listing, Micros
@@ -53,6 +53,7 @@ _OF = Query(
     into=TaskRow,
 )
 _INSERT = Query(insert(tasks))
+_UPDATE = Query(update(tasks).where(tasks.c.id == bindparam("b_id")))
 _EXPIRED = Query(delete(tasks).where(tasks.c.expires_at < bindparam("now")))
 
 
@@ -66,6 +67,10 @@ def of_image(tx: Tx, image_id: str) -> list[TaskRow]:
 
 def add(tx: Tx, row: TaskRow) -> None:
     tx.run(_INSERT, **{name: getattr(row, name) for name in row.__struct_fields__})
+
+
+def change(tx: Tx, task_id: str, /, **values: object) -> None:
+    tx.run(_UPDATE, b_id=task_id, updated_at=tx.now, **values)
 
 
 def search(tx: Tx, listing: Listing) -> Page[TaskRow]:

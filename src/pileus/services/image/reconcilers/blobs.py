@@ -2,10 +2,11 @@
 
 import logging
 
+from pileus.drivers.blob.protocol import BlobStore
 from pileus.kernel.types import MINUTE, SECOND, clock
 from pileus.services.image.core.data import rescue
 from pileus.services.image.core.neighbours import Neighbours
-from pileus.services.image.db import images, tasks
+from pileus.services.image.db import images, locations, tasks
 
 log = logging.getLogger("pileus.image")
 HEARTBEAT = 30 * SECOND
@@ -24,14 +25,19 @@ class Blobs:
         near = self._near
         for blob_id in await near.db.write(rescue, near, near.uploads.alive(), SILENT):
             log.warning("an upload had died; its data %s are removed", blob_id)
-            await near.blobs.remove(blob_id)
+            await near.remove(blob_id)
 
     async def sweep(self) -> None:
         """Blobs first, rows second: a blob that was there before the rows were read had its row before it had bytes."""
         near = self._near
-        seen = await near.blobs.observe()
-        named = await near.db.read_aside(images.blob_ids)
         await near.db.write(tasks.forget_expired)
+        for name, store in near.stores.items():
+            await self._sweep(name, store)
+
+    async def _sweep(self, name: str, store: BlobStore) -> None:
+        near = self._near
+        seen = await store.observe()
+        named = await near.db.read_aside(locations.blob_ids, name)
         old = clock() - near.settings.orphan_minutes * MINUTE
         garbage = {blob.id for blob in seen if blob.id not in named and blob.changed_at <= old}
         if garbage and not await near.db.read(images.any_there):
@@ -39,4 +45,4 @@ class Blobs:
             return
         for blob_id in sorted(garbage):
             log.info("removing data %s that no image names", blob_id)
-            await near.blobs.remove(blob_id)
+            await store.remove(blob_id)

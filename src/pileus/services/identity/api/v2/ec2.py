@@ -2,12 +2,14 @@
 
 from typing import Any, ClassVar
 
+from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
 from pileus.services.identity.api.dialect import KeystoneDialect
 from pileus.services.identity.api.ec2 import Ec2Credentials, SignedRequests, key_view
 from pileus.services.identity.api.tokens import Around
 from pileus.services.identity.api.v2 import shapes
 from pileus.services.identity.api.v2.paths import ROOT
+from pileus.services.identity.core import access_keys
 from pileus.services.identity.core.access_keys import AccessKey
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.core.session import Session
@@ -34,6 +36,10 @@ class SignedRequestsV2(SignedRequests):
     def __init__(self, near: Near, ports: shapes.Ports) -> None:
         super().__init__(near)
         self.ports = ports
+
+    def enter(self, tx: Tx, key: AccessKey, shown: bool) -> Session:
+        """v2.0 has no words for access rules."""
+        return access_keys.enter_store(tx, self.near, key)
 
     def answer(self, token: str, session: Session, around: Around) -> Answer:
         return Answer(200, {"access": shapes.access(token, session, around.catalog, self.ports)})
