@@ -19,19 +19,22 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+
+import httpx
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "src")]
 
+from keycloak import ADMIN, CLIENT, Keycloak  # noqa: E402
+
 from cloud import free_shift  # noqa: E402 - the path is set above
 
-PASSWORD = "conformance-secret"
+PASSWORD, PROVIDER = "conformance-secret", "keycloak"
 SUITES = r"^(tempest\.api\.identity|keystone_tempest_plugin)\."
+OPENID = r"^keystone_tempest_plugin\.tests\.scenario\.test_oidc_federated_authentication\."
 LOCKOUT, LOCKED_FOR, HISTORY = 2, 5, 2
 """Wrong passwords that lock an account, seconds for which, old passwords that may not come again: as tempest.conf says, so the cloud."""
 _CLASS_LEVEL = re.compile(r"(?:setUp|tearDown)(?:Class|Module) \((.*)\)$")
@@ -40,8 +43,9 @@ _CLASS_LEVEL = re.compile(r"(?:setUp|tearDown)(?:Class|Module) \((.*)\)$")
 class Cloud:
     """`pileus up` on an empty state."""
 
-    def __init__(self) -> None:
+    def __init__(self, keycloak: Keycloak) -> None:
         shift = free_shift()
+        provider = {"issuer": keycloak.issuer, "client_id": CLIENT}
         self.state = Path(tempfile.mkdtemp(prefix="pileus-conformance-"))
         self.auth_url = f"http://127.0.0.1:{5000 + shift}/v3"
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PILEUS_", "OS_"))}
@@ -55,6 +59,8 @@ class Cloud:
             "PILEUS_SECURITY_COMPLIANCE_LOCKOUT_FAILURE_ATTEMPTS": str(LOCKOUT),
             "PILEUS_SECURITY_COMPLIANCE_LOCKOUT_DURATION": str(LOCKED_FOR),
             "PILEUS_SECURITY_COMPLIANCE_UNIQUE_LAST_PASSWORD_COUNT": str(HISTORY),
+            "PILEUS_FEDERATION_OIDC": json.dumps({PROVIDER: provider}),
+            "PILEUS_FEDERATION_CLIENT_SECRETS": json.dumps({PROVIDER: keycloak.client_secret}),
         }
         self._pileus("up", "--detach", "--simulate", "1", "--password", PASSWORD)
 
@@ -63,25 +69,44 @@ class Cloud:
             [sys.executable, "-m", "pileus", *words], env=self.environ, check=True, stdout=subprocess.DEVNULL
         )
 
-    def services(self) -> set[str]:
-        """Types in the catalog."""
+    def client(self) -> httpx.Client:
+        """The admin's."""
         user = {"name": "admin", "domain": {"id": "default"}, "password": PASSWORD}
         scope = {"project": {"name": "admin", "domain": {"id": "default"}}}
         body = {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}}
-        headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(f"{self.auth_url}/auth/tokens", json.dumps(body).encode(), headers)
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            token: dict[str, Any] = json.load(answer)["token"]
-        return {service["type"] for service in token["catalog"]}
+        answer = httpx.post(f"{self.auth_url}/auth/tokens", json=body, timeout=30)
+        assert answer.status_code == 201, answer.text
+        self.catalog = {service["type"] for service in answer.json()["token"]["catalog"]}
+        return httpx.Client(base_url=self.auth_url, headers={"X-Auth-Token": answer.headers["X-Subject-Token"]})
+
+    def trust(self, keycloak: Keycloak) -> None:
+        """An identity provider whose people are in a group with a role, as the OpenID Connect scenario finds it."""
+        with self.client() as admin:
+
+            def make(path: str, noun: str, **body: object) -> str:
+                answer = admin.post(path, json={noun: body})
+                assert answer.status_code == 201, answer.text
+                return str(answer.json()[noun]["id"])
+
+            domain = make("/domains", "domain", name="federated_domain")
+            group = make("/groups", "group", name="federated_users", domain_id=domain)
+            project = make("/projects", "project", name="federated_project", domain_id=domain)
+            role = admin.get("/roles?name=member").json()["roles"][0]["id"]
+            wish = {"enabled": True, "remote_ids": [keycloak.issuer], "domain_id": domain}
+            for path, body in (
+                (f"/projects/{project}/groups/{group}/roles/{role}", None),
+                (f"/OS-FEDERATION/identity_providers/{PROVIDER}", {"identity_provider": wish}),
+            ):
+                answer = admin.put(path, json=body)
+                assert answer.status_code < 300, answer.text
 
     def close(self) -> None:
         self._pileus("down", "--purge")
         shutil.rmtree(self.state, ignore_errors=True)
 
 
-def configuration(cloud: Cloud, folder: Path) -> configparser.ConfigParser:
+def configuration(cloud: Cloud, keycloak: Keycloak, folder: Path, protocol: str) -> configparser.ConfigParser:
     """tempest.conf: every feature of identity on, every service that the catalog has."""
-    there = cloud.services()
     types = {
         "nova": "compute", "glance": "image", "neutron": "network", "cinder": "block-storage", "swift": "object-store",
         "heat": "orchestration", "horizon": "dashboard",
@@ -114,10 +139,21 @@ def configuration(cloud: Cloud, folder: Path) -> configparser.ConfigParser:
             "immutable_user_source": False,
             "access_rules": True,
             "federation": True,
-            "external_idp": False,
+            "external_idp": protocol == "openid",
         },
         "enforce_scope": {"keystone": True},
-        "service_available": {name: kind in there for name, kind in types.items()},
+        "fed_scenario": {
+            "idp_id": PROVIDER,
+            "idp_remote_ids": keycloak.issuer,
+            "idp_oidc_url": keycloak.url,
+            "idp_username": ADMIN,
+            "idp_password": keycloak.password,
+            "idp_client_id": CLIENT,
+            "idp_client_secret": keycloak.client_secret,
+            "mapping_remote_type": "OIDC-email",
+            "protocol_id": protocol,
+        },
+        "service_available": {name: kind in cloud.catalog for name, kind in types.items()},
     }
     made = configparser.ConfigParser()
     made.read_dict({name: {key: str(value) for key, value in part.items()} for name, part in sections.items()})
@@ -135,7 +171,7 @@ def install(folder: Path) -> Path:
     return folder / "venv/bin"
 
 
-def run(programs: Path, folder: Path, regex: str, workers: int) -> dict[str, str]:
+def run(programs: Path, folder: Path, regex: str, workers: int, log: Path) -> dict[str, str]:
     """Test, or class whose tests share its fate, to `success`, `skip` or what went wrong."""
     environ = {**os.environ, "TEMPEST_CONFIG_DIR": str(folder / "etc"), "TEMPEST_CONFIG": "tempest.conf"}
     environ["PATH"] = f"{programs}:{environ['PATH']}"
@@ -147,7 +183,7 @@ def run(programs: Path, folder: Path, regex: str, workers: int) -> dict[str, str
         f"[DEFAULT]\ntest_path={package / 'test_discover'}\ntop_dir={package.parent}\ngroup_regex=([^\\.]*\\.)*\n"
     )
     shutil.rmtree(folder / ".stestr", ignore_errors=True)
-    with (folder / "run.log").open("w") as told:
+    with log.open("w") as told:
         command = [programs / "stestr", "run", "--concurrency", str(workers), regex]
         subprocess.run(command, cwd=folder, env=environ, stdout=told, stderr=told, check=False)
     last = subprocess.run(
@@ -169,7 +205,7 @@ def judge(found: Mapping[str, str], known: Mapping[str, str]) -> list[str]:
     skipped = {name for name, status in found.items() if status == "skip"}
     wrong += [f"skipped, and nobody knows why: {name}" for name in sorted(skipped - set(known))]
     wrong += [f"runs, take it out of the list: {name}" for name in sorted((set(known) & set(found)) - skipped)]
-    return wrong if found else ["no test ran: see run.log"]
+    return wrong if found else ["no test ran: see the log"]
 
 
 def known_skips() -> dict[str, str]:
@@ -177,6 +213,25 @@ def known_skips() -> dict[str, str]:
     lines = (HERE / "tempest-identity-skips.txt").read_text().splitlines()
     parts = [line.partition("  # ") for line in lines if line and not line.startswith("#")]
     return {name.strip(): reason for name, _, reason in parts}
+
+
+def rounds(given: argparse.Namespace, folder: Path) -> dict[str, str]:
+    """All results. The suite knows one federation protocol at a time: its OpenID Connect scenario takes a round of its own."""
+    programs = install(folder)
+    keycloak = Keycloak()
+    cloud = Cloud(keycloak)
+    try:
+        cloud.trust(keycloak)
+        found: dict[str, str] = {}
+        for protocol, regex in (("mapped", given.regex), ("openid", OPENID)):
+            if protocol == "mapped" or any(re.search(OPENID, name) for name in found):
+                with (folder / "etc/tempest.conf").open("w") as file:
+                    configuration(cloud, keycloak, folder, protocol).write(file)
+                found |= run(programs, folder, regex, given.workers, folder / f"run-{protocol}.log")
+        return found
+    finally:
+        cloud.close()
+        keycloak.close()
 
 
 def main() -> int:
@@ -188,14 +243,7 @@ def main() -> int:
     folder = given.folder.resolve()
     for name in ("etc", "logs", "locks"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    programs = install(folder)
-    cloud = Cloud()
-    try:
-        with (folder / "etc/tempest.conf").open("w") as file:
-            configuration(cloud, folder).write(file)
-        found = run(programs, folder, given.regex, given.workers)
-    finally:
-        cloud.close()
+    found = rounds(given, folder)
     wrong = judge(found, known_skips())
     print("\n".join(wrong))
     count = {word: sum(status == word for status in found.values()) for word in ("success", "skip")}
@@ -203,7 +251,7 @@ def main() -> int:
     print(
         f"{count['success']} passed, {failed} failed, {count['skip']} skipped (a class that is skipped whole counts once)"
     )
-    print(f"log: {folder}/run.log")
+    print(f"logs: {folder}/run-*.log")
     return 1 if wrong else 0
 
 
