@@ -37,6 +37,9 @@ SUITES = r"^(tempest\.api\.identity|keystone_tempest_plugin)\."
 OPENID = r"^keystone_tempest_plugin\.tests\.scenario\.test_oidc_federated_authentication\."
 LOCKOUT, LOCKED_FOR, HISTORY = 2, 5, 2
 """Wrong passwords that lock an account, seconds for which, old passwords that may not come again: as tempest.conf says, so the cloud."""
+_WRITTEN = re.compile(r'identity "((?:POST|PUT|PATCH|DELETE) \S+)" 2')
+_NO_CHANGE = re.compile(r"^POST /v3/(auth/|ec2tokens|s3tokens|OS-FEDERATION/)|^PUT .*/roles/")
+"""Logins, and what may find that all is so already."""
 _CLASS_LEVEL = re.compile(r"(?:setUp|tearDown)(?:Class|Module) \((.*)\)$")
 
 
@@ -99,6 +102,20 @@ class Cloud:
             ):
                 answer = admin.put(path, json=body)
                 assert answer.status_code < 300, answer.text
+
+    def unrecorded(self) -> set[str]:
+        """Changes that were answered and do not stand in the change log. Giving a role that is given already changes nothing."""
+        self._pileus("down")
+        command = [sys.executable, "-m", "pileus", "explain", "changes", "--json", "-n", "100000"]
+        told = json.loads(subprocess.check_output(command, env=self.environ))
+        seen = {change["request_id"] for change in told["changes"]}
+        found = set()
+        for path in (self.state / "logs").glob("pileus.log*"):
+            for line in map(json.loads, path.read_text().splitlines()):
+                said = _WRITTEN.match(line["message"]) if line.get("logger") == "pileus.access" else None
+                if said and line["request_id"] not in seen and not _NO_CHANGE.search(said[1]):
+                    found.add(re.sub(r"/[0-9a-f]{32,}", "/ID", said[1]))
+        return found
 
     def close(self) -> None:
         self._pileus("down", "--purge")
@@ -228,6 +245,7 @@ def rounds(given: argparse.Namespace, folder: Path) -> dict[str, str]:
                 with (folder / "etc/tempest.conf").open("w") as file:
                     configuration(cloud, keycloak, folder, protocol).write(file)
                 found |= run(programs, folder, regex, given.workers, folder / f"run-{protocol}.log")
+        found |= {f"change without a record: {path}": "unrecorded" for path in sorted(cloud.unrecorded())}
         return found
     finally:
         cloud.close()
