@@ -6,7 +6,7 @@ import pytest
 
 from identity_cloud import Cloud, Reply, process
 from pileus.kernel.config import ConfigError
-from pileus.kernel.db import Database
+from pileus.kernel.db import Database, Tx
 
 
 class Tree:
@@ -118,3 +118,21 @@ async def test_a_domain_sees_its_own_and_its_projects(cloud: Cloud, admin: str) 
     ids = [one["id"] for one in made.body["limits"]]
     answers = [(await cloud.call("GET", f"/v3/limits/{id}", None, token)).status for id in ids]
     assert answers == [200, 200, 403]
+
+
+async def test_services_may_ask(cloud: Cloud, admin: str) -> None:
+    """What the contract tells: the project's own limit, else what is registered; the region's goes before no region's."""
+    tree = Tree(cloud, admin)
+    await tree.grow()
+    wanted = [
+        {"service_id": tree.service, "resource_name": name, "default_limit": number, "region_id": region}
+        for name, number, region in (("pears", 3, "RegionOne"), ("pears", 2, None), ("plums", -1, None))
+    ]
+    await cloud.call("POST", "/v3/registered_limits", {"registered_limits": wanted}, admin)
+    await tree.limit(("project", tree.project, 25), ("domain", tree.domain, 99))
+
+    def ask(tx: Tx, kind: str) -> dict[str, int]:
+        return cloud.internal.project_limits(tx, kind, tree.project)
+
+    assert await cloud.db.read(ask, "counted") == {"apples": 25, "pears": 3, "plums": -1}
+    assert await cloud.db.read(ask, "other") == {}

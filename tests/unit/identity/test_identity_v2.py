@@ -62,13 +62,17 @@ async def test_the_catalog_sends_admins_there(cloud: Cloud) -> None:
 
 
 async def test_tokens_in_paths_are_not_logged(cloud: Cloud, admin: str, caplog: pytest.LogCaptureFixture) -> None:
+    demo = await cloud.token("demo", scope="demo")
     with caplog.at_level(logging.DEBUG):
+        denied = await cloud.call("GET", f"/v2.0/tokens/{admin}", None, demo, server=LOOPBACK)
         shown = await cloud.call("GET", f"/v2.0/tokens/{admin}", None, admin, server=LOOPBACK)
         missed = await cloud.call("GET", f"/v2.0/tokens/{admin[:-9]}x", None, admin, server=LOOPBACK)
         revoked = await cloud.call("DELETE", f"/v2.0/tokens/{admin}", None, admin, server=LOOPBACK)
-    assert (shown.status, missed.status, revoked.status) == (200, 404, 204)
+    assert (denied.status, shown.status, missed.status, revoked.status) == (403, 200, 404, 204)
     assert "/v2.0/tokens/…" in caplog.text
     assert admin[:40] not in caplog.text
+    told = next(record for record in caplog.records if record.name == "pileus.denied")
+    assert vars(told)["path"] == "/v2.0/tokens/…"
     assert admin[:40] not in str(missed.body)
 
 

@@ -14,14 +14,14 @@ _MOST = 12
 """Missing parts that are told."""
 
 
-def tell(service: str, policy: Policy, request: Request, status: int, fault: Fault) -> None:
+def tell(service: str, policy: Policy, request: Request, path: str, status: int, fault: Fault) -> None:
     """One line, with everything `pileus explain denied` shows. Nothing of the target is in it but what the rule asked for."""
     if not log.isEnabledFor(logging.INFO):
         return
     ctx = request.ctx
     here = place_of(ctx)
     extra: dict[str, object] = {
-        "request_id": ctx.request_id, "service": service, "method": request.method, "path": request.path,
+        "request_id": ctx.request_id, "service": service, "method": request.method, "path": path,
         "status": status, "user_id": ctx.user_id, "user_name": ctx.user_name, "address": ctx.address,
         "scope": f"{here.kind} {here.id}" if here else "none", "roles": sorted(ctx.roles), "reason": fault.message,
     }  # fmt: skip

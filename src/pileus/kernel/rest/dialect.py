@@ -68,7 +68,7 @@ class Dialect:
         return request.path
 
     def logged(self, path: str) -> str:
-        """A path as the access log may keep it, for services with secrets in theirs."""
+        """A path as logs may keep it, for services with secrets in theirs."""
         return path
 
     def admit(self, request: Request) -> None:

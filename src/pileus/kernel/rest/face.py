@@ -86,9 +86,10 @@ class Face:
         except Fault as fault:
             answer = self._refuse(request, fault)
             if fault.denial is not None or answer.status == 403:
-                denials.tell(self.name, self.policy, request, answer.status, fault)
+                denials.tell(self.name, self.policy, request, self.dialect.logged(request.path), answer.status, fault)
         except Exception:
-            log.exception("%s %s failed", request.method, request.path, extra={"request_id": request.ctx.request_id})
+            path, extra = self.dialect.logged(request.path), {"request_id": request.ctx.request_id}
+            log.exception("%s %s failed", request.method, path, extra=extra)
             answer = self._refuse(
                 request, Fault("The server has either erred or is incapable of performing the requested operation.")
             )

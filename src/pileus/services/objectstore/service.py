@@ -16,7 +16,7 @@ from pileus.kernel.types import HOUR, MINUTE, SECOND
 from pileus.services.objectstore.api.s3 import face as s3
 from pileus.services.objectstore.api.swift.dialect import SwiftDialect
 from pileus.services.objectstore.api.swift.proxy import Proxy
-from pileus.services.objectstore.core import accounts
+from pileus.services.objectstore.core import accounts, syncing
 from pileus.services.objectstore.core.arrivals import Arrivals
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.core.rules import RULES
@@ -25,6 +25,7 @@ from pileus.services.objectstore.internal import Internal
 from pileus.services.objectstore.reconcilers.endings import Endings
 from pileus.services.objectstore.reconcilers.lifecycle import Lifecycle
 from pileus.services.objectstore.reconcilers.scrubber import Scrubber
+from pileus.services.objectstore.reconcilers.sync import Syncer
 
 SECTION = ("objectstore", ObjectSettings)
 CATALOG = [
@@ -71,6 +72,7 @@ def build(
             Reconciler("objectstore.clear", endings.clear, every=30 * SECOND),
             Reconciler("objectstore.sweep", endings.sweep, every=HOUR),
             Reconciler("objectstore.lifecycle", Lifecycle(near).apply, every=HOUR),
+            Reconciler("objectstore.sync", Syncer(near).sync, every=MINUTE, wake=(syncing.SIGNAL,)),
             Reconciler("objectstore.scrub", Scrubber(near).scrub, every=10 * MINUTE),
         ],
     )

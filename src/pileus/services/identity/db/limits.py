@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
-from sqlalchemy import Column, Index, Integer, String, Table, Text, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Column, Index, Integer, String, Table, Text, and_, bindparam, delete, insert, or_, select, update
 
 from pileus.kernel.db import Page, Query, Tx, metadata, page
 from pileus.kernel.types import Listing
+from pileus.services.identity.db.catalog import services
 from pileus.services.identity.db.projects import projects
 
 registered_limits = Table(
@@ -70,6 +71,13 @@ LIMIT_FIELDS = {
     **{name: _l[name] for name in ("id", "project_id", "domain_id", "resource_limit")},
     **{name: _r[name] for name in _KEY},
 }
+_OF_TYPE = Query(
+    select(_r.resource_name, _r.default_limit, _l.resource_limit)
+    .join(services, services.c.id == _r.service_id)
+    .outerjoin(limits, and_(_l.registered_limit_id == _r.id, _l.project_id == bindparam("project_id")))
+    .where(services.c.type == bindparam("type"), _r.region_id.in_(bindparam("regions", expanding=True)))
+    .order_by(_r.region_id)
+)
 _FIND_REGISTERED = Query(select(registered_limits).where(_r.id == bindparam("id")), into=RegisteredLimitRow)
 _FIND_KEY = Query(
     select(registered_limits).where(*(_r[name] == bindparam(name) for name in _KEY)), into=RegisteredLimitRow
@@ -98,6 +106,12 @@ _OF_PROJECTS = Query(
 _INSERT = Query(insert(limits))
 _DELETE = Query(delete(limits).where(_l.id == bindparam("id")))
 _DELETE_OF = Query(delete(limits).where(or_(_l.project_id == bindparam("id"), _l.domain_id == bindparam("id"))))
+
+
+def of_service(tx: Tx, service_type: str, region_id: str, project_id: str) -> dict[str, int]:
+    """What a project has of all that is registered with services of a type, in a region or in none."""
+    rows = tx.rows(_OF_TYPE, type=service_type, regions=["", region_id], project_id=project_id)
+    return {name: default if limit is None else limit for name, default, limit in rows}
 
 
 def find_registered(tx: Tx, id: str) -> RegisteredLimitRow | None:

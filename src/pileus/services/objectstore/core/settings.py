@@ -34,6 +34,16 @@ class ObjectSettings(Section, frozen=True, kw_only=True):
             "further prefixes of accounts (`SERVICE_`), each with the roles, separated by commas, of which the service's token must have one"
         ),
     ] = {}
+    sync_realms: Annotated[
+        dict[str, str],
+        doc(
+            "realms of container sync, each with the key that its clusters share (empty: no other cluster may send)",
+            secret=True,
+        ),
+    ] = msgspec.field(default_factory=lambda: {"realm1": ""})
+    sync_clusters: Annotated[
+        tuple[str, ...], doc("this cloud's names in those realms: realm/cluster, in lower case")
+    ] = ("realm1/name1",)
     cross_domain_policy: Annotated[
         str, doc('lines of /crossdomain.xml, as `<allow-access-from domain="*.example.org" />`; empty: nobody may')
     ] = ""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pileus.services.objectstore.api.swift import archive, bulk, metadata, paths, removing, signing, tempurl
+from pileus.services.objectstore.api.swift import archive, bulk, metadata, paths, removing, signing, syncing, tempurl
 from pileus.services.objectstore.core import links
 from pileus.services.objectstore.core.neighbours import Neighbours
 
@@ -48,6 +48,7 @@ def info(near: Neighbours) -> dict[str, Any]:
         },
         "dlo": {},
         "crossdomain": {},
+        "container_sync": syncing.realms(near),
         "account_quotas": {},
         "container_quotas": {},
         "staticweb": {},

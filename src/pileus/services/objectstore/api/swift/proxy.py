@@ -10,6 +10,7 @@ from pileus.services.objectstore.api.swift import (
     cors,
     formpost,
     objects,
+    syncing,
     tempurl,
     website,
 )
@@ -84,6 +85,9 @@ class Proxy:
     async def _answered(self, call: Call) -> Answer:
         if call.method == "OPTIONS":
             return await cors.preflight(call)
+        if syncing.HEADER in call.headers:
+            await syncing.admit(call)
+            return await self.perform(call)
         if call.query.has("bulk-delete") and call.method in ("POST", "DELETE"):
             return await bulk.delete(call)
         if archive.concerns(call):
