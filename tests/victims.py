@@ -21,7 +21,27 @@ def of_identity(admin: httpx.Client, word: str) -> dict[str, str]:
     role = {"role": {"name": f"{word}-implied"}}
     found["implied_role_id"] = _made(admin.post(f"{v3}/roles", json=role))["role"]["id"]
     found["prior_role_id"] = found["role_id"]
-    return found
+    return found | _delegations(admin, word, found["user_id"])
+
+
+def _delegations(admin: httpx.Client, word: str, friend: str) -> dict[str, str]:
+    """What admin lends to a user, and to programs."""
+    v3 = "/identity/v3"
+    me = admin.get(f"{v3}/users?name=admin").json()["users"][0]["id"]
+    home = admin.get(f"{v3}/projects?name=admin").json()["projects"][0]["id"]
+    trust = {
+        "trustor_user_id": me, "trustee_user_id": friend, "project_id": home, "impersonation": True,
+        "roles": [{"name": "reader"}],
+    }  # fmt: skip
+    rules = [{"service": "image", "method": "GET", "path": f"/v2/{word}"}]
+    credential = {"application_credential": {"name": f"{word}-credential", "access_rules": rules}}
+    made = _made(admin.post(f"{v3}/users/{me}/application_credentials", json=credential))["application_credential"]
+    return {
+        "trust_id": _made(admin.post(f"{v3}/OS-TRUST/trusts", json={"trust": trust}))["trust"]["id"],
+        "consumer_id": _made(admin.post(f"{v3}/OS-OAUTH1/consumers", json={"consumer": {}}))["consumer"]["id"],
+        "application_credential_id": made["id"],
+        "access_rule_id": made["access_rules"][0]["id"],
+    }
 
 
 def of_project(tenant: httpx.Client, admin: httpx.Client, word: str) -> dict[str, str]:

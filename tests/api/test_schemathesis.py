@@ -149,7 +149,10 @@ def _has(fault: Any, *keys: str) -> bool:
 
 
 FORMS = {
-    "identity": lambda body: _has(body.get("error"), "code", "message", "title"),
+    "identity": lambda body: (
+        _has(body.get("error"), "code", "message", "title")
+        or _has(body, "error", "error_description")  # OAuth 2.0's own
+    ),
     "image": lambda body: _has(body, "message", "code", "title"),
     "compute": lambda body: _has(_one(body), "message", "code") or _has((body.get("errors") or [None])[0], "status"),
     "network": lambda body: _has(body.get("NeutronError"), "type", "message", "detail"),

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -246,6 +247,15 @@ async def test_a_second_process_knows_at_once(
             "PATCH", f"/v3/domains/{corp['id']}/config", admin, {"config": {"ldap": {"user_filter": "sn=x"}}}
         )
         assert (await log_in(other, corp, "alice", "alice-Secret-1")).status == 401
+
+
+async def test_first_logins_at_once(database: Database, cloud: Cloud, corp: dict[str, Any]) -> None:
+    """The same person, seen for the first time by many logins in two processes."""
+    async with process(database) if database.multi_process else nullcontext(cloud) as other:
+        logins = [log_in(one, corp, "alice", "alice-Secret-1") for _ in range(8) for one in (cloud, other)]
+        readings = [consulting.read_all(one.near) for one in (cloud, other)]
+        replies = await asyncio.gather(*logins, *readings)
+        assert [reply.status for reply in replies[:16]] == [201] * 16
 
 
 async def test_guessing_is_bounded(cloud: Cloud, corp: dict[str, Any], database: Database) -> None:

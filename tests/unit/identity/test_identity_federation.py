@@ -1,14 +1,15 @@
 """Federated users: made by a provider's word, bounded by it, gone with it."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from identity_cloud import Cloud, Reply, process
-from pileus.drivers.federation.protocol import OidcProvider, Refused, Said, Silent, Visit
+from pileus.drivers.federation.protocol import OidcProvider, Refused, Said, SamlProvider, Silent, Visit
 from pileus.kernel.db import Database
 from pileus.services.identity.core.federation import Federation
-from pileus.services.identity.core.federation_settings import FederationSettings
+from pileus.services.identity.core.federation_settings import FederationSettings, problems
 
 ISSUER = "https://op.example"
 DASHBOARD = "https://dash.example/auth/websso/"
@@ -429,3 +430,22 @@ async def test_several_providers_are_chosen_among(fed: Federated) -> None:
     assert "script" not in headers["content-security-policy"]
     assert "&lt;Corp&gt; &amp; Co" in page
     assert "/identity_providers/other/protocols/openid/websso?origin=https%3A%2F%2Fdash.example" in page
+
+
+def test_settings_that_cannot_be_meant() -> None:
+    op = OidcProvider(issuer="http://op.example", client_id="c")
+    settings = FederationSettings(
+        oidc={"a": op, "b": OidcProvider(issuer=ISSUER, client_id="c", protocol="saml2")},
+        saml={"b": SamlProvider(metadata=Path("/x"))},
+        client_secrets={"z": "s"},
+        key=Path("/key"),
+    )
+    found = "\n".join(problems(settings))
+    for words in (
+        "client_secrets: 'z'",
+        "[federation.oidc.a] issuer",
+        "[federation.saml.b] protocol",
+        "certificate and key",
+    ):
+        assert words in found
+    assert problems(FederationSettings(oidc={"a": OidcProvider(issuer=ISSUER, client_id="c")})) == []

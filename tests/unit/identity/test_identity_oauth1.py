@@ -9,7 +9,11 @@ from oauthlib import oauth1
 from sqlalchemy import text
 
 from identity_cloud import Cloud, Reply
+from pileus.kernel.db import Tx
+from pileus.kernel.types import SECOND
+from pileus.services.identity.core import oauth_tokens
 from pileus.services.identity.db import keys
+from pileus.services.identity.db import oauth_tokens as oauth_rows
 
 BASE = "http://cloud:5000"
 AUTH = {"auth": {"identity": {"methods": ["oauth1"], "oauth1": {}}}}
@@ -229,3 +233,25 @@ async def test_secrets_are_sealed_and_follow_new_keys(consumer: Consumer, cloud:
     assert await cloud.db.read(stored) != before
     assert len(await cloud.db.read(keys.everything, "credential")) == 1, "no old key is needed"
     assert (await consumer.login(access)).status == 201
+
+
+async def test_what_has_ended_is_no_good_and_is_forgotten(consumer: Consumer, cloud: Cloud, admin: str) -> None:
+    access = await consumer.access("reader")
+    path = f"/v3/users/{consumer.user}/OS-OAUTH1/access_tokens"
+
+    async def age(seconds: int) -> int:
+        """How many there are after a purge, when the token ended so long ago."""
+
+        def end(tx: Tx) -> None:
+            tx.execute(oauth_rows.access_tokens.update().values(expires_at=tx.now - seconds * SECOND))
+            oauth_tokens.purge(tx)
+
+        await cloud.db.write(end)
+        return len((await cloud.ok("GET", path, admin)).body["access_tokens"])
+
+    assert await age(-60) == 1
+    assert (await consumer.login(access)).status == 201
+    assert await age(60) == 1
+    assert (await consumer.login(access)).status == 401
+    assert await age(2 * 86_400) == 0
+    assert (await consumer.login(access)).status == 404

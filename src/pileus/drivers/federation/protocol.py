@@ -12,11 +12,21 @@ F4  A provider that cannot be reached is `Silent`, within `TIMEOUT` seconds.
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 TIMEOUT = 10.0
 """Seconds that a provider has for one answer."""
+
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def is_safe(url: str) -> bool:
+    """Whether a provider may be asked there: over https, or on this machine."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
 
 
 class Refused(Exception):

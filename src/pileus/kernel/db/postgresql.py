@@ -15,7 +15,7 @@ from sqlalchemy import URL, NullPool, create_engine
 from sqlalchemy.engine import Connection
 
 from pileus.kernel.db import schema, signals
-from pileus.kernel.db.refusals import told
+from pileus.kernel.db.refusals import Duplicate, told
 from pileus.kernel.db.transactions import Tx
 from pileus.kernel.db.writer import settle
 from pileus.kernel.types import Unavailable, clock
@@ -30,6 +30,8 @@ TURNSTILE = 0x50494C01
 BEGIN_WRITE = "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE"
 BEGIN_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _CONFLICTS = {"40001", "40P01"}
+ALONE_AFTER = 3
+"""Tries beside others; the next has the database to itself."""
 log = logging.getLogger(__name__)
 
 
@@ -145,7 +147,7 @@ class PostgresqlStore:
         return self._until_done(lambda _: self._attempt(BEGIN_READ, call)[0])
 
     def _write(self, call: Callable[[Tx], R]) -> R:
-        result, tx = self._until_done(lambda attempt: self._guarded(call, alone=attempt >= 3))
+        result, tx = self._until_done(lambda attempt: self._guarded(call, attempt))
         if tx.calls or tx.wakes:
             assert self._loop is not None
             self._loop.call_soon_threadsafe(_delivered, tx)
@@ -162,9 +164,10 @@ class PostgresqlStore:
                 time.sleep(random.uniform(0, min(0.001 * 2**attempt, 0.25)))  # noqa: S311
         raise Unavailable(f"The database is too busy or gone: {reason}.")
 
-    def _guarded(self, call: Callable[[Tx], R], *, alone: bool) -> tuple[R, Tx]:
-        if not alone:
-            return self._attempt(BEGIN_WRITE, call)
+    def _guarded(self, call: Callable[[Tx], R], attempt: int) -> tuple[R, Tx]:
+        """The first tries run beside others. A unique index that strikes there may mean a lost race: the next try sees the row."""
+        if attempt < ALONE_AFTER:
+            return self._attempt(BEGIN_WRITE, call, beside=True)
         with self._session() as session:  # the lock is taken before BEGIN: a snapshot must not be older than the turn
             session.driver.execute(f"SELECT pg_advisory_lock({TURNSTILE})")
             try:
@@ -173,7 +176,7 @@ class PostgresqlStore:
                 if not session.driver.closed:
                     session.driver.execute(f"SELECT pg_advisory_unlock({TURNSTILE})")
 
-    def _attempt(self, begin: str, call: Callable[[Tx], R]) -> tuple[R, Tx]:
+    def _attempt(self, begin: str, call: Callable[[Tx], R], *, beside: bool = False) -> tuple[R, Tx]:
         """One try, in a transaction of its own. Raises `Retry` when another may succeed."""
         with self._session() as session:
             driver = session.driver
@@ -191,7 +194,8 @@ class PostgresqlStore:
                 self._rollback(session)
                 if driver.closed:
                     self._drop_idle()
-                raise _verdict(error, tx.refused or error, again=driver.closed and not committing) from error
+                again = (driver.closed and not committing) or (beside and isinstance(tx.refused, Duplicate))
+                raise _verdict(error, tx.refused or error, again=again) from error
             except BaseException:
                 self._rollback(session)
                 raise

@@ -250,6 +250,7 @@ class Entry:
         request = Request(method="WEBSOCKET", path=below, headers=headers, query=query, base=base, scope=scope)
         request.ctx = Ctx(request_id="req-" + new_id(), address=self._client(scope, headers))
         request.gathered = socket
+        request.certificate_text = self._certificate(scope, headers)
         answer = Answer(404) if face is None else await face.answer(request, headers.get("x-auth-token", ""))
         await socket.close(1000 if answer.status < 400 else 1008)
 

@@ -46,7 +46,7 @@ from pileus.services.identity.api.trusts import Trusts
 from pileus.services.identity.api.users import Users
 from pileus.services.identity.api.v2 import operations as v2
 from pileus.services.identity.api.versions import Versions
-from pileus.services.identity.core import compliance, domain_config, keys, memory
+from pileus.services.identity.core import compliance, domain_config, federation_settings, keys, memory
 from pileus.services.identity.core.federation import Federation
 from pileus.services.identity.core.federation_settings import FederationSettings
 from pileus.services.identity.core.guard import Guard
@@ -82,8 +82,12 @@ def build(
 ) -> Service:
     """`ports` are those of the cloud's listeners, by name; 0 is none. `oidc` and `saml` speak to identity providers."""
     mine = settings.of(IdentitySettings)
-    rules_of_passwords = settings.of(ComplianceSettings)
-    if problems := [*domain_config.check_written(mine.domains), *compliance.check_settings(rules_of_passwords)]:
+    rules_of_passwords, trusted = settings.of(ComplianceSettings), settings.of(FederationSettings)
+    if problems := [
+        *domain_config.check_written(mine.domains),
+        *compliance.check_settings(rules_of_passwords),
+        *federation_settings.problems(trusted),
+    ]:
         raise ConfigError(problems)
     patience = mine.cache_seconds * SECOND if db.multi_process else None
     near = Near(
@@ -96,7 +100,7 @@ def build(
         Guard(mine),
         Vault(),
         Directories(open_directory),
-        Federation(settings.of(FederationSettings), oidc, saml),
+        Federation(trusted, oidc, saml),
     )
     internal = Internal(near)
     dialect = KeystoneDialect(mine.list_limit, mine.v2_api)

@@ -13,7 +13,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from joserfc.jwt import Token
 
-from pileus.drivers.federation.protocol import TIMEOUT, OidcProvider, Refused, Silent
+from pileus.drivers.federation.protocol import TIMEOUT, OidcProvider, Refused, Silent, is_safe
 
 _LARGEST = 1 << 20
 """Bytes of an answer."""
@@ -23,7 +23,6 @@ KEYS_AGE = 10.0
 """Seconds before which keys are not fetched again, however many tokens name a key that is not among them."""
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
 """Asymmetric ones only: our own secret proves nothing about who signed."""
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class Described:
@@ -112,8 +111,7 @@ class Described:
 
 def check_url(url: str) -> None:
     """Raises `Silent` unless it is of https, or of this machine."""
-    parts = urlsplit(url)
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+    if not is_safe(url):
         raise Silent(f"{_place(url)}: providers are asked over https only")
 
 

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import calendar
 import logging
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -39,6 +40,12 @@ for _noisy in ("saml2", "xmlschema"):
 
 class PySaml:
     """Implements `SamlParty`."""
+
+    def __init__(self) -> None:
+        if shutil.which("xmlsec1") is None:
+            log.error(
+                "SAML is configured, but the program xmlsec1 is not installed: no assertion can be read or signed"
+            )
 
     async def ask(self, provider: SamlProvider, me: SamlSelf, relay_state: str) -> Asking:
         return await _aside(_ask, provider, me, relay_state)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pileus.drivers.federation.protocol import OidcProvider, SamlProvider
+from pileus.drivers.federation.protocol import OidcProvider, SamlProvider, is_safe
 from pileus.kernel.config import Section, doc
 
 
@@ -38,3 +38,21 @@ class FederationSettings(Section, frozen=True):
         str, doc("What this cloud calls itself to service providers; empty: <base>/v3/OS-FEDERATION/saml2/idp.")
     ] = ""
     organization: Annotated[str, doc("Name of the organization in this cloud's SAML metadata.")] = ""
+
+
+def problems(settings: FederationSettings) -> list[str]:
+    """What cannot be meant, a sentence each."""
+    found = [
+        f"[federation] client_secrets: {id!r} is no provider of [federation.oidc]"
+        for id in settings.client_secrets
+        if id not in settings.oidc
+    ]
+    for id, provider in settings.oidc.items():
+        if not is_safe(provider.issuer):
+            found.append(f"[federation.oidc.{id}] issuer: an https URL was expected, not {provider.issuer!r}")
+    for id in settings.saml:
+        if id in settings.oidc and settings.oidc[id].protocol == settings.saml[id].protocol:
+            found.append(f"[federation.saml.{id}] protocol: [federation.oidc.{id}] has the same")
+    if (settings.certificate is None) != (settings.key is None):
+        found.append("[federation] certificate and key: both or none")
+    return found

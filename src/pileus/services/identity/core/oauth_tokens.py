@@ -6,7 +6,7 @@ import string
 from msgspec import Struct
 
 from pileus.kernel.db import Page, Tx
-from pileus.kernel.types import SECOND, Ctx, Listing, Micros, NotFound, new_hex
+from pileus.kernel.types import DAY, SECOND, Ctx, Listing, Micros, NotFound, new_hex
 from pileus.services.identity.core import lending, oauth1, refusals
 from pileus.services.identity.core.changes import changed
 from pileus.services.identity.core.finding import role_id
@@ -115,6 +115,11 @@ def delete(tx: Tx, near: Near, ctx: Ctx, row: AccessTokenRow) -> None:
     oauth_tokens.remove_access(tx, row.id)
     data = {"consumer_id": row.consumer_id, "project_id": row.project_id, "user_id": row.user_id}
     changed(tx, near, ctx, "access_token.delete", row.id, data=data)
+
+
+def purge(tx: Tx) -> None:
+    """Access tokens that ended a day ago are not even shown any more."""
+    oauth_tokens.purge(tx, tx.now - DAY)
 
 
 def _find_request(tx: Tx, id: str) -> RequestTokenRow:

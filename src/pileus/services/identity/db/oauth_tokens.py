@@ -81,6 +81,7 @@ _DELETE = {
     for kind, table in (("request", request_tokens), ("access", access_tokens))
     for by in ("id", "consumer_id", "user_id", "project_id")
 }
+_END_ACCESS = Query(delete(access_tokens).where(_a.expires_at < bindparam("before")))
 _END = Query(delete(request_tokens).where(_r.expires_at < bindparam("before")))
 
 
@@ -128,6 +129,11 @@ def remove_of_user(tx: Tx, id: str) -> None:
 
 def remove_of_project(tx: Tx, id: str) -> None:
     _remove(tx, "project_id", id)
+
+
+def purge(tx: Tx, before: int) -> None:
+    """Drop access tokens that ended before a time: nothing comes of them."""
+    tx.run(_END_ACCESS, before=before)
 
 
 def _remove(tx: Tx, by: str, id: str) -> None:

@@ -1,6 +1,6 @@
-"""Keys of tokens: made in time, taken into use everywhere, dropped when nothing needs them."""
+"""Keys of tokens: made in time, taken into use everywhere, dropped when nothing needs them; and what has ended with its time."""
 
-from pileus.services.identity.core import keys
+from pileus.services.identity.core import keys, oauth_tokens
 from pileus.services.identity.core.neighbours import Near
 
 
@@ -15,3 +15,4 @@ class KeyKeeper:
         await near.db.write(keys.rotate, near)
         await near.db.read(keys.load, near)
         await near.db.write(keys.purge, near)
+        await near.db.write(oauth_tokens.purge)

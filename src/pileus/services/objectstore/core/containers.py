@@ -10,7 +10,7 @@ from pileus.kernel.db import Tx
 from pileus.kernel.types import Conflict, Ctx, Forbidden, Invalid, NotFound
 from pileus.services.objectstore.core import accounts, limits, multipart
 from pileus.services.objectstore.core.neighbours import Neighbours
-from pileus.services.objectstore.db import containers, counters, objects, versions
+from pileus.services.objectstore.db import containers, counters, objects, syncs, versions
 from pileus.services.objectstore.db.columns import Settings
 from pileus.services.objectstore.db.containers import BucketRow, ContainerRow
 
@@ -104,6 +104,7 @@ def delete(tx: Tx, near: Neighbours, ctx: Ctx, row: ContainerRow) -> None:
             multipart.drop(tx, row, upload)
     counters.bump(tx, row.account, row.id, row.place, 0, 0, containers=-1)
     counters.forget(tx, counters.of_container(row.id))
+    syncs.forget(tx, row.id)
     containers.remove(tx, row.id)
     _note(tx, near, ctx, "objectstore.container.delete", row)
 

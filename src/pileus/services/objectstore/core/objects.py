@@ -12,7 +12,7 @@ from msgspec import Struct
 from pileus.kernel import events
 from pileus.kernel.db import Tx
 from pileus.kernel.types import Conflict, Ctx, Micros, NotFound
-from pileus.services.objectstore.core import accounts, archives, limits, quotas
+from pileus.services.objectstore.core import accounts, archives, limits, quotas, syncing
 from pileus.services.objectstore.core.conditions import ANYTHING, Conditions, check_write
 from pileus.services.objectstore.core.faults import Mismatch
 from pileus.services.objectstore.core.intake import Body
@@ -153,6 +153,7 @@ def put(
     )
     objects.put(tx, made)
     counters.bump(tx, account, row.id, row.place, 0 if before else 1, weight)
+    syncing.note(tx, row, name)
     if near.settings.object_events:
         _note(tx, near, ctx, "objectstore.object.put", row, made)
     return made
@@ -197,6 +198,7 @@ def update(
         delete_at=delete_at,
         modified_at=max(now(tx), row.modified_at + TICK),
     )
+    syncing.note(tx, container, name)
     if near.settings.object_events:
         _note(tx, near, ctx, "objectstore.object.update", container, made)
     return made
@@ -220,6 +222,8 @@ def delete(
     check_write(conditions, before)
     if stamp and before is not None and before.stamp >= stamp:
         raise Conflict("What is there is newer.", type="Older")
+    if before is not None:
+        syncing.note(tx, container, name, stamp or now(tx))
     if container.kept.archive and (restored := archives.before_delete(tx, near, ctx, container, before, name)):
         return restored
     if not container.versioning:

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Query, Request
-from pileus.kernel.types import Ctx
+from pileus.kernel.types import Ctx, Micros
 from pileus.services.objectstore.api.swift.answers import told
 from pileus.services.objectstore.api.swift.callers import Asking, Verdict
 from pileus.services.objectstore.api.swift.metadata import text
@@ -54,7 +54,7 @@ class Call:
 
     __slots__ = (
         "allowed", "body", "caller", "headers", "judge", "method", "near", "owner", "path", "perform", "query", "request",
-        "scene", "synced",
+        "scene", "stamp",
     )  # fmt: skip
 
     def __init__(
@@ -71,8 +71,8 @@ class Call:
         """The caller may see and set ACLs, keys and the like here."""
         self.allowed: Callable[[str, Path], bool] | None = None
         """What a signed URL or form lets through, whoever asks."""
-        self.synced: Callable[[Settings], bool] | None = None
-        """Whether this is another cluster, bringing what it has."""
+        self.stamp: Micros = 0
+        """When what this brings was made elsewhere (container sync)."""
         self.scene = Scene()
         self.body: AsyncIterator[bytes] | None = None
         """Instead of the request's own."""
@@ -81,7 +81,7 @@ class Call:
         """A request of the same caller that this one causes."""
         other = Call(self.near, self.request, path, self.judge, self.caller, self.perform)
         other.method, other.query, other.headers, other.body = method, Query(), headers, body or _nothing()
-        other.allowed, other.synced = self.allowed, self.synced
+        other.allowed, other.stamp = self.allowed, self.stamp
         return other
 
     def word(self, name: str) -> str:
@@ -114,9 +114,8 @@ class Call:
         reads, kept = method in ("GET", "HEAD"), scene.kept
         rule = (kept.read if reads else kept.write) if path.name or (path.container and reads) else ""
         system = scene.account_kept.system
-        synced = self.synced is not None and self.synced(kept)
         asking = Asking(
-            method=method, path=path, acl=rule, referrer=self.headers.get("referer", ""), synced=synced,
+            method=method, path=path, acl=rule, referrer=self.headers.get("referer", ""),
             domain=system.get(PROJECT_DOMAIN), account_acl=system.get(ACCOUNT_ACL, ""),
         )  # fmt: skip
         verdict = self.judge(self, asking)

@@ -31,8 +31,6 @@ class Asking(Struct, frozen=True):
     acl: str = ""
     """The container's read or write ACL, whichever the method falls under; empty: none."""
     referrer: str = ""
-    synced: bool = False
-    """The request carries the container's own sync key."""
     domain: str | None = None
     """The domain of the account's project, where it is known."""
     account_acl: str = ""
@@ -87,8 +85,6 @@ class KeystoneRules:
 
     def _open(self, asking: Asking, known: Acl) -> bool | None:
         """What is decided without knowing who asks; None: nothing."""
-        if asking.synced:
-            return True
         if known.referrers and acl.refers(asking.referrer, known.referrers):
             return bool(asking.path.name) or ".rlistings" in known.groups
         return None

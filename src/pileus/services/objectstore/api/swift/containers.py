@@ -10,6 +10,7 @@ from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer
 from pileus.kernel.types import Conflict, Fault, Invalid
 from pileus.services.objectstore.api.swift import acl, listings, metadata, versions
+from pileus.services.objectstore.api.swift import syncing as checks
 from pileus.services.objectstore.api.swift.accounts import domain_of
 from pileus.services.objectstore.api.swift.answers import bad, told, unmet
 from pileus.services.objectstore.api.swift.call import Call
@@ -17,7 +18,7 @@ from pileus.services.objectstore.api.swift.container_headers import OWNERS, SYNC
 from pileus.services.objectstore.api.swift.items import items
 from pileus.services.objectstore.api.swift.listings import Asked
 from pileus.services.objectstore.api.swift.paths import check_container
-from pileus.services.objectstore.core import accounts, containers
+from pileus.services.objectstore.core import accounts, containers, syncing
 from pileus.services.objectstore.core.containers import Change, Usage
 from pileus.services.objectstore.core.listings import of_container
 from pileus.services.objectstore.db import objects
@@ -81,9 +82,10 @@ def _place(call: Call, name: str) -> str:
 
 def _make(tx: Tx, call: Call, change: Change, place: str) -> bool:
     try:
-        _, made = containers.put(tx, call.near, call.ctx, call.path.account, call.path.container, change, place=place)
+        row, made = containers.put(tx, call.near, call.ctx, call.path.account, call.path.container, change, place=place)
     except Fault as fault:
         raise _told(fault) from fault
+    syncing.note_all(tx, row, call.scene.kept)
     system = domain_of(call)
     if system:
         accounts.update(tx, call.near, call.ctx, call.path.account, {}, system)
@@ -101,9 +103,10 @@ def _update(tx: Tx, call: Call, change: Change) -> None:
     if row is None:
         raise told(404)
     try:
-        containers.update(tx, call.near, call.ctx, row, change)
+        after = containers.update(tx, call.near, call.ctx, row, change)
     except Fault as fault:
         raise _told(fault) from fault
+    syncing.note_all(tx, after, row.kept)
 
 
 def _told(fault: Fault) -> Answer:
@@ -138,6 +141,8 @@ def _change(call: Call) -> Change:
     if not call.owner:
         return msgspec.structs.replace(change, meta={k: v for k, v in meta.items() if k not in OWNERS})
     system = {name: given for name in SYNC if (given := _given(call.headers, f"container-{name}")) is not None}
+    if system.get(SYNC[0]):
+        checks.check(call.near, system[SYNC[0]])
     try:
         rules = {
             word: acl.cleaned(f"x-container-{word}", metadata.text(given))

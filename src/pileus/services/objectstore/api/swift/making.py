@@ -56,6 +56,7 @@ def wanted(call: Call) -> Put:
         etag=call.headers.get("etag", "").strip().strip('"').lower(),
         conditions=conditions,
         delete_at=expiry(call),
+        stamp=call.stamp,
         kind=DLO if "x-object-manifest" in details.headers else DATA,
     )
 

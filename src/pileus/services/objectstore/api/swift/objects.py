@@ -122,4 +122,4 @@ def _remove(tx: Tx, call: Call) -> Deleted:
     row = look(tx, call.path).container
     if row is None:
         raise told(404)
-    return objects.delete(tx, call.near, call.ctx, row, call.path.name)
+    return objects.delete(tx, call.near, call.ctx, row, call.path.name, stamp=call.stamp)

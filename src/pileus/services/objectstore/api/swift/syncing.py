@@ -1,0 +1,57 @@
+"""Container sync as clients and other clusters see it."""
+
+import hmac
+
+from pileus.kernel.types import SECOND, Invalid, Micros
+from pileus.services.objectstore.api.swift.answers import PLAIN, told
+from pileus.services.objectstore.api.swift.call import Call
+from pileus.services.objectstore.core import syncing
+from pileus.services.objectstore.core.neighbours import Neighbours
+
+HEADER = "x-container-sync-auth"
+
+
+def check(near: Neighbours, text: str) -> None:
+    """Raises 400 for a container that could not follow."""
+    try:
+        syncing.follower(near, text)
+    except Invalid as fault:
+        raise told(400, fault.message) from None
+
+
+async def admit(call: Call) -> None:
+    """Lets another cluster's change through: one that knows the realm's key and the container's. Raises 401."""
+    words = call.headers[HEADER].split()
+    key = (await call.see()).kept.system.get(syncing.KEY, "")
+    realm = call.near.settings.sync_realms.get(words[0].lower(), "") if len(words) == 3 else ""
+    at = call.headers.get("x-timestamp", "0")
+    message = f"{call.method}\n{call.request.path}\n{at}\n{words[1] if len(words) > 1 else ''}\n{key}"
+    wanted = hmac.new(realm.encode(), message.encode(), "sha1").hexdigest()
+    if not (realm and key and hmac.compare_digest(wanted.encode(), words[2].encode())):
+        text = "X-Container-Sync-Auth header not valid; contact cluster operator for support."
+        realm_told = {"Www-Authenticate": f'SwiftContainerSync realm="{call.path.account}"'}
+        raise told(401, text, realm_told, PLAIN)
+    call.caller = None
+    call.stamp = _stamp(at)
+    own = call.path[:2]
+    call.allowed = lambda method, path: path[:2] == own
+
+
+def _stamp(text: str) -> Micros:
+    """`X-Timestamp` as a time; 0 for what is none."""
+    seconds, _, rest = text.partition("_")[0].partition(".")
+    if not (seconds.isdigit() and (not rest or rest.isdigit()) and len(seconds) < 12):
+        return 0
+    return int(seconds) * SECOND + int((rest + "00000")[:5]) * 10
+
+
+def realms(near: Neighbours) -> dict[str, object]:
+    """For `/info`."""
+    found: dict[str, dict[str, dict[str, object]]] = {
+        realm.upper(): {"clusters": {}} for realm in near.settings.sync_realms
+    }
+    for name in near.settings.sync_clusters:
+        realm, _, cluster = name.partition("/")
+        if realm.upper() in found:
+            found[realm.upper()]["clusters"][cluster.upper()] = {"current": True}
+    return {"realms": found}
