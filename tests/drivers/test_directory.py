@@ -18,6 +18,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pileus.drivers.directory.ldap import LdapDirectory
 from pileus.drivers.directory.protocol import DirectoryDown, DirectoryOptions, DirectoryRefused, Person
@@ -118,6 +120,16 @@ async def test_d3_what_is_given_is_data(site: Slapd) -> None:
         for given in ("*", "a*", "*)(uid=alice", "alice)(|(uid=*", "\\2a", "Bob (the) *"):
             assert list(await directory.people(name=given)) == []
             assert list(await directory.groups(name=given)) == []
+
+
+@given(st.one_of(st.text(), st.text("*()\\\0=,+a", max_size=6)))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_d3_whatever_is_given_is_data(site: Slapd, text: str) -> None:
+    """No text finds anybody whose name it is not, and none is more than the directory can be asked."""
+    directory = LdapDirectory(unix(site, user_name_attribute="cn"))
+    found = directory._find_people(name=text) if text else []
+    directory._connections.close()
+    assert all(person.name.lower() == text.lower() for person in found)
 
 
 async def test_d3_a_filter_and_its_absence_of_parentheses(site: Slapd) -> None:
