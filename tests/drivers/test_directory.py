@@ -197,6 +197,15 @@ async def test_enabled_by_membership(site: Slapd) -> None:
         assert [p.id for p in await directory.people() if p.enabled] == ["bob"], "however the DN is written"
 
 
+async def test_enabled_by_membership_of_a_group_of_ids(site: Slapd) -> None:
+    options = unix(
+        site, user_enabled_emulation=True, user_enabled_emulation_dn=f"cn=unix,ou=groups,{SUFFIX}",
+        user_enabled_emulation_use_group_config=True, group_members_are_ids=True, group_member_attribute="memberUid",
+    )  # fmt: skip
+    async with opened(options) as directory:
+        assert [p.id for p in await directory.people() if p.enabled] == ["bob"]
+
+
 @pytest.mark.parametrize(
     ("more", "enabled"),
     [
@@ -219,6 +228,15 @@ async def test_active_directory(windows: Slapd) -> None:
         assert (await directory.snapshot()).members == {"Inner": {"Alice Jones"}, "Outer": {"Alice Jones"}}
         assert sorted(g.name for g in await directory.groups_of(people["alice"])) == ["Inner", "Outer"]
         assert await directory.check(people["alice"], "alice-Secret-1")
+
+
+async def test_active_directorys_own_ids(windows: Slapd) -> None:
+    """objectGUID is no text: it is shown and found as hexadecimal digits. Who has none is left out."""
+    async with opened(active(windows, user_id_attribute="objectGUID")) as directory:
+        (alice,) = await directory.people()
+        assert alice.id == "000102030405060708090a0b0c0d0eff"
+        assert [p.name for p in await directory.people(id=alice.id)] == ["alice"]
+        assert list(await directory.people(id="not hexadecimal")) == []
 
 
 @pytest.mark.parametrize("demand", ["demand", "never"])
