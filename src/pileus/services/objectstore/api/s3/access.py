@@ -1,6 +1,7 @@
 """Who may do what with buckets and objects: the members of the project whose they are, and those whom grants name."""
 
 from pileus.kernel.rest import Request
+from pileus.kernel.types import Fault
 from pileus.services.objectstore.api.s3 import grants
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.core import accounts
@@ -33,7 +34,7 @@ def permit(near: Neighbours, request: Request, right: str) -> Permit:
 
     def judge(row: ContainerRow) -> None:
         if not allowed(near, request, row, right):
-            raise fault("AccessDenied")
+            raise denied(near, row, right)
 
     return judge
 
@@ -53,7 +54,15 @@ def check_object(near: Neighbours, request: Request, row: ContainerRow, made: Ob
         return
     if right == READ and ".r:*" in row.kept.read.split(","):
         return  # Swift's owner has opened the container to everybody
-    raise fault("AccessDenied")
+    raise denied(near, row, right)
+
+
+def denied(near: Neighbours, row: ContainerRow, right: str) -> Fault:
+    """The refusal, with the rule that would have let the bucket's own people in."""
+    found = fault("AccessDenied")
+    rule = "reader" if right in (READ, READ_ACP) else "operator"
+    found.denial = f"objectstore:{rule}", {"project_id": accounts.project_of(near, row.account)}
+    return found
 
 
 def owns(near: Neighbours, request: Request, row: ContainerRow, right: str) -> bool:
