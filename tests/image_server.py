@@ -1,7 +1,6 @@
 """The image service on a port, with tokens that say who they are: `user:project:role,role`."""
 
 import asyncio
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from cloud_runs import free_ports
 from pileus.drivers.blob.file import FileBlobs
 from pileus.drivers.blob.file.disk import Disk
 from pileus.kernel.config import Settings
@@ -35,11 +35,7 @@ async def authenticate(token: str, service_token: str = "") -> Ctx:
 
 
 def free_port() -> int:
-    for port in range(21510, 21580):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)):
-                return port
-    raise RuntimeError("no free port from 21510 to 21579")
+    return free_ports(1)[0]
 
 
 @dataclass

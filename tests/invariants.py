@@ -47,12 +47,18 @@ ORPHANS = {
 }  # fmt: skip
 """What is wrong -> which rows."""
 
+IMAGE_FILES = """
+    SELECT blob_id FROM image_images i WHERE blob_id != '' AND (status IN ('saving', 'uploading', 'importing')
+    OR EXISTS (SELECT 1 FROM image_locations l WHERE l.image_id = i.id AND l.store = 'file'))"""
+"""Blobs that have a file; the object store has its own."""
+
 
 def problems(state: Path) -> list[str]:
     """What does not hold, in words; empty: all is well."""
     with sqlite3.connect(f"file:{state / 'pileus.db'}?mode=ro", uri=True, timeout=30) as rows:
         found = [f"{what}: {row[0]}" for what, query in ORPHANS.items() for row in rows.execute(query)]
-        blobs = {row[0] for row in rows.execute("SELECT blob_id FROM image_images WHERE blob_id != ''")}
+        blobs = {row[0] for row in rows.execute(IMAGE_FILES)}
+        found += object_rows.strays(rows, state / "objects")
         servers = {row[0] for row in rows.execute("SELECT id FROM compute_servers")}
     files = {p.name for p in (state / "images" / "blobs").glob("*/*")}
     found += [f"file of no image: {name}" for name in files - blobs]

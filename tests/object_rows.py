@@ -1,6 +1,8 @@
 """What must hold between the rows of the object store after every transaction, and between rows and blobs at rest."""
 
+import sqlite3
 from collections.abc import Mapping
+from pathlib import Path
 
 from sqlalchemy import text
 
@@ -81,3 +83,12 @@ async def orphans(db: Database, stores: Mapping[str, BlobStore]) -> list[str]:
     found = [f"blob {blob} in {place} has no row" for place, blob in seen.keys() - named.keys()]
     found += [f"blob {blob} in {place} is lost" for place, blob in named.keys() - seen.keys()]
     return found + [f"blob {key} is torn" for key in seen.keys() & named.keys() if seen[key].size != named[key]]
+
+
+def strays(rows: sqlite3.Connection, place: Path) -> list[str]:
+    """The same of a state directory: files of bodies without a row, rows without their file. Waiting garbage is neither."""
+    named = set(rows.execute("SELECT place, blob FROM objectstore_bodies WHERE blob != ''"))
+    waiting = set(rows.execute("SELECT place, blob FROM objectstore_garbage WHERE blob != ''"))
+    files = {(path.parents[2].name, path.name) for path in place.glob("*/blobs/*/*")}
+    found = [f"file of no body: {policy}/{blob}" for policy, blob in files - named - waiting]
+    return found + [f"body without its file: {policy}/{blob}" for policy, blob in named - files]

@@ -1,7 +1,6 @@
 """The object store on a port, with tokens that say who they are: `user:project:role,role`."""
 
 import asyncio
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cloud_runs import free_ports
 from image_server import authenticate as caller_of
 from pileus.drivers.blob.file import FileBlobs
 from pileus.kernel.config import Settings
@@ -35,11 +35,7 @@ class People:
 
 
 def free_port() -> int:
-    for port in range(21600, 21680):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)):
-                return port
-    raise RuntimeError("no free port from 21600 to 21679")
+    return free_ports(1)[0]
 
 
 @dataclass

@@ -109,6 +109,7 @@ objectClass: user
 cn: Alice Jones
 sn: Jones
 sAMAccountName: alice
+objectGUID:: AAECAwQFBgcICQoLDA0O/w==
 userPrincipalName: alice@corp.example
 mail: alice@corp.example
 userAccountControl: 512
@@ -149,7 +150,7 @@ class Slapd:
         self.url = f"ldap://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
         (place / "data").mkdir(parents=True)
-        schemas = "".join(f"include /etc/ldap/schema/{name}.schema\n" for name in _SCHEMAS)
+        schemas = "".join(f"include {self._schema(name)}\n" for name in _SCHEMAS)
         secure = f"TLSCertificateFile {tls[0]}\nTLSCertificateKeyFile {tls[1]}\n" if tls else ""
         self._conf = place / "slapd.conf"
         self._conf.write_text(
@@ -160,6 +161,13 @@ class Slapd:
             "access to * by users read by * none\n"
         )
         self._load("slapadd", ["-f", str(self._conf)], ldif)
+
+    def _schema(self, name: str) -> Path:
+        """Debian's; its objectGUID cannot be searched for, Active Directory's can."""
+        text = Path(f"/etc/ldap/schema/{name}.schema").read_text(encoding="utf-8")
+        path = self.place / f"{name}.schema"
+        path.write_text(text.replace("NAME 'objectGUID'\n", "NAME 'objectGUID' EQUALITY octetStringMatch\n"))
+        return path
 
     def start(self) -> Slapd:
         command = ["slapd", "-f", str(self._conf), "-h", self.url, "-d", "0"]

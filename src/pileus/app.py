@@ -154,6 +154,7 @@ class Cloud:
                 metadata_secret=secret(self.state, "metadata"),
                 authenticate=contracts["identity"].authenticate if contracts else None,
                 policy_overrides=self._overrides(name),
+                host=self.own.host,
                 ports={known: self.port(known) for known in self.ports.__struct_fields__ if known != "shift"},
                 **contracts,
             )

@@ -79,5 +79,31 @@ def test_todays_keystoneclient_speaks_it_too(live: LiveCloud) -> None:
     with_user = client.Client(auth_url=auth_url(live, "v2.0"), username="today", password="secret", tenant_name="today")
     assert with_user.tokens.authenticate(token=with_user.auth_token, tenant_id=tenant.id).tenant["name"] == "today"
     assert [user.name for user in tenant.list_users()] == ["today"]
+    other = conn.tenants.create("tomorrow")
+    conn.users.update_tenant(user, other)
+    assert conn.users.get(user).tenantId == other.id
+    assert [role.name for role in conn.roles.roles_for_user(user, other)] == ["member", "reader"]
+    conn.users.update_enabled(user, False)
+    assert not conn.users.get(user).enabled
+    other.delete()
     user.delete()
     tenant.delete()
+
+
+def test_todays_clients_choose_the_version_that_fits(live: LiveCloud) -> None:
+    """Without a version in the URL they take v3, with domains or without; where the URL says v2.0, they speak it."""
+    from keystoneauth1 import session
+    from keystoneauth1.identity import generic
+
+    def version(url: str, **scope: str) -> str:
+        known = generic.Password(auth_url=url, username="admin", password=PASSWORD, **scope)
+        return str(known.get_access(session.Session()).version)
+
+    root, domains = (
+        f"http://127.0.0.1:{5000 + live.shift}",
+        {"user_domain_id": "default", "project_domain_id": "default"},
+    )
+    assert version(root, project_name="admin", **domains) == "v3"
+    assert version(root, project_name="admin", default_domain_id="default") == "v3"
+    assert version(f"{root}/v2.0", tenant_name="admin") == "v2.0"
+    assert version(f"{root}/v3", project_name="admin", **domains) == "v3"

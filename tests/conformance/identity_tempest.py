@@ -31,21 +31,31 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "src")]
 from keycloak import ADMIN, CLIENT, Keycloak  # noqa: E402
 
 from cloud import free_shift  # noqa: E402 - the path is set above
+from federation.saml_provider import SamlProvider, make_key  # noqa: E402
 
 PASSWORD, PROVIDER = "conformance-secret", "keycloak"
 SUITES = r"^(tempest\.api\.identity|keystone_tempest_plugin)\."
 OPENID = r"^keystone_tempest_plugin\.tests\.scenario\.test_oidc_federated_authentication\."
 LOCKOUT, LOCKED_FOR, HISTORY = 2, 5, 2
 """Wrong passwords that lock an account, seconds for which, old passwords that may not come again: as tempest.conf says, so the cloud."""
+_WRITTEN = re.compile(r'identity "((?:POST|PUT|PATCH|DELETE) \S+)" 2')
+_NO_CHANGE = re.compile(r"^POST /v3/(auth/|ec2tokens|s3tokens|OS-FEDERATION/)|^PUT .*/roles/")
+"""Logins, and what may find that all is so already."""
 _CLASS_LEVEL = re.compile(r"(?:setUp|tearDown)(?:Class|Module) \((.*)\)$")
 
 
 class Cloud:
     """`pileus up` on an empty state."""
 
-    def __init__(self, keycloak: Keycloak) -> None:
+    def __init__(self, keycloak: Keycloak, place: Path) -> None:
+        """`place` is for keys and metadata. The cloud trusts Keycloak, a SAML provider, and itself as another cloud would."""
         shift = free_shift()
-        provider = {"issuer": keycloak.issuer, "client_id": CLIENT}
+        self.school, self.own_metadata = SamlProvider(place, "school"), place / "own.xml"
+        key, certificate = make_key(place, "cloud")
+        saml = {
+            "school": {"metadata": str(self.school.metadata), "protocol": "mapped"},
+            "keystone": {"metadata": str(self.own_metadata), "protocol": "mapped", "unsolicited": True},
+        }
         self.state = Path(tempfile.mkdtemp(prefix="pileus-conformance-"))
         self.auth_url = f"http://127.0.0.1:{5000 + shift}/v3"
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PILEUS_", "OS_"))}
@@ -59,7 +69,10 @@ class Cloud:
             "PILEUS_SECURITY_COMPLIANCE_LOCKOUT_FAILURE_ATTEMPTS": str(LOCKOUT),
             "PILEUS_SECURITY_COMPLIANCE_LOCKOUT_DURATION": str(LOCKED_FOR),
             "PILEUS_SECURITY_COMPLIANCE_UNIQUE_LAST_PASSWORD_COUNT": str(HISTORY),
-            "PILEUS_FEDERATION_OIDC": json.dumps({PROVIDER: provider}),
+            "PILEUS_FEDERATION_SAML": json.dumps(saml),
+            "PILEUS_FEDERATION_CERTIFICATE": str(certificate),
+            "PILEUS_FEDERATION_KEY": str(key),
+            "PILEUS_FEDERATION_OIDC": json.dumps({PROVIDER: {"issuer": keycloak.issuer, "client_id": CLIENT}}),
             "PILEUS_FEDERATION_CLIENT_SECRETS": json.dumps({PROVIDER: keycloak.client_secret}),
         }
         self._pileus("up", "--detach", "--simulate", "1", "--password", PASSWORD)
@@ -80,7 +93,10 @@ class Cloud:
         return httpx.Client(base_url=self.auth_url, headers={"X-Auth-Token": answer.headers["X-Subject-Token"]})
 
     def trust(self, keycloak: Keycloak) -> None:
-        """An identity provider whose people are in a group with a role, as the OpenID Connect scenario finds it."""
+        """What the scenarios of federation find there: a group with a role for whoever comes, and providers that know the cloud."""
+        below = f"{self.auth_url}/auth/OS-FEDERATION/identity_providers/school/protocols/mapped/saml2/metadata"
+        self.school.trust(httpx.get(below).raise_for_status().text)
+        self.own_metadata.write_text(httpx.get(f"{self.auth_url}/OS-FEDERATION/saml2/metadata").raise_for_status().text)
         with self.client() as admin:
 
             def make(path: str, noun: str, **body: object) -> str:
@@ -100,8 +116,23 @@ class Cloud:
                 answer = admin.put(path, json=body)
                 assert answer.status_code < 300, answer.text
 
+    def unrecorded(self) -> set[str]:
+        """Changes that were answered and do not stand in the change log. Giving a role that is given already changes nothing."""
+        self._pileus("down")
+        command = [sys.executable, "-m", "pileus", "explain", "changes", "--json", "-n", "100000"]
+        told = json.loads(subprocess.check_output(command, env=self.environ))
+        seen = {change["request_id"] for change in told["changes"]}
+        found = set()
+        for path in (self.state / "logs").glob("pileus.log*"):
+            for line in map(json.loads, path.read_text().splitlines()):
+                said = _WRITTEN.match(line["message"]) if line.get("logger") == "pileus.access" else None
+                if said and line["request_id"] not in seen and not _NO_CHANGE.search(said[1]):
+                    found.add(re.sub(r"/[0-9a-f]{32,}", "/ID", said[1]))
+        return found
+
     def close(self) -> None:
         self._pileus("down", "--purge")
+        self.school.stop()
         shutil.rmtree(self.state, ignore_errors=True)
 
 
@@ -111,6 +142,18 @@ def configuration(cloud: Cloud, keycloak: Keycloak, folder: Path, protocol: str)
         "nova": "compute", "glance": "image", "neutron": "network", "cinder": "block-storage", "swift": "object-store",
         "heat": "orchestration", "horizon": "dashboard",
     }  # fmt: skip
+    school = cloud.school
+    scenario = {
+        "openid": {
+            "idp_id": PROVIDER, "idp_remote_ids": keycloak.issuer, "idp_oidc_url": keycloak.url, "idp_username": ADMIN,
+            "idp_password": keycloak.password, "idp_client_id": CLIENT, "idp_client_secret": keycloak.client_secret,
+            "mapping_remote_type": "OIDC-email",
+        },
+        "mapped": {
+            "idp_id": "school", "idp_remote_ids": school.entity_id, "idp_ecp_url": f"{school.url}/ecp", "idp_username": "alice",
+            "idp_password": "alice"[::-1], "mapping_remote_type": "REMOTE_USER",
+        },
+    }[protocol]  # fmt: skip
     sections: Mapping[str, Mapping[str, object]] = {
         "DEFAULT": {"log_dir": folder / "logs", "log_file": "tempest.log"},
         "oslo_concurrency": {"lock_path": folder / "locks"},
@@ -139,20 +182,10 @@ def configuration(cloud: Cloud, keycloak: Keycloak, folder: Path, protocol: str)
             "immutable_user_source": False,
             "access_rules": True,
             "federation": True,
-            "external_idp": protocol == "openid",
+            "external_idp": True,
         },
         "enforce_scope": {"keystone": True},
-        "fed_scenario": {
-            "idp_id": PROVIDER,
-            "idp_remote_ids": keycloak.issuer,
-            "idp_oidc_url": keycloak.url,
-            "idp_username": ADMIN,
-            "idp_password": keycloak.password,
-            "idp_client_id": CLIENT,
-            "idp_client_secret": keycloak.client_secret,
-            "mapping_remote_type": "OIDC-email",
-            "protocol_id": protocol,
-        },
+        "fed_scenario": {"protocol_id": protocol, **scenario},
         "service_available": {name: kind in cloud.catalog for name, kind in types.items()},
     }
     made = configparser.ConfigParser()
@@ -219,7 +252,7 @@ def rounds(given: argparse.Namespace, folder: Path) -> dict[str, str]:
     """All results. The suite knows one federation protocol at a time: its OpenID Connect scenario takes a round of its own."""
     programs = install(folder)
     keycloak = Keycloak()
-    cloud = Cloud(keycloak)
+    cloud = Cloud(keycloak, Path(tempfile.mkdtemp(dir=folder)))
     try:
         cloud.trust(keycloak)
         found: dict[str, str] = {}
@@ -228,6 +261,7 @@ def rounds(given: argparse.Namespace, folder: Path) -> dict[str, str]:
                 with (folder / "etc/tempest.conf").open("w") as file:
                     configuration(cloud, keycloak, folder, protocol).write(file)
                 found |= run(programs, folder, regex, given.workers, folder / f"run-{protocol}.log")
+        found |= {f"change without a record: {path}": "unrecorded" for path in sorted(cloud.unrecorded())}
         return found
     finally:
         cloud.close()

@@ -69,5 +69,10 @@ def test_delegation(commands, tmp_path):
 
 
 @pytest.mark.timeout(2 * SECONDS)
+def test_objects(commands, tmp_path):
+    run(commands, tmp_path, ROOT / "docs/howto/objects.md")
+
+
+@pytest.mark.timeout(2 * SECONDS)
 def test_the_simulated_cloud(commands, tmp_path):
     run(commands, tmp_path, ROOT / "docs/tutorial/simulated-cloud.md")

@@ -18,6 +18,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pileus.drivers.directory.ldap import LdapDirectory
 from pileus.drivers.directory.protocol import DirectoryDown, DirectoryOptions, DirectoryRefused, Person
@@ -120,6 +122,16 @@ async def test_d3_what_is_given_is_data(site: Slapd) -> None:
             assert list(await directory.groups(name=given)) == []
 
 
+@given(st.one_of(st.text(), st.text("*()\\\0=,+a", max_size=6)))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_d3_whatever_is_given_is_data(site: Slapd, text: str) -> None:
+    """No text finds anybody whose name it is not, and none is more than the directory can be asked."""
+    directory = LdapDirectory(unix(site, user_name_attribute="cn"))
+    found = directory._find_people(name=text) if text else []
+    directory._connections.close()
+    assert all(person.name.lower() == text.lower() for person in found)
+
+
 async def test_d3_a_filter_and_its_absence_of_parentheses(site: Slapd) -> None:
     for text in ("(sn=J*)", "sn=J*", "(|(sn=Jones)(sn=Nobody))"):
         async with opened(unix(site, user_filter=text)) as directory:
@@ -185,6 +197,15 @@ async def test_enabled_by_membership(site: Slapd) -> None:
         assert [p.id for p in await directory.people() if p.enabled] == ["bob"], "however the DN is written"
 
 
+async def test_enabled_by_membership_of_a_group_of_ids(site: Slapd) -> None:
+    options = unix(
+        site, user_enabled_emulation=True, user_enabled_emulation_dn=f"cn=unix,ou=groups,{SUFFIX}",
+        user_enabled_emulation_use_group_config=True, group_members_are_ids=True, group_member_attribute="memberUid",
+    )  # fmt: skip
+    async with opened(options) as directory:
+        assert [p.id for p in await directory.people() if p.enabled] == ["bob"]
+
+
 @pytest.mark.parametrize(
     ("more", "enabled"),
     [
@@ -207,6 +228,15 @@ async def test_active_directory(windows: Slapd) -> None:
         assert (await directory.snapshot()).members == {"Inner": {"Alice Jones"}, "Outer": {"Alice Jones"}}
         assert sorted(g.name for g in await directory.groups_of(people["alice"])) == ["Inner", "Outer"]
         assert await directory.check(people["alice"], "alice-Secret-1")
+
+
+async def test_active_directorys_own_ids(windows: Slapd) -> None:
+    """objectGUID is no text: it is shown and found as hexadecimal digits. Who has none is left out."""
+    async with opened(active(windows, user_id_attribute="objectGUID")) as directory:
+        (alice,) = await directory.people()
+        assert alice.id == "000102030405060708090a0b0c0d0eff"
+        assert [p.name for p in await directory.people(id=alice.id)] == ["alice"]
+        assert list(await directory.people(id="not hexadecimal")) == []
 
 
 @pytest.mark.parametrize("demand", ["demand", "never"])

@@ -305,6 +305,43 @@ def test_enhanced_clients_bring_what_was_asked_for(saml: Saml) -> None:
         assert httpx.post(url, content=content, headers={"content-type": paos}).status_code == 401
 
 
+def test_enhanced_clients_come_as_shibboleth_lets_them_in(saml: Saml) -> None:
+    """What is brought to the consumer opens a session for one provider and protocol, and nothing else."""
+    url, paos = saml.auth("school"), "application/vnd.paos+xml"
+    consumer = urlsplit(url)._replace(path="/Shibboleth.sso/SAML2/ECP").geturl()
+    asked = httpx.get(url, headers={"accept": paos, "paos": 'ver="urn:liberty:paos:2003-08"'}).text
+    assert f'responseConsumerURL="{consumer}"' in asked
+    person = base64.b64encode(b"alice:ecila").decode()
+    answered = httpx.post(
+        f"{saml.idp.url}/ecp", content=_body(asked), headers={"authorization": f"Basic {person}"}
+    ).text
+    relay_state = re.search(r"<(\w+:)?RelayState.*?RelayState>", asked, re.DOTALL)
+    assert relay_state is not None
+    envelope = re.sub(r"<e:Response[^>]*/>", relay_state[0], answered)
+    envelope = envelope.replace("<s:Envelope ", f"<s:Envelope {_namespaces(asked)} ", 1)
+    brought = httpx.post(consumer, content=envelope, headers={"content-type": paos})
+    assert (brought.status_code, brought.headers["location"]) == (303, url), brought.text
+    session_cookie = brought.headers["set-cookie"].partition(";")[0]
+    assert "HttpOnly" in brought.headers["set-cookie"]
+    assert httpx.get(saml.auth("other"), headers={"cookie": session_cookie}).status_code in (401, 404)
+    assert httpx.get(url, headers={"cookie": session_cookie + "x"}).status_code == 401
+    token = httpx.get(url, headers={"cookie": session_cookie})
+    assert token.status_code == 201
+    assert token.json()["token"]["user"]["name"] == "Alice"
+    assert httpx.post(consumer, content="<x/>", headers={"content-type": paos}).status_code == 401
+
+
+def _body(envelope: str) -> str:
+    """The envelope without its header, as a client passes it on."""
+    return re.sub(r"<(\w+:)?Header>.*?</(\w+:)?Header>", "", envelope, flags=re.DOTALL)
+
+
+def _namespaces(envelope: str) -> str:
+    root = re.search(r"<[^?][^>]*>", envelope)
+    assert root is not None
+    return " ".join(part for part in re.findall(r'xmlns:\w+="[^"]+"', root[0]) if not part.startswith("xmlns:s="))
+
+
 # --- one cloud and another --------------------------------------------------------------------------------------------
 
 

@@ -92,6 +92,7 @@ UNJUDGED = {
     "POST /v3/auth/OS-FEDERATION/saml2/ecp",
     "GET /v3/OS-FEDERATION/saml2/metadata",
     "GET /v3/auth/OS-FEDERATION/identity_providers/{idp_id}/protocols/{protocol_id}/saml2/metadata",
+    "POST /Shibboleth.sso/SAML2/ECP",
     "GET /v3/OS-SIMPLE-CERT/ca",
     "GET /v3/OS-SIMPLE-CERT/certificates",
     "POST /v3/OS-OAUTH1/access_token",

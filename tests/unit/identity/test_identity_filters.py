@@ -5,9 +5,10 @@ import asyncio
 import pytest
 
 from identity_cloud import Cloud, process
-from pileus.kernel.db import Database, signals
+from pileus.kernel.db import Database, Tx, signals
 from pileus.kernel.types import SECOND
 from pileus.services.identity.core import memory
+from pileus.services.identity.db.catalog import Offer
 from pileus.services.identity.reconcilers.memory import Forgetter
 
 
@@ -99,3 +100,20 @@ async def test_disabled_services_stay_out_of_filtered_catalogs(cloud: Cloud, adm
     )
     await cloud.call("PATCH", f"/v3/services/{service}", {"service": {"enabled": False}}, admin)
     assert await types(cloud, admin) == []
+
+
+async def test_what_an_old_snapshot_told_is_not_remembered(cloud: Cloud, admin: str) -> None:
+    """A change that is heard of while a transaction is open may not be in what it reads."""
+    near = cloud.near
+    await cloud.db.read(near.memory.offers)
+
+    def look(tx: Tx) -> list[Offer]:
+        before = near.memory.offers(tx)
+        near.memory.bump()
+        assert near.memory.offers(tx) is not before
+        return near.memory.offers(tx)
+
+    told = await cloud.db.read(look)
+    kept = await cloud.db.read(near.memory.offers)
+    assert kept is not told, "read again by a transaction that began after the change"
+    assert await cloud.db.read(near.memory.offers) is kept

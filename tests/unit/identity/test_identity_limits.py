@@ -136,3 +136,18 @@ async def test_services_may_ask(cloud: Cloud, admin: str) -> None:
 
     assert await cloud.db.read(ask, "counted") == {"apples": 25, "pears": 3, "plums": -1}
     assert await cloud.db.read(ask, "other") == {}
+
+
+async def test_a_tree_shows_its_limits_when_asked(cloud: Cloud, admin: str) -> None:
+    tree = Tree(cloud, admin)
+    await tree.grow()
+    child = await cloud.make("project", admin, name="twig", domain_id=tree.domain, parent_id=tree.project)
+    user, role = await cloud.named("user", "admin", admin), await cloud.named("role", "reader", admin)
+    await cloud.call("PUT", f"/v3/projects/{child['id']}/users/{user['id']}/roles/{role['id']}", None, admin)
+    await tree.limit(("project", child["id"], 5))
+    path = f"/v3/projects/{tree.project}?subtree_as_list"
+    (shown,) = (await cloud.call("GET", f"{path}&include_limits", None, admin)).body["project"]["subtree"]
+    (limit,) = shown["project"]["limits"]
+    assert (limit["project_id"], limit["resource_name"], limit["resource_limit"]) == (child["id"], "apples", 5)
+    (plain,) = (await cloud.call("GET", path, None, admin)).body["project"]["subtree"]
+    assert "limits" not in plain["project"]

@@ -82,6 +82,27 @@ def test_a_sequence_is_its_values_as_they_are() -> None:
     assert found.groups == (MappedGroup("a;b", Named(name="D")), MappedGroup("c", Named(name="D")))
 
 
+TOLD = 'JSON:{"name": "g1", "domain": {"name": "D"}}'
+OTHER = 'JSON:{"name": "g2", "domain": {"id": "d"}}'
+
+
+def test_groups_as_other_clouds_tell_them() -> None:
+    local = [{"user": {"name": "{0}"}}, {"groups": "{1}"}]
+    found = apply(rule({"type": "MAIL"}, {"type": "G"}, local=local), G=f"{TOLD};{OTHER}")
+    assert found is not None
+    assert found.groups == (MappedGroup("g1", Named(name="D")), MappedGroup("g2", Named("d")))
+    for wrong in (f"{TOLD};plain", "JSON:{bad", 'JSON:{"name":"x"}', 'JSON:["a"]', "", "JSON:"):
+        with pytest.raises(BrokenMapping):
+            apply(rule({"type": "MAIL"}, {"type": "G"}, local=local), G=wrong)
+
+
+def test_a_provider_does_not_lead_out_of_the_rules_domain() -> None:
+    local = [{"user": {"name": "{0}"}}, {"groups": "{1}", "domain": {"id": "bound"}}]
+    found = apply(rule({"type": "MAIL"}, {"type": "G"}, local=local), G=[TOLD])
+    assert found is not None
+    assert found.groups == (MappedGroup(TOLD, Named("bound")),)
+
+
 def test_results_of_all_rules_count() -> None:
     found = apply(
         rule({"type": "REMOTE_USER"}, local=[{"user": {"name": "{0}1"}, "group": {"id": "g1"}}]),

@@ -6,6 +6,8 @@ import pytest
 
 from identity_cloud import Cloud, process
 from pileus.kernel.db import Database
+from pileus.services.identity.api.dialect import v2_api
+from pileus.services.identity.core.settings import IdentitySettings
 
 LOOPBACK = ("127.0.0.1", 5000)
 LOGIN = {"auth": {"tenantName": "admin", "passwordCredentials": {"username": "admin", "password": "secret"}}}
@@ -27,6 +29,34 @@ async def test_by_default_it_is_for_this_machine_only(cloud: Cloud) -> None:
     assert not await served(cloud, "192.0.2.7", ("192.0.2.1", 5000))
     assert not await served(cloud, "127.0.0.1", ("192.0.2.1", 5000)), "the listener is open to others"
     assert not await served(cloud, "192.0.2.7", LOOPBACK), "a proxy stands between"
+
+
+async def test_a_proxy_that_asks_for_somebody_else_is_somebody_else(cloud: Cloud) -> None:
+    for name, value, status in (
+        ("x-forwarded-for", "192.0.2.7", 404),
+        ("x-forwarded-for", "127.0.0.1, 192.0.2.7", 404),
+        ("x-real-ip", "192.0.2.7", 404),
+        ("forwarded", "for=192.0.2.7", 404),
+        ("x-forwarded-for", "127.0.0.1", 200),
+    ):
+        reply = await cloud.call("GET", "/v2.0", None, headers={name: value}, server=LOOPBACK)
+        assert reply.status == status, (name, value)
+
+
+@pytest.mark.parametrize(
+    ("host", "comes_to"),
+    [
+        ("127.0.0.1", "loopback"),
+        ("localhost", "loopback"),
+        ("::1", "loopback"),
+        ("0.0.0.0", "off"),
+        ("192.0.2.1", "off"),
+    ],
+)
+def test_listeners_that_are_open_do_not_have_it(host: str, comes_to: str) -> None:
+    assert v2_api(IdentitySettings(), host) == comes_to
+    assert v2_api(IdentitySettings(v2_api="on"), host) == "on"
+    assert v2_api(IdentitySettings(v2_api="off"), host) == "off"
 
 
 async def test_on_and_off(database: Database) -> None:

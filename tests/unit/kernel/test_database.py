@@ -331,3 +331,21 @@ async def test_lost_races_are_run_again(database: Database, loser: Callable[[Tx]
 
     await asyncio.gather(*(database.write(count_up) for _ in range(40)))
     assert [row.id for row in await database.read(lambda tx: tx.rows(ALL))] == [f"{n:03}" for n in range(40)]
+
+
+async def test_who_looks_before_inserting_hears_of_it_in_his_own_words(database: Database) -> None:
+    """Two check and insert the same at once: one does it, the other finds it there. The index has nothing to say."""
+    meeting = threading.Barrier(2)
+    tries: dict[str, int] = {}
+
+    def once(tx: Tx, id: str) -> str:
+        tries[id] = tries.get(id, 0) + 1
+        if any(thing.name == "the one" for thing in tx.rows(ALL)):
+            return "was there"
+        if database.multi_process and tries[id] == 1:
+            meeting.wait(10)
+        tx.run(INSERT, id=id, name="the one")
+        return "made"
+
+    done = await asyncio.gather(*(database.write(once, id) for id in ("a", "b")))
+    assert sorted(done) == ["made", "was there"]

@@ -18,7 +18,7 @@ from pileus.services.identity.api.app_credentials import AppCredentials
 from pileus.services.identity.api.catalog import Endpoints, Regions, Services
 from pileus.services.identity.api.consumers import Consumers
 from pileus.services.identity.api.credentials import Credentials
-from pileus.services.identity.api.dialect import KeystoneDialect
+from pileus.services.identity.api.dialect import KeystoneDialect, v2_api
 from pileus.services.identity.api.domain_config import DomainConfig
 from pileus.services.identity.api.domains import Domains
 from pileus.services.identity.api.ec2 import Ec2Credentials, SignedRequests
@@ -76,11 +76,12 @@ def build(
     policy_overrides: Mapping[str, Any] | None = None,
     open_directory: Open | None = None,
     ports: Mapping[str, int] | None = None,
+    host: str = "127.0.0.1",
     oidc: OidcClient | None = None,
     saml: SamlParty | None = None,
     **_: Any,
 ) -> Service:
-    """`ports` are those of the cloud's listeners, by name; 0 is none. `oidc` and `saml` speak to identity providers."""
+    """`ports` are those of the cloud's listeners, by name; 0 is none. `host` is what they are bound to. `oidc` and `saml` speak to identity providers."""
     mine = settings.of(IdentitySettings)
     rules_of_passwords, trusted = settings.of(ComplianceSettings), settings.of(FederationSettings)
     if problems := [
@@ -103,7 +104,7 @@ def build(
         Federation(trusted, oidc, saml),
     )
     internal = Internal(near)
-    dialect = KeystoneDialect(mine.list_limit, mine.v2_api)
+    dialect = KeystoneDialect(mine.list_limit, v2_api(mine, host))
     face = Face(
         "identity",
         dialect,

@@ -1,5 +1,6 @@
 """The object store: its name, its settings, and how it is put together."""
 
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,10 +13,13 @@ from pileus.kernel.db import Database
 from pileus.kernel.policy import Policy
 from pileus.kernel.reconcile import Reconciler
 from pileus.kernel.rest import Authenticate, Face, Service
-from pileus.kernel.types import HOUR, MINUTE, SECOND
+from pileus.kernel.rest.face import Takes
+from pileus.kernel.types import HOUR, MINUTE, SECOND, Ctx, Unauthorized
 from pileus.services.objectstore.api.s3 import face as s3
 from pileus.services.objectstore.api.swift.dialect import SwiftDialect
+from pileus.services.objectstore.api.swift.hosts import Hosts
 from pileus.services.objectstore.api.swift.proxy import Proxy
+from pileus.services.objectstore.api.swift.tempauth import MARK, TempAuth
 from pileus.services.objectstore.core import accounts, syncing
 from pileus.services.objectstore.core.arrivals import Arrivals
 from pileus.services.objectstore.core.neighbours import Neighbours
@@ -53,6 +57,7 @@ def build(
     identity: Identity,
     authenticate: Authenticate | None = None,
     policy_overrides: Mapping[str, Any] | None = None,
+    metadata_secret: str = "",
     **_: object,
 ) -> Service:
     """`stores`: one per storage policy, the default first; started and closed by whoever made them."""
@@ -60,8 +65,18 @@ def build(
     policy = Policy(RULES, policy_overrides)
     near = Neighbours(section, policy, db, stores, identity, Arrivals())
     endings = Endings(near)
-    face = Face("objectstore", SwiftDialect(), policy, db, Proxy(near).operations(), authenticate)
-    face.beside.append((s3.takes(near), s3.build(near)))
+    tempauth = TempAuth(section.tempauth_users, section.reseller_prefix, metadata_secret or secrets.token_hex(32))
+    hosts = Hosts(section.host_domains, section.host_aliases, section.reseller_prefix)
+    operations = Proxy(near, tempauth).operations()
+    face = Face(
+        "objectstore",
+        SwiftDialect(hosts, bool(tempauth)),
+        policy,
+        db,
+        operations,
+        _callers(tempauth, authenticate) if tempauth else authenticate,
+    )
+    face.beside.append((_unless_named(hosts, s3.takes(near)), s3.build(near)))
     return Service(
         name="objectstore",
         listens=section.engine == "own",
@@ -76,6 +91,28 @@ def build(
             Reconciler("objectstore.scrub", Scrubber(near).scrub, every=10 * MINUTE),
         ],
     )
+
+
+def _unless_named(hosts: Hosts, takes: Takes) -> Takes:
+    """Hosts that name accounts of Swift's are never buckets."""
+
+    def asked(method: str, path: str, query: str, headers: Mapping[str, str]) -> bool:
+        return not hosts.named(headers.get("host", "")) and takes(method, path, query, headers)
+
+    return asked
+
+
+def _callers(tempauth: TempAuth, authenticate: Authenticate | None) -> Authenticate:
+    """Who is behind a token of TempAuth's or of identity's."""
+
+    async def known(token: str, service_token: str) -> Ctx:
+        if token.startswith(MARK):
+            return tempauth.caller(token)
+        if authenticate is None:
+            raise Unauthorized("The token is unknown.")
+        return await authenticate(token, service_token)
+
+    return known
 
 
 __all__ = ["CATALOG", "RULES", "SECTION", "build", "catalog"]

@@ -19,6 +19,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 BUFFER = 1 << 20
 """Bytes per hop into a thread: smaller ones cost more in hops than in hashing."""
+READ = 1 << 18
+"""Bytes of a read: a reader that is slow to take them holds so many, and there may be many readers."""
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -107,7 +109,7 @@ class FileBlobs:
 
     async def _read(self, reader: Reader) -> AsyncIterator[bytes]:
         try:
-            while data := await self._run(reader.next, BUFFER):
+            while data := await self._run(reader.next, READ):
                 yield data
         finally:
             await self._threads.run(reader.close)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -11,7 +12,7 @@ from ldap3.core.exceptions import LDAPNoSuchObjectResult
 from ldap3.utils.conv import escape_filter_chars
 
 from pileus.drivers.directory.ldap.connections import Connections
-from pileus.drivers.directory.ldap.entries import Crowds, Entry, People, read, same_dn
+from pileus.drivers.directory.ldap.entries import BINARY, Crowds, Entry, People, read, same_dn
 from pileus.drivers.directory.protocol import Crowd, DirectoryDown, DirectoryOptions, Person, Snapshot
 
 log = logging.getLogger(__name__)
@@ -92,14 +93,15 @@ class LdapDirectory:
         return [p for p in made if (not name or p.name.lower() == name.lower()) and (not id or p.id == id)]
 
     def _those_enabled(self) -> frozenset[str]:
-        """DNs in the group whose members are the enabled ones."""
+        """DNs (or ids) in the group whose members are the enabled ones."""
         options = self._options
         dn = options.user_enabled_emulation_dn or f"cn=enabled_users,{self._user_tree}"
         attribute = "member"
         if options.user_enabled_emulation_use_group_config:
             attribute = options.group_member_attribute
         entries = self._search(dn, "(objectClass=*)", [attribute], ldap3.BASE, may_miss=True)
-        return frozenset(same_dn(value) for entry in entries for value in entry.get(attribute.lower(), ()))
+        values = [value for entry in entries for value in entry.get(attribute.lower(), ())]
+        return frozenset(values if self._people.members_are_ids else map(same_dn, values))
 
     # --- groups -----------------------------------------------------------------------------------------------------
 
@@ -194,6 +196,9 @@ def _resolved(
 
 
 def _condition(attribute: str, value: str) -> str:
+    if attribute.lower() in BINARY and re.fullmatch("([0-9a-f]{2})+", value):
+        octets = "".join(f"\\{octet:02x}" for octet in bytes.fromhex(value))
+        return f"({attribute}={octets})"
     return f"({attribute}={escape_filter_chars(value)})" if value else ""
 
 

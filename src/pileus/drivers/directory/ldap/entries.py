@@ -10,12 +10,17 @@ from pileus.drivers.directory.protocol import Crowd, DirectoryOptions, Person
 
 Entry = Mapping[str, list[str]]
 """Values by attribute in lower case; the DN under `dn`."""
+BINARY = frozenset({"objectguid", "objectsid"})
+"""Attributes of Active Directory whose values are no text: shown, and asked for, as hexadecimal digits."""
 _YES = ("true", "1", "yes", "on")
 
 
 def read(found: Mapping[str, Any]) -> dict[str, list[str]]:
     """What the library gives for one entry. Values that are no text are shown as hexadecimal digits."""
-    entry = {name.lower(): [_text(value) for value in values] for name, values in found["raw_attributes"].items()}
+    entry = {
+        name.lower(): [value.hex() if name.lower() in BINARY else _text(value) for value in values]
+        for name, values in found["raw_attributes"].items()
+    }
     entry["dn"] = [found["dn"]]
     return entry
 
@@ -39,13 +44,14 @@ class People:
         self._id, self._name = options.user_id_attribute.lower(), options.user_name_attribute.lower()
         self._ignored = {name.lower() for name in options.user_attribute_ignore}
         self._enabled = options.user_enabled_attribute.lower()
+        self.members_are_ids = options.user_enabled_emulation_use_group_config and options.group_members_are_ids
         self._project = (options.user_default_project_id_attribute or "").lower()
         self._more = _pairs(options.user_additional_attribute_mapping, options.user_pass_attribute)
         named = [self._id, self._name, options.user_mail_attribute, options.user_description_attribute, self._enabled]
         self.attributes = list(dict.fromkeys([n for n in [*named, self._project, *(a for a, _ in self._more)] if n]))
 
     def make(self, entry: Entry, among: frozenset[str] | None = None) -> Person | None:
-        """None for an entry without id or name. `among`: DNs of those who are enabled, where membership says so."""
+        """None for an entry without id or name. `among`: DNs (or ids) of those who are enabled, where membership says so."""
         id, name, dn = _first(entry, self._id), _first(entry, self._name), entry["dn"][0]
         if not id or not name:
             return None
@@ -53,7 +59,9 @@ class People:
             id=id,
             name=name,
             dn=dn,
-            enabled=same_dn(dn) in among if among is not None else self._is_enabled(entry),
+            enabled=self._is_enabled(entry)
+            if among is None
+            else (id if self.members_are_ids else same_dn(dn)) in among,
             email=self._fact(entry, "email", self._options.user_mail_attribute),
             description=self._fact(entry, "description", self._options.user_description_attribute),
             default_project_id=self._fact(entry, "default_project_id", self._project),

@@ -10,10 +10,12 @@ from pileus.kernel.rest import Answer, Dialect, Problem, Request, Resource
 from pileus.kernel.types import Fault, Filter, Forbidden, Invalid, NotFound, Op, Unauthorized, iso_micros
 from pileus.services.identity.api.noun import WORDS, switch
 from pileus.services.identity.core import refusals
+from pileus.services.identity.core.settings import IdentitySettings
 
 _COMPARATORS: Mapping[str, Op] = {"contains": "contains", "startswith": "startswith", "endswith": "endswith"}
 _SECRETS = frozenset({"blob", "password", "original_password", "secret"})
 _V2 = "/v2.0"
+_FOR_WHOM = ("x-forwarded-for", "x-real-ip", "forwarded")
 _TOKEN_IN_PATH = re.compile(r"(/v2\.0/tokens/)[^/]+")
 LOWER = "__lower"
 """Ending of the fields that comparators without regard to case (`name__icontains`) look at."""
@@ -33,11 +35,15 @@ class KeystoneDialect(Dialect):
     # --- version 2.0 ------------------------------------------------------------------------------------------------
 
     def serves_v2(self, request: Request) -> bool:
-        """Whether this client gets the API of old: on `loopback` only from this machine, to an address of it alone."""
+        """Whether this client gets the API of old: on `loopback` only from this machine, to an address of it alone.
+
+        A proxy on this machine that says for whom it asks is no client of this machine.
+        """
         if self.v2_api != "loopback":
             return self.v2_api == "on"
         listener = (request.scope.get("server") or ("",))[0]
-        return _is_loopback(listener) and _is_loopback(request.ctx.address)
+        hops = [hop.strip() for name in _FOR_WHOM for hop in request.headers.get(name, "").split(",") if hop.strip()]
+        return all(is_loopback(address) for address in (listener, request.ctx.address, *hops))
 
     def route(self, request: Request) -> str:
         if request.path.startswith(_V2) and not self.serves_v2(request):
@@ -175,7 +181,15 @@ class KeystoneDialect(Dialect):
         return min(asked, self.list_limit)
 
 
-def _is_loopback(address: str) -> bool:
+def v2_api(settings: IdentitySettings, host: str) -> str:
+    """What the setting comes to where the listeners are bound to `host`: `loopback` means listeners of this machine alone."""
+    return "off" if settings.v2_api == "loopback" and not is_loopback(host) else settings.v2_api
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an address is reached from its own machine only; a name that is not `localhost` is not known to be."""
+    if address == "localhost":
+        return True
     try:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:

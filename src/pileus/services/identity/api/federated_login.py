@@ -5,10 +5,12 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
+from msgspec.structs import replace
+
 from pileus.drivers.federation.protocol import Said, SamlSelf
 from pileus.kernel.rest import Answer, Operation, Request
 from pileus.kernel.types import SECOND, Invalid, clock
-from pileus.services.identity.api import pages
+from pileus.services.identity.api import enhanced, pages
 from pileus.services.identity.api.tokens import Tokens
 from pileus.services.identity.core import protocols, refusals, visits
 from pileus.services.identity.core.asking import Asked
@@ -43,6 +45,7 @@ class FederatedLogin:
             *(_op(m, path, "websso_of", "Begin a browser's login at one provider.", self._begin) for path in (one, old) for m in ("GET", "POST")),
             _op("POST", SAML_CONSUMER, "saml_consumer", "Where a browser brings what a SAML identity provider says.", self._saml_back),
             _op("GET", SAML_ENTITY, "saml_entity", "Metadata of the SAML service provider that this cloud is, for one identity provider.", self._describe),
+            _op("POST", enhanced.CONSUMER, "enhanced_consumer", "Where an enhanced client brings what a SAML identity provider says.", self._consume),
             _op("GET", OIDC_CALLBACK, "oidc_callback", "Where a provider of OpenID Connect sends a browser back to.", self._oidc_back),
         ]  # fmt: skip
 
@@ -52,6 +55,9 @@ class FederatedLogin:
         provider_id, protocol_id = request.params["idp_id"], request.params["protocol_id"]
         await self.near.db.read(enabled_provider, self.near, provider_id)
         if self.near.federation.saml_of(provider_id, protocol_id) is not None:
+            came = enhanced.arrival(self.near, _cookies(request).get(enhanced.COOKIE, ""), provider_id, protocol_id)
+            if came is not None:
+                return await self._admit(request, provider_id, protocol_id, came.said)
             return await self._enhanced(request, provider_id, protocol_id)
         token = bearer(request.headers.get("authorization", ""))
         said = await self.near.federation.inspect(provider_id, protocol_id, token)
@@ -66,7 +72,7 @@ class FederatedLogin:
     async def _enhanced(self, request: Request, provider_id: str, protocol_id: str) -> Answer:
         """ECP: a client that carries a request to its provider itself, and brings the answer to the same URL."""
         near, federation = self.near, self.near.federation
-        saml, me = federation.settings.saml[provider_id], itself(self._base(request), provider_id, protocol_id)
+        saml, me = federation.settings.saml[provider_id], itself(self._base(request))
         if request.method == "POST" and request.headers.get("content-type", "").partition(";")[0].strip() == _PAOS:
             envelope = await request.read(_LARGEST_FORM)
             relay_state = await heard(provider_id, federation.saml.unwrap(envelope))
@@ -74,6 +80,7 @@ class FederatedLogin:
             if errand is not None and (errand.provider_id, errand.protocol_id) != (provider_id, protocol_id):
                 raise refusals.unauthorized()
             request_id = errand.request_id if errand is not None else ""
+            me = replace(me, paos_url=self._base(request) + auth_path(provider_id, protocol_id))
             said = await heard(provider_id, federation.saml.read_enhanced(saml, me, envelope, request_id))
             return await self._admit(request, provider_id, protocol_id, said)
         if _PAOS not in request.headers.get("accept", "") or "paos" not in request.headers:
@@ -82,6 +89,10 @@ class FederatedLogin:
         sealed = visits.seal(near.keyring, errand)
         asked = await heard(provider_id, federation.saml.ask_enhanced(saml, me, errand.request_id, sealed))
         return Answer(200, None, {"Cache-Control": "no-store"}, raw=asked.envelope, media=_PAOS)
+
+    async def _consume(self, request: Request) -> Answer:
+        base = self._base(request)
+        return await enhanced.consume(self.near, request, itself(base), base, f"{_PROVIDER}/auth")
 
     # --- browsers ---------------------------------------------------------------------------------------------------
 
@@ -125,7 +136,7 @@ class FederatedLogin:
         if oidc is not None:
             url = await heard(provider_id, federation.oidc.authorization_url(oidc, visit))
         elif saml is not None:
-            me = itself(base, provider_id, protocol_id)
+            me = itself(base)
             asked = await heard(provider_id, federation.saml.ask(saml, me, visit.state))
             url, request_id = asked.url, asked.id
         else:
@@ -161,7 +172,7 @@ class FederatedLogin:
         saml = federation.saml_of(pending.provider_id, pending.protocol_id)
         if saml is None:
             raise refusals.unauthorized()
-        me = itself(self._base(request), pending.provider_id, pending.protocol_id)
+        me = itself(self._base(request))
         asked = federation.saml.read(saml, me, response, pending.request_id)
         return await self._go_home(request, pending, await heard(pending.provider_id, asked))
 
@@ -169,7 +180,7 @@ class FederatedLogin:
         provider_id, protocol_id = request.params["idp_id"], request.params["protocol_id"]
         if self.near.federation.saml_of(provider_id, protocol_id) is None:
             raise protocols.missing(provider_id, protocol_id)
-        me = itself(self._base(request), provider_id, protocol_id)
+        me = itself(self._base(request))
         return Answer(200, None, raw=await self.near.federation.saml.describe(me), media="text/xml")
 
     def _pending(self, request: Request, state: str) -> Pending:
@@ -186,10 +197,15 @@ class FederatedLogin:
         return pages.way_back(pending.origin, answer.headers["X-Subject-Token"], {"Set-Cookie": gone})
 
 
-def itself(base: str, provider_id: str, protocol_id: str) -> SamlSelf:
-    """The service provider that this cloud is to one identity provider. One entity for all: the ids only say who answers."""
+def itself(base: str) -> SamlSelf:
+    """The service provider that this cloud is, one to all identity providers."""
+    consumer = base + enhanced.CONSUMER
+    return SamlSelf(entity_id=f"{base}{_AUTH}/saml2/sp", post_url=base + SAML_CONSUMER, paos_url=consumer)
+
+
+def auth_path(provider_id: str, protocol_id: str) -> str:
     one = _PROVIDER.format(idp_id=quote(provider_id, safe=""), protocol_id=quote(protocol_id, safe=""))
-    return SamlSelf(entity_id=f"{base}{_AUTH}/saml2/sp", post_url=base + SAML_CONSUMER, paos_url=f"{base}{one}/auth")
+    return f"{one}/auth"
 
 
 def _name(state: str) -> str:

@@ -171,6 +171,17 @@ class Limits(Noun):
         return {"model": {"name": model.name, "description": model.description}}
 
 
+def limit_facts(row: LimitRow) -> dict[str, Any]:
+    """A limit as it stands within a project."""
+    empty = {
+        "project_id": row.project_id or None,
+        "domain_id": row.domain_id or None,
+        "region_id": row.region_id or None,
+    }
+    kept = ("id", "resource_limit", "description", "service_id", "resource_name")
+    return {**{name: getattr(row, name) for name in kept}, **empty}
+
+
 _CREATE = _many(
     "limits",
     {

@@ -1,5 +1,6 @@
 """Projects, their trees and tags."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from pileus.kernel.db import Page, Tx
@@ -20,8 +21,9 @@ from pileus.kernel.rest import (
 )
 from pileus.kernel.types import Filter, Invalid
 from pileus.services.identity.api.dialect import own_url
+from pileus.services.identity.api.limits import limit_facts
 from pileus.services.identity.api.noun import ID, IMMUTABLE, SHORT_NAME, SWITCH, TEXT, Filters, Noun, Operations, switch
-from pileus.services.identity.core import access, projects, trees
+from pileus.services.identity.core import access, limits, projects, trees
 from pileus.services.identity.db.projects import ProjectRow
 
 TAG = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[^,/]*$"}
@@ -124,16 +126,19 @@ class Projects(Noun):
             view["parents"] = trees.parents_as_ids(row)
         if "subtree_as_ids" in asked:
             view["subtree"] = trees.subtree_as_ids(tx, row)
-        if asked & {"parents_as_list", "subtree_as_list"}:
-            mine = access.project_ids(tx, self.near, request.ctx.user_id)
-            if "parents_as_list" in asked:
-                view["parents"] = [self._wrapped(request, one) for one in trees.parents(tx, row) if one.id in mine]
-            if "subtree_as_list" in asked:
-                view["subtree"] = [self._wrapped(request, one) for one in trees.below(tx, row) if one.id in mine]
+        for kind, read in (("parents", trees.parents), ("subtree", trees.below)):
+            if f"{kind}_as_list" in asked:
+                view[kind] = self._list_tree(tx, request, read(tx, row))
         return {"project": view}
 
-    def _wrapped(self, request: Request, row: ProjectRow) -> dict[str, Any]:
-        return {"project": self.view(request, row)}
+    def _list_tree(self, tx: Tx, request: Request, rows: Sequence[ProjectRow]) -> Any:
+        """Those that the caller has a role on, with their limits if asked for."""
+        mine = access.project_ids(tx, self.near, request.ctx.user_id)
+        views = [self.view(request, row) for row in rows if row.id in mine]
+        if is_asked(request, "include_limits"):
+            found = limits.by_project(tx, [view["id"] for view in views])
+            views = [{**view, "limits": [limit_facts(row) for row in found.get(view["id"], ())]} for view in views]
+        return [{"project": view} for view in views]
 
     def _list_tags(self, tx: Tx, request: Request) -> Any:
         row = self.row(tx, request, "identity:list_project_tags")

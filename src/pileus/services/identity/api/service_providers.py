@@ -13,7 +13,7 @@ _FIELDS = {
     "sp_url": _URL,
     "description": nullable(TEXT),
     "enabled": SWITCH,
-    "relay_state_prefix": text(256),
+    "relay_state_prefix": nullable(text(256)),
 }
 _CREATE = obj({"service_provider": obj(_FIELDS, ["auth_url", "sp_url"])}, ["service_provider"], extra=True)
 _UPDATE = obj({"service_provider": {**obj(_FIELDS), "minProperties": 1}}, ["service_provider"], extra=True)

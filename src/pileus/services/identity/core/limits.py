@@ -1,6 +1,6 @@
 """Limits: what one project or domain has instead of what is registered for all."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -40,6 +40,14 @@ def list_page(tx: Tx, near: Near, ctx: Ctx, listing: Listing) -> Page[LimitRow]:
     if ctx.project_id:
         return limits.list_page(tx, listing.also("project_id", "eq", ctx.project_id))
     return Page([])
+
+
+def by_project(tx: Tx, ids: Iterable[str]) -> dict[str, list[LimitRow]]:
+    """Limits of projects; those without one are left out."""
+    found: dict[str, list[LimitRow]] = {}
+    for row in limits.all_of_projects(tx, ids):
+        found.setdefault(row.project_id, []).append(row)
+    return found
 
 
 def create(tx: Tx, near: Near, ctx: Ctx, wants: Sequence[Want]) -> list[LimitRow]:

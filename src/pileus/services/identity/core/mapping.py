@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from string import Formatter
 from typing import Any, TypeAlias
 
+import msgspec
 from msgspec import Struct
 
 Assertion: TypeAlias = Mapping[str, str | Sequence[str]]
 """Attributes by name. A text with `;` in it is several values; a sequence is its values as they are."""
 Values: TypeAlias = list[str]
+_TOLD = "JSON:"
 EPHEMERAL, LOCAL = "ephemeral", "local"
 
 
@@ -40,6 +42,11 @@ class MappedUser(Struct, frozen=True):
 
 
 class MappedGroup(Struct, frozen=True):
+    name: str
+    domain: Named
+
+
+class _Group(Struct, frozen=True):
     name: str
     domain: Named
 
@@ -184,10 +191,7 @@ def _gathered(results: Sequence[Mapping[str, Any]], version: str) -> Mapped:
             else:
                 groups.append(MappedGroup(group["name"], _domain(group["domain"]) or Named()))
         if "groups" in result:
-            if "domain" not in result:
-                raise BrokenMapping("'groups' need a 'domain' beside them")
-            home = _domain(result["domain"]) or Named()
-            groups += [MappedGroup(name, home) for name in listed(result["groups"])]
+            groups += _groups(listed(result["groups"]), result.get("domain"))
         if "group_ids" in result:
             group_ids += listed(result["group_ids"])
         projects = result.get("projects", projects)
@@ -197,6 +201,25 @@ def _gathered(results: Sequence[Mapping[str, Any]], version: str) -> Mapped:
         groups=tuple(dict.fromkeys(groups)),
         projects=tuple(_project(project, domain) for project in projects),
     )
+
+
+def _groups(values: Sequence[str], domain: Mapping[str, str] | None) -> list[MappedGroup]:
+    """Groups by name in the domain beside them, or else as other clouds tell them: `JSON:{"name": …, "domain": {…}}`.
+
+    A domain of the rule is a bound: what a provider says never leads out of it.
+    """
+    if domain is not None:
+        home = _domain(domain) or Named()
+        return [MappedGroup(name, home) for name in values]
+    try:
+        found = [
+            msgspec.json.decode(value.removeprefix(_TOLD), type=_Group) for value in values if value.startswith(_TOLD)
+        ]
+    except msgspec.DecodeError:
+        found = []
+    if not found or len(found) < len(values):
+        raise BrokenMapping("'groups' need a 'domain' beside them, or in each of them")
+    return [MappedGroup(group.name, group.domain) for group in found]
 
 
 def _user(user: Mapping[str, Any], domain: Named | None) -> MappedUser:

@@ -4,6 +4,9 @@ One number, the revision, counts every write that can change what a token is wor
 looked up again; nothing has to know which tokens a change concerns. Other processes hear of a change by signal and count too.
 """
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 from pileus.kernel.db import Tx
 from pileus.kernel.types import Ctx, Micros, clock
 from pileus.services.identity.core.inference import RoleGraph
@@ -15,6 +18,7 @@ from pileus.services.identity.db.endpoint_filters import any_filter
 from pileus.services.identity.db.service_providers import ServiceProviderRow
 
 CHANGED = "identity.changed"
+T = TypeVar("T")
 
 
 class Known:
@@ -39,13 +43,13 @@ class Memory:
         self.tokens: dict[str, Known] = {}
         self._size = size
         self._patience = patience
-        self._graph: tuple[int, Micros, RoleGraph] | None = None
-        self._offers: tuple[int, Micros, list[Offer]] | None = None
-        self._shown: tuple[int, Micros, dict[str, frozenset[str]] | None] | None = None
-        self._partners: tuple[int, Micros, list[ServiceProviderRow]] | None = None
+        self._changed_at: Micros = 0
+        self._read: dict[str, tuple[int, Micros, Any]] = {}
+        """What was read beside tokens: (revision, moment, value) by name."""
 
     def bump(self) -> None:
         self.revision += 1
+        self._changed_at = clock()
 
     def touch(self, tx: Tx) -> None:
         """This transaction changes what tokens are worth: forget, here at once and elsewhere by signal."""
@@ -61,7 +65,7 @@ class Memory:
 
     def remember(self, token: str, session: Session, ctx: Ctx, revision: int) -> Known:
         """`revision` is the one *before* the session was read: a change in between makes it stale at once."""
-        good_until = session.claims.expires_at
+        good_until = min(session.claims.expires_at, session.until or session.claims.expires_at)
         if self._patience is not None:
             good_until = min(good_until, clock() + self._patience)
         known = Known(session, ctx, revision, good_until)
@@ -75,61 +79,57 @@ class Memory:
             del self.tokens[old]
 
     def graph(self, tx: Tx) -> RoleGraph:
-        """Roles and what they imply. A writing transaction reads its own, for it may have changed them."""
-        if tx.writes:
-            return RoleGraph(roles.everything(tx), roles.implied_pairs(tx))
+        """Roles and what they imply."""
         if tx.tables is not None:
             tx.tables |= roles.TABLES
-        found = self._graph
-        if found is None or not self._holds(found[0], found[1]):
-            revision = self.revision
-            found = self._graph = revision, clock(), RoleGraph(roles.everything(tx), roles.implied_pairs(tx))
-        return found[2]
+        return self._kept("graph", tx, _read_graph)
 
     def offers(self, tx: Tx) -> list[Offer]:
         """Every enabled endpoint of an enabled service, and services without endpoints."""
-        found = self._offers
-        if tx.writes or found is None or not self._holds(found[0], found[1]):
-            revision = self.revision
-            offers = _read_offers(tx)
-            if tx.writes:
-                return offers
-            found = self._offers = revision, clock(), offers
-        return found[2]
-
-    def shown(self, tx: Tx, project_id: str) -> frozenset[str]:
-        """Ids of the endpoints that a project is to see; none: it has no filter. Most clouds have no filter at all."""
-        if tx.writes:
-            return _read_shown(tx, project_id)
-        found = self._shown
-        if found is None or not self._holds(found[0], found[1]):
-            revision = self.revision
-            found = self._shown = revision, clock(), {} if any_filter(tx) else None
-        by_project = found[2]
-        if by_project is None:
-            return frozenset()
-        if project_id not in by_project:
-            if len(by_project) >= self._size:
-                by_project.clear()
-            by_project[project_id] = _read_shown(tx, project_id)
-        return by_project[project_id]
+        return self._kept("offers", tx, _read_offers)
 
     def partners(self, tx: Tx) -> list[ServiceProviderRow]:
         """The enabled service providers."""
-        found = self._partners
+        return self._kept("partners", tx, service_providers.enabled)
+
+    def shown(self, tx: Tx, project_id: str) -> frozenset[str]:
+        """Ids of the endpoints that a project is to see; none: it has no filter. Most clouds have no filter at all."""
+        if not self._kept("filtered", tx, any_filter):
+            return frozenset()
+        by_project = self._kept("shown", tx, _nothing_yet)
+        found = by_project.get(project_id)
+        if found is None:
+            found = frozenset(row.id for row in chosen(tx, project_id))
+            if len(by_project) < self._size and self._is_fresh(tx):
+                by_project[project_id] = found
+        return found
+
+    def _kept(self, name: str, tx: Tx, read: Callable[[Tx], T]) -> T:
+        """What was read at this revision. A writing transaction reads its own, for it may have changed it."""
         if tx.writes:
-            return service_providers.enabled(tx)
-        if found is None or not self._holds(found[0], found[1]):
-            revision = self.revision
-            found = self._partners = revision, clock(), service_providers.enabled(tx)
-        return found[2]
+            return read(tx)
+        found = self._read.get(name)
+        if found is not None and self._holds(found[0], found[1]):
+            return found[2]  # type: ignore[no-any-return]
+        revision, value = self.revision, read(tx)
+        if self._is_fresh(tx):
+            self._read[name] = revision, clock(), value
+        return value
+
+    def _is_fresh(self, tx: Tx) -> bool:
+        """Whether a transaction saw the last change: one that began before it may tell of what was, and is not kept."""
+        return tx.now > self._changed_at
 
     def _holds(self, revision: int, since: Micros) -> bool:
         return revision == self.revision and (self._patience is None or clock() - since < self._patience)
 
 
-def _read_shown(tx: Tx, project_id: str) -> frozenset[str]:
-    return frozenset(row.id for row in chosen(tx, project_id))
+def _nothing_yet(tx: Tx) -> dict[str, frozenset[str]]:
+    return {}
+
+
+def _read_graph(tx: Tx) -> RoleGraph:
+    return RoleGraph(roles.everything(tx), roles.implied_pairs(tx))
 
 
 def _read_offers(tx: Tx) -> list[Offer]:

@@ -34,7 +34,8 @@ class Passwords:
             time_cost=settings.password_passes, memory_cost=settings.password_memory, parallelism=1, type=Type.ID
         )
         self._pool = ThreadPoolExecutor(max(1, settings.password_threads), thread_name_prefix="passwords")
-        self._nobody = ""
+        self._nobody = self._pool.submit(self._argon2.hash, secrets.token_hex(16))
+        """A hash that nobody's password fits, made before anybody asks."""
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -52,8 +53,7 @@ class Passwords:
 
     def verify_now(self, hashed: str | None, secret: str) -> bool:
         if hashed is None or len(secret) > LONGEST:
-            self._nobody = self._nobody or self._argon2.hash(secrets.token_hex(16))
-            _fits_argon2(self._argon2, self._nobody, secret[:LONGEST])
+            _fits_argon2(self._argon2, self._nobody.result(), secret[:LONGEST])
             return False
         if hashed.startswith("$argon2"):
             return _fits_argon2(self._argon2, hashed, secret)

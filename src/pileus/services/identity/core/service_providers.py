@@ -39,14 +39,22 @@ def create(tx: Tx, near: Near, ctx: Ctx, want: Want) -> ServiceProviderRow:
         sp_url=want["sp_url"],
         description=want.get("description"),
         enabled=want.get("enabled", False),
-        relay_state_prefix=want.get("relay_state_prefix", RELAY_STATE_PREFIX),
+        relay_state_prefix=_prefix(want),
     )
     service_providers.add(tx, row)
     changed(tx, near, ctx, "service_provider.create", id, after=row)
     return row
 
 
+def _prefix(want: Want) -> str:
+    """Null is the usual one."""
+    found = want.get("relay_state_prefix")
+    return RELAY_STATE_PREFIX if found is None else found
+
+
 def update(tx: Tx, near: Near, ctx: Ctx, row: ServiceProviderRow, want: Want) -> ServiceProviderRow:
+    if "relay_state_prefix" in want:
+        want = {**want, "relay_state_prefix": _prefix(want)}
     service_providers.change(tx, row.id, want)
     after = msgspec.structs.replace(row, **want)
     changed(tx, near, ctx, "service_provider.update", row.id, before=row, after=after)

@@ -10,7 +10,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from pileus.drivers.federation.protocol import Visit
+from pileus.drivers.federation.protocol import Said, Visit
 from pileus.kernel.types import MINUTE, Micros, clock
 from pileus.services.identity.core.tokens import Keyring
 
@@ -38,7 +38,16 @@ class Errand(Struct, frozen=True, kw_only=True):
     ends_at: Micros
 
 
-K = TypeVar("K", Pending, Errand)
+class Arrival(Struct, frozen=True, kw_only=True):
+    """What a provider said of an enhanced client, who is about to ask for a token."""
+
+    provider_id: str
+    protocol_id: str
+    said: Said
+    ends_at: Micros
+
+
+K = TypeVar("K", Pending, Errand, Arrival)
 
 
 def new_visit(redirect_uri: str) -> Visit:
@@ -59,7 +68,7 @@ def new_errand(provider_id: str, protocol_id: str) -> Errand:
     )
 
 
-def seal(keyring: Keyring, kept: Pending | Errand) -> str:
+def seal(keyring: Keyring, kept: Pending | Errand | Arrival) -> str:
     return keyring.wrap(type(kept).__name__.encode() + b" " + msgspec.json.encode(kept))
 
 
@@ -69,6 +78,10 @@ def open_pending(keyring: Keyring, sealed: str, now: Micros) -> Pending | None:
 
 def open_errand(keyring: Keyring, sealed: str, now: Micros) -> Errand | None:
     return _open(keyring, sealed, now, Errand)
+
+
+def open_arrival(keyring: Keyring, sealed: str, now: Micros) -> Arrival | None:
+    return _open(keyring, sealed, now, Arrival)
 
 
 def _open(keyring: Keyring, sealed: str, now: Micros, kind: type[K]) -> K | None:

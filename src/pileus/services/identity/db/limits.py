@@ -103,6 +103,7 @@ _OF_PROJECTS = Query(
     ),
     into=LimitRow,
 )
+_ALL_OF_PROJECTS = Query(_JOINED.where(_l.project_id.in_(bindparam("ids", expanding=True))), into=LimitRow)
 _INSERT = Query(insert(limits))
 _DELETE = Query(delete(limits).where(_l.id == bindparam("id")))
 _DELETE_OF = Query(delete(limits).where(or_(_l.project_id == bindparam("id"), _l.domain_id == bindparam("id"))))
@@ -159,6 +160,11 @@ def find_on(tx: Tx, registered_limit_id: str, project_id: str, domain_id: str) -
 def of_projects(tx: Tx, registered_limit_id: str, ids: Iterable[str]) -> list[LimitRow]:
     wanted = list(ids)
     return tx.rows(_OF_PROJECTS, registered_limit_id=registered_limit_id, ids=wanted) if wanted else []
+
+
+def all_of_projects(tx: Tx, ids: Iterable[str]) -> list[LimitRow]:
+    wanted = list(ids)
+    return tx.rows(_ALL_OF_PROJECTS, ids=wanted) if wanted else []
 
 
 def is_in_use(tx: Tx, registered_limit_id: str) -> bool:

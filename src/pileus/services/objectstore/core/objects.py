@@ -56,13 +56,13 @@ def fetch(
     `version` is a stamp, or `NULL` for the null version; None: the current one. Raises `NotFound` of type `NoSuchContainer`,
     `NoSuchObject` or `NoSuchVersion`, and what `permit` raises.
     """
-    row = containers.find(tx, account, container)
+    opened = objects.opened(tx, account, container, name) if version is None else None
+    row = opened[0] if opened is not None else containers.find(tx, account, container)
     if row is None:
         raise NotFound("The resource could not be found.", type="NoSuchContainer")
     permit(row)
-    if version is None:
-        found = objects.whole(tx, row.id, name)
-    else:
+    found = opened[1] if opened is not None else None
+    if version is not None:
         found = _whole_version(tx, row, name, version)
     if found is None or 0 < found.object.delete_at <= tx.now:
         raise NotFound("The resource could not be found.", type="NoSuchObject" if version is None else "NoSuchVersion")

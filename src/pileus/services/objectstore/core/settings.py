@@ -18,7 +18,7 @@ class ObjectSettings(Section, frozen=True, kw_only=True):
         str, doc("the gateway, as clients reach it (`http://rgw.example:7480`); with engine `ceph`")
     ] = ""
     policies: Annotated[
-        dict[str, str],
+        dict[Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]{1,64}$")], str],
         doc(
             "storage policies by name, each with the folder of its bodies (empty: in the state directory); the first is the default"
         ),
@@ -44,6 +44,25 @@ class ObjectSettings(Section, frozen=True, kw_only=True):
     sync_clusters: Annotated[
         tuple[str, ...], doc("this cloud's names in those realms: realm/cluster, in lower case")
     ] = ("realm1/name1",)
+    tempauth_users: Annotated[
+        dict[str, str],
+        doc(
+            "users of old clients, `account:user`, each with key and groups (`.admin`, `.reseller_admin`); none: no TempAuth",
+            secret=True,
+        ),
+    ] = {}
+    host_domains: Annotated[
+        tuple[str, ...], doc("domains whose subdomains are accounts: container.account.DOMAIN/object")
+    ] = ()
+    host_aliases: Annotated[
+        dict[str, str], doc("other hosts, each for container.account.DOMAIN (what a CNAME would say)")
+    ] = {}
+    account_changes: Annotated[float, doc("changes of containers a second in one account; 0: any number", ge=0)] = 0.0
+    container_changes: Annotated[float, doc("changes of objects a second in one container; 0: any number", ge=0)] = 0.0
+    forbidden_characters: Annotated[str, doc("characters that no new name may have")] = ""
+    forbidden_pattern: Annotated[
+        str, doc("pattern that no path with a new name may match, as `/\\./|/\\.\\./|/\\.$|/\\.\\.$`")
+    ] = ""
     cross_domain_policy: Annotated[
         str, doc('lines of /crossdomain.xml, as `<allow-access-from domain="*.example.org" />`; empty: nobody may')
     ] = ""

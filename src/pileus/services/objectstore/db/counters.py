@@ -26,7 +26,7 @@ counters = Table(
     Column("bytes", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
-SHARDS = 16
+SHARDS = 64
 
 
 class Count(Struct, frozen=True):

@@ -11,6 +11,7 @@ from pileus.kernel.db import Flag, Json, Query, Time, Tx, metadata
 from pileus.kernel.types import Micros
 from pileus.services.objectstore.db.bodies import bodies
 from pileus.services.objectstore.db.columns import Details, Name
+from pileus.services.objectstore.db.containers import ContainerRow, containers
 from pileus.services.objectstore.db.spans import Span, ranges
 
 DATA, SLO, DLO, PARTS, SYMLINK, MARKER = "", "slo", "dlo", "parts", "symlink", "marker"
@@ -105,11 +106,16 @@ class ItemRow(Struct, frozen=True):
 _PLAIN = Details()
 _ITEM = [objects.c[name] for name in ItemRow.__struct_fields__]
 _KEY = (objects.c.container_id == bindparam("container_id"), objects.c.name == bindparam("name"))
+_ROOM = len(ContainerRow.__struct_fields__)
 _WIDTH = len(ObjectRow.__struct_fields__)
 
 
-def _whole(*values: object) -> Whole:
-    return Whole(ObjectRow(*values[:_WIDTH]), *values[_WIDTH:])  # type: ignore[arg-type]
+def _whole(*values: Any) -> Whole:
+    return Whole(ObjectRow(*values[:_WIDTH]), *values[_WIDTH:])
+
+
+def _opened(*values: Any) -> tuple[ContainerRow, Whole]:
+    return ContainerRow(*values[:_ROOM]), _whole(*values[_ROOM:])
 
 
 def _upsert(insert: Any) -> Query[Any]:
@@ -120,16 +126,28 @@ def _upsert(insert: Any) -> Query[Any]:
 
 
 _FIND = Query(select(objects).where(*_KEY), into=ObjectRow)
-_WHOLE = Query(
+_BODY = (
+    func.coalesce(bodies.c.place, "").label("body_place"),
+    func.coalesce(bodies.c.blob, "").label("body_blob"),
+    bodies.c.data.label("body_data"),
+)
+_OPENED = Query(
     select(
-        objects,
-        func.coalesce(bodies.c.place, "").label("place"),
-        func.coalesce(bodies.c.blob, "").label("blob"),
-        bodies.c.data.label("data"),
+        *(column.label(f"room_{column.name}") for column in containers.columns),
+        *(column.label(f"object_{column.name}") for column in objects.columns),
+        *_BODY,
     )
-    .select_from(objects.outerjoin(bodies, bodies.c.id == objects.c.body_id))
-    .where(*_KEY),
-    into=_whole,
+    .select_from(
+        containers.join(objects, objects.c.container_id == containers.c.id).outerjoin(
+            bodies, bodies.c.id == objects.c.body_id
+        )
+    )
+    .where(
+        containers.c.account == bindparam("account"),
+        containers.c.name == bindparam("room"),
+        objects.c.name == bindparam("name"),
+    ),
+    into=_opened,
 )
 _PUT = {"sqlite": _upsert(upsert_sqlite), "postgresql": _upsert(upsert_postgresql)}
 _CHANGE = Query(
@@ -169,8 +187,9 @@ def item(tx: Tx, container_id: int, name: str) -> ItemRow | None:
     return tx.row(_ITEM_OF, container_id=container_id, name=name)
 
 
-def whole(tx: Tx, container_id: int, name: str) -> Whole | None:
-    return tx.row(_WHOLE, container_id=container_id, name=name)
+def opened(tx: Tx, account: str, container: str, name: str) -> tuple[ContainerRow, Whole] | None:
+    """The object with its body, and the container it is in: all that a reader needs, in one query."""
+    return tx.row(_OPENED, account=account, room=container, name=name)
 
 
 def some(tx: Tx, container_id: int, names: list[str]) -> dict[str, ObjectRow]:

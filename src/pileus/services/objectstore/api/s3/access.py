@@ -2,6 +2,7 @@
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Request
+from pileus.kernel.types import Fault
 from pileus.services.objectstore.api.s3 import grants
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.core import accounts, containers
@@ -47,7 +48,7 @@ def permit(near: Neighbours, request: Request, right: str) -> Permit:
 
     def judge(row: ContainerRow) -> None:
         if not allowed(near, request, row, right):
-            raise fault("AccessDenied")
+            raise denied(near, row, right)
 
     return judge
 
@@ -70,7 +71,15 @@ def check_object(near: Neighbours, request: Request, row: ContainerRow, made: Ob
         return
     if right == READ and opened(row):
         return
-    raise fault("AccessDenied")
+    raise denied(near, row, right)
+
+
+def denied(near: Neighbours, row: ContainerRow, right: str) -> Fault:
+    """The refusal, with the rule that would have let the bucket's own people in."""
+    found = fault("AccessDenied")
+    rule = "reader" if right in _READING else "operator"
+    found.denial = f"objectstore:{rule}", {"project_id": accounts.project_of(near, row.account)}
+    return found
 
 
 def opened(row: ContainerRow) -> bool:
@@ -83,7 +92,7 @@ def contents(near: Neighbours, request: Request) -> Permit:
 
     def judge(row: ContainerRow) -> None:
         if not owns(near, request, row, READ) and not opened(row):
-            raise fault("AccessDenied")
+            raise denied(near, row, READ)
 
     return judge
 

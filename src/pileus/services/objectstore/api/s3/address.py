@@ -7,7 +7,9 @@ from msgspec import Struct
 
 from pileus.services.objectstore.api.s3.faults import fault
 
-_SWIFT = frozenset({"", "v1", "v1.0", "info", "auth", "endpoints", "healthcheck", "openapi", "metrics"})
+_SWIFT = frozenset(
+    {"", "v1", "v1.0", "info", "auth", "crossdomain.xml", "endpoints", "healthcheck", "openapi", "metrics"}
+)
 """First segments of paths that are Swift's, or the cloud's own."""
 _SIGNED = ("AWS4-", "AWS ")
 _PARAMETERS = ("X-Amz-Algorithm=", "X-Amz-Signature=", "AWSAccessKeyId=")

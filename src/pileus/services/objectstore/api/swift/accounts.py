@@ -12,6 +12,7 @@ from pileus.services.objectstore.api.swift.answers import HTML, told
 from pileus.services.objectstore.api.swift.call import ACCOUNT_ACL, PROJECT_DOMAIN, Call
 from pileus.services.objectstore.api.swift.container_headers import OWNERS
 from pileus.services.objectstore.api.swift.listings import Asked
+from pileus.services.objectstore.api.swift.tempauth import DOMAIN
 from pileus.services.objectstore.core import accounts
 from pileus.services.objectstore.core.accounts import Account
 from pileus.services.objectstore.core.listings import Listed, Subdir, of_account
@@ -104,7 +105,7 @@ async def _set(call: Call, status: int) -> Answer:
     system = {}
     if not call.owner:
         meta = {name: value for name, value in meta.items() if name not in OWNERS}
-    elif "x-account-access-control" in call.headers:
+    elif "x-account-access-control" in call.headers and call.ctx.user_domain_id == DOMAIN:
         system[ACCOUNT_ACL] = _acl(call.word("x-account-access-control"))
     system |= _quotas(call, meta)
     metadata.merged(call.scene.account_kept.meta, meta)
@@ -149,15 +150,15 @@ def _acl(text: str) -> str:
         found = json.loads(text)
     except ValueError:
         found = None
-    if not isinstance(found, dict) or not all(
-        level in ("admin", "read-write", "read-only")
-        and isinstance(names, list)
-        and all(isinstance(name, str) for name in names)
-        for level, names in found.items()
-    ):
-        raise told(
-            400, 'X-Account-Access-Control: must be of the form {"admin": ["USER"], "read-write": [], "read-only": []}'
-        )
+    wrong = "" if isinstance(found, dict) else f"Syntax error in input ({text!r})"
+    for level, names in found.items() if isinstance(found, dict) else ():
+        if level not in ("admin", "read-write", "read-only"):
+            wrong = f"Key {json.dumps(level)} not recognized"
+        elif not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            wrong = f"Value for key {json.dumps(level)} must be a list of users"
+    if wrong:
+        said = f"X-Account-Access-Control invalid: {wrong}\n\nInput: {text}\n"
+        raise told(400, said, media="text/plain; charset=UTF-8")
     return json.dumps(found, sort_keys=True, separators=(",", ":"))
 
 

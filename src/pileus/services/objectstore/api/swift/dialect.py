@@ -16,11 +16,13 @@ from pileus.kernel.types import (
 )
 from pileus.services.objectstore.api.swift import paths
 from pileus.services.objectstore.api.swift.answers import HTML, bad, told
+from pileus.services.objectstore.api.swift.hosts import Hosts
 from pileus.services.objectstore.core.faults import NotModified
 
 ROUTES = {"account": "/v1/a", "container": "/v1/a/c", "object": "/v1/a/c/o"}
 """Paths as short as the operations' own: what they name is read by `paths`."""
 PLAIN_PATHS = frozenset({"/info", "/crossdomain.xml"})
+LOGIN = "/auth/v1.0"
 ALLOWED = "POST, HEAD, DELETE, PUT, OPTIONS, GET"
 PATH = "path"
 """Where the parsed path lies in a request's memo."""
@@ -31,13 +33,14 @@ class SwiftDialect(Dialect):
     auth_first: ClassVar[bool] = False
     cased_headers: ClassVar[bool] = True
 
-    def __init__(self, plain: frozenset[str] = PLAIN_PATHS) -> None:
-        self._plain = plain
+    def __init__(self, hosts: Hosts, logins: bool = False) -> None:
+        """`logins`: TempAuth gives tokens here."""
+        self._hosts, self._plain = hosts, PLAIN_PATHS | (frozenset({LOGIN}) if logins else frozenset())
 
     def route(self, request: Request) -> str:
         if request.path in self._plain:
             return request.path
-        found = paths.parsed(request.path)
+        found = self._hosts.path(request.headers.get("host", ""), request.path) or paths.parsed(request.path)
         if found is None:
             raise told(404)
         request.memo[PATH] = found

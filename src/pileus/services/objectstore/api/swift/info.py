@@ -2,7 +2,17 @@
 
 from typing import Any
 
-from pileus.services.objectstore.api.swift import archive, bulk, metadata, paths, removing, signing, syncing, tempurl
+from pileus.services.objectstore.api.swift import (
+    archive,
+    bulk,
+    metadata,
+    pacing,
+    paths,
+    removing,
+    signing,
+    syncing,
+    tempurl,
+)
 from pileus.services.objectstore.core import links
 from pileus.services.objectstore.core.neighbours import Neighbours
 
@@ -68,4 +78,14 @@ def info(near: Neighbours) -> dict[str, Any]:
         },
         "bulk_delete": {"max_deletes_per_request": bulk.MOST, "max_failed_deletes": removing.FAILURES_MAX},
     }
+    if own.account_changes or own.container_changes:
+        found["ratelimit"] = {
+            "account_ratelimit": own.account_changes,
+            "max_sleep_time_seconds": pacing.PATIENCE,
+            "container_ratelimits": [[0, own.container_changes]],
+        }
+    if own.tempauth_users:
+        found["tempauth"] = {"account_acls": True}
+    if own.host_domains:
+        found["domain_remap"] = {"default_reseller_prefix": own.reseller_prefix.rstrip("_")}
     return found

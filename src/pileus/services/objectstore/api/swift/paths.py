@@ -1,5 +1,6 @@
 """What a URL's path names: `/v1/ACCOUNT[/CONTAINER[/OBJECT]]`, any UTF-8 but NUL, slashes kept."""
 
+import re
 from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
@@ -52,6 +53,25 @@ def parsed(raw: str) -> Path | None:
     if len(account.encode()) > ACCOUNT_MAX:
         raise told(400, f"Account name length of {len(account.encode())} longer than {ACCOUNT_MAX}")
     return Path(account, container, name)
+
+
+class Names:
+    """What an operator forbids in new names beside Swift's own bounds."""
+
+    def __init__(self, characters: str, pattern: str) -> None:
+        self._characters, self._pattern = frozenset(characters), re.compile(pattern) if pattern else None
+
+    def check(self, path: Path) -> None:
+        """Raises 400."""
+        text = "/".join(filter(None, ("", *path)))
+        found = sorted(self._characters.intersection(text))
+        if found:
+            raise told(400, f"Object/Container/Account name contains forbidden chars from {''.join(found)}")
+        if self._pattern is not None and self._pattern.search("/" + text):
+            raise told(
+                400,
+                f"Object/Container/Account name contains a forbidden substring from regular expression {self._pattern.pattern}",
+            )
 
 
 def check_container(container: str) -> None:

@@ -17,8 +17,11 @@ from pileus.services.objectstore.api.swift import (
 from pileus.services.objectstore.api.swift.answers import told
 from pileus.services.objectstore.api.swift.call import Call
 from pileus.services.objectstore.api.swift.callers import Asking, KeystoneRules, Verdict
-from pileus.services.objectstore.api.swift.dialect import PATH, worded
+from pileus.services.objectstore.api.swift.dialect import LOGIN, PATH, worded
 from pileus.services.objectstore.api.swift.info import info
+from pileus.services.objectstore.api.swift.pacing import Pace
+from pileus.services.objectstore.api.swift.paths import Names
+from pileus.services.objectstore.api.swift.tempauth import DOMAIN, TempAuth
 from pileus.services.objectstore.core.neighbours import Neighbours
 
 METHODS = {
@@ -35,9 +38,11 @@ TOLD = {
 
 
 class Proxy:
-    def __init__(self, near: Neighbours) -> None:
-        self._near = near
+    def __init__(self, near: Neighbours, tempauth: TempAuth) -> None:
+        self._near, self._tempauth = near, tempauth
         own = near.settings
+        self._names = Names(own.forbidden_characters, own.forbidden_pattern)
+        self._pace = Pace(own.account_changes, own.container_changes)
         self._rules = KeystoneRules(near.policy, own.reseller_prefix, own.service_prefixes)
         self._info = info(near)
 
@@ -55,6 +60,10 @@ class Proxy:
         )
         found.append(Operation(method="GET", path="/crossdomain.xml", handle=self._tell_domains, public=True))
         found += [Operation(method=m, path="/info", handle=self._tell, public=True) for m in ("GET", "HEAD", "OPTIONS")]
+        if self._tempauth:
+            found.append(
+                Operation(method="GET", path=LOGIN, handle=self._tempauth.answer, public=True, resource="auth")
+            )
         return found
 
     async def _tell_domains(self, request: Request) -> Answer:
@@ -102,7 +111,12 @@ class Proxy:
 
     async def perform(self, call: Call) -> Answer:
         """A call that is what it says: of an account, a container or an object."""
+        await self._pace.wait(call)
+        if call.method == "PUT":
+            self._names.check(call.path)
         return await SERVED[call.path.kind](call)
 
     def _judge(self, call: Call, asking: Asking) -> Verdict:
+        if call.caller is not None and call.caller.user_domain_id == DOMAIN:
+            return self._tempauth.judge(call.caller, asking)
         return self._rules.judge(call.caller, asking)

@@ -58,15 +58,24 @@ async def answer(call: Call, shown: Shown) -> Answer:
     spans = ranges.planned(asked, shown.size) if asked is not None else None
     if spans is None:
         headers["Content-Length"] = str(shown.size)
-        return Answer(200, headers=headers, stream=await begun(shown.open(0, shown.size)))
+        return await _given(200, headers, shown.open(0, shown.size), shown.size)
     if not spans:
         raw = page(416)
         return Answer(416, raw=raw, headers=headers | {"Content-Range": f"bytes */{shown.size}"})
     if len(spans) == 1:
         span = spans[0]
         headers |= {"Content-Range": _told(span, shown.size), "Content-Length": str(span.size)}
-        return Answer(206, headers=headers, stream=await begun(shown.open(*span)))
+        return await _given(206, headers, shown.open(*span), span.size)
     return await _parts(shown, spans, headers)
+
+
+async def _given(status: int, headers: dict[str, str], stream: AsyncIterator[bytes], size: int) -> Answer:
+    """What comes in one piece goes in one piece. What is wrong with the first bytes is still told with a status."""
+    first = await anext(stream, b"")
+    if len(first) == size:
+        await closed(stream)
+        return Answer(status, headers=headers, raw=first)
+    return Answer(status, headers=headers, stream=_continued(first, stream))
 
 
 async def _parts(shown: Shown, spans: list[Span], headers: dict[str, str]) -> Answer:
@@ -98,20 +107,14 @@ def _told(span: Span, size: int) -> str:
     return f"bytes {span.start}-{span.end - 1}/{size}"
 
 
-async def begun(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """A stream whose first bytes are read already: what is wrong with them can still be told with a status."""
-    first = await anext(stream, b"")
-
-    async def whole() -> AsyncIterator[bytes]:
-        try:
-            if first:
-                yield first
-            async for chunk in stream:
-                yield chunk
-        finally:
-            await closed(stream)
-
-    return whole()
+async def _continued(first: bytes, stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    try:
+        if first:
+            yield first
+        async for chunk in stream:
+            yield chunk
+    finally:
+        await closed(stream)
 
 
 async def closed(stream: Any) -> None:
