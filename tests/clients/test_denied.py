@@ -32,6 +32,8 @@ CASES: dict[str, tuple[str, str, dict[str, Any] | None, tuple[str, str]]] = {
     "a foreign project": ("GET", "/identity/v3/projects/{admin}", None, ("reader", "project {admin}")),
     "a foreign image": ("DELETE", "/image/v2/images/{image}", None, ("member", "project {admin}")),
     "a foreign network": ("DELETE", "/network/v2.0/networks/{network}", None, ("member", "project {admin}")),
+    "another's container": ("PUT", "/objectstore/v1/AUTH_{admin}/c", None, ("member", "project {admin}")),
+    "another's objects": ("GET", "/objectstore/v1/AUTH_{admin}", None, ("reader", "project {admin}")),
     "a shared network": (
         "POST",
         "/network/v2.0/networks",

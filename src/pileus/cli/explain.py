@@ -29,9 +29,12 @@ explain.add_command(changes)
 @speaks
 def request(out: Output, state: State, request_id: str) -> None:
     """What became of a request (req-…, from the X-Openstack-Request-Id header): log lines, changes, sagas."""
+    from pileus.cli.logs import asked_for
+
     lines = _log(state, request_id)
-    changed = rows(state, "kernel_events", "request_id = :id", {"id": request_id})
-    started = rows(state, "kernel_sagas", "ctx LIKE :id", {"id": f"%{request_id}%"})
+    known = asked_for(request_id)
+    changed = rows(state, "kernel_events", "request_id LIKE :id", {"id": f"{known}%"})
+    started = rows(state, "kernel_sagas", "ctx LIKE :id", {"id": f"%{known}%"})
     if not (lines or changed or started):
         raise Failure(f"nothing is known of {request_id}", "the log keeps 64 MB, five times")
     for line in lines:
@@ -152,11 +155,12 @@ def rule(out: Output, state: State, name: str) -> None:
 
 def _log(state: State, request_id: str) -> list[dict[str, Any]]:
     """What the log has of a request, oldest first."""
-    from pileus.cli.logs import old_lines, read_line
+    from pileus.cli.logs import asked_for, old_lines, read_line
 
+    wanted = asked_for(request_id)
     files = sorted(state.logs.glob("pileus.log*"), key=lambda p: p.stat().st_mtime)
-    lines = (read_line(raw) for path in files for raw in old_lines(path) if request_id in raw)
-    return [line for line in lines if line.get("request_id") == request_id]
+    lines = (read_line(raw) for path in files for raw in old_lines(path) if wanted in raw)
+    return [line for line in lines if line.get("request_id", "").startswith(wanted)]
 
 
 def _check_of(state: State, service: str, name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,11 +30,12 @@ def logs(out: Output, state: State, follow: bool, lines: int, request: str | Non
     if not state.log_file.exists():
         raise Failure(f"there is no log at {state.log_file}", "it begins with the first pileus up")
     wanted = LEVELS[LEVELS.index(level) :]
+    request = asked_for(request) if request else None
     old = [
         line
         for raw in old_lines(state.log_file)
         if (line := read_line(raw)).get("level", "error") in wanted
-        and (not request or line.get("request_id") == request)
+        and (not request or line.get("request_id", "").startswith(request))
     ]
     for line in old[len(old) - min(lines, len(old)) :]:
         _print(out, line)
@@ -41,10 +43,25 @@ def logs(out: Output, state: State, follow: bool, lines: int, request: str | Non
         try:
             for raw in _new_lines(state.log_file):
                 line = read_line(raw)
-                if line.get("level", "error") in wanted and (not request or line.get("request_id") == request):
+                if line.get("level", "error") in wanted and (
+                    not request or line.get("request_id", "").startswith(request)
+                ):
                     _print(out, line)
         except KeyboardInterrupt:
             return
+
+
+_TRANSACTION = re.compile(r"tx([0-9a-f]{21})-[0-9a-f]{10}")
+"""A request's id as the object store tells it: the first digits of ours, and the time."""
+
+
+def asked_for(request: str) -> str:
+    """What the `request_id` of a request's log lines begins with: all of it, or what a Swift transaction id tells of it."""
+    told = _TRANSACTION.match(request)
+    if told is None:
+        return request
+    digits = told[1]
+    return f"req-{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def old_lines(path: Path) -> Iterator[str]:

@@ -289,6 +289,34 @@ async def test_memberships_last_as_long_as_the_provider_lets_them(fed: Federated
     assert still["membership_expires_at"] is None
 
 
+async def test_what_is_remembered_of_a_token_ends_with_the_membership(fed: Federated) -> None:
+    """An application credential outlives the login, not the membership that its roles come from."""
+    await fed.provider(authorization_ttl=60)
+    staff = await fed.cloud.make("group", fed.admin, name="staff")
+    project_id = await grant(fed, staff)
+    scoped = (await rescope(fed, (await fed.login("alice", ["staff"])).token, project_id)).body["token"]
+    user_id, token = (
+        scoped["user"]["id"],
+        (await rescope(fed, (await fed.login("alice", ["staff"])).token, project_id)).token,
+    )
+    made = await fed.cloud.ok(
+        "POST", f"/v3/users/{user_id}/application_credentials", token, {"application_credential": {"name": "robot"}}
+    )
+    credential = made.body["application_credential"]
+    payload = {"id": credential["id"], "secret": credential["secret"]}
+    body = {"auth": {"identity": {"methods": ["application_credential"], "application_credential": payload}}}
+    robot = await fed.cloud.call("POST", "/v3/auth/tokens", body)
+    assert robot.status == 201, robot.body
+    known = fed.cloud.near.memory.recall(robot.token)
+    assert known is not None
+    assert known.session.until is not None
+    assert known.good_until <= known.session.until
+    await fed.cloud.db.write(_expire)
+    fed.cloud.near.memory.bump()
+    assert (await fed.cloud.call("GET", "/v3/auth/projects", None, robot.token)).status == 401
+    assert (await fed.cloud.call("POST", "/v3/auth/tokens", body)).status == 401
+
+
 def _expire(tx: Any) -> None:
     from pileus.services.identity.db.groups import memberships
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from pileus.kernel.db import Tx
-from pileus.kernel.types import Conflict, Fault, Forbidden, Gone, Invalid, NotFound, Stale, TooLarge
+from pileus.kernel.types import Conflict, Fault, Forbidden, Gone, Invalid, NotFound, Stale, TooLarge, Unavailable
 from pileus.services.objectstore.core import accounts, containers, intake, links, objects
 from pileus.services.objectstore.core.conditions import Conditions
 from pileus.services.objectstore.core.containers import Change, Usage
@@ -289,6 +289,21 @@ async def test_a_put_cancelled_at_any_moment_is_all_or_nothing(shelf: Shelf, siz
             got = b""
             assert isinstance(done[0], asyncio.CancelledError)
         assert got in (b"", bytes([turn]) * size)
+
+
+async def test_a_policy_that_is_gone(shelf: Shelf) -> None:
+    await shelf.db.write(containers.put, shelf.near, shelf.ctx, ACCOUNT, "c", Change(), place="gold")
+
+    def decide(tx: Tx, body: Body) -> object:
+        return objects.put(tx, shelf.near, shelf.ctx, ACCOUNT, "c", "a", Put(), body)
+
+    await intake.store(shelf.near, "gold", chunked(b"x" * 5000), decide)
+    poor = Shelf(shelf.db, {"standard": shelf.stores["standard"]})
+    with pytest.raises(Unavailable):
+        await intake.store(poor.near, "gold", chunked(b"y" * 5000), decide)
+    with pytest.raises(Unavailable):
+        await poor.get("a")
+    assert await shelf.get("a") == b"x" * 5000
 
 
 async def test_the_sweep_spares_arrivals(shelf: Shelf) -> None:

@@ -4,17 +4,23 @@ The log is the only place where it is kept: it is bounded, so that nobody fills 
 """
 
 import logging
+from collections.abc import Mapping
+from typing import TypeAlias
 
 from pileus.kernel.policy import Policy, Remedy, explain, place_of, remedy
 from pileus.kernel.rest.request import Request
-from pileus.kernel.types import Ctx, Fault
+from pileus.kernel.types import Ctx
 
+Denial: TypeAlias = tuple[str, Mapping[str, object]]
+"""The rule that said no, and the target it was asked about."""
 log = logging.getLogger("pileus.denied")
 _MOST = 12
 """Missing parts that are told."""
 
 
-def tell(service: str, policy: Policy, request: Request, path: str, status: int, fault: Fault) -> None:
+def tell(
+    service: str, policy: Policy, request: Request, path: str, status: int, reason: str, denial: Denial | None
+) -> None:
     """One line, with everything `pileus explain denied` shows. Nothing of the target is in it but what the rule asked for."""
     if not log.isEnabledFor(logging.INFO):
         return
@@ -23,12 +29,12 @@ def tell(service: str, policy: Policy, request: Request, path: str, status: int,
     extra: dict[str, object] = {
         "request_id": ctx.request_id, "service": service, "method": request.method, "path": path,
         "status": status, "user_id": ctx.user_id, "user_name": ctx.user_name, "address": ctx.address,
-        "scope": f"{here.kind} {here.id}" if here else "none", "roles": sorted(ctx.roles), "reason": fault.message,
+        "scope": f"{here.kind} {here.id}" if here else "none", "roles": sorted(ctx.roles), "reason": reason,
     }  # fmt: skip
-    if fault.denial is None:
-        log.info("%s refused %s to %s: %s", service, request.method, _who(ctx), fault.message, extra=extra)
+    if denial is None:
+        log.info("%s refused %s to %s: %s", service, request.method, _who(ctx), reason, extra=extra)
         return
-    rule, target = fault.denial
+    rule, target = denial
     told = explain(policy, rule, ctx, target)
     found = remedy(policy, rule, ctx, target) if ctx.user_id else None
     extra |= {"rule": rule, "missing": told.missing[:_MOST], "overridden": told.overridden}

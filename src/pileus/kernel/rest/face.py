@@ -79,20 +79,24 @@ class Face:
         request.policy = self.policy
         request.body_timeout = self.body_timeout
         request.ctx = ctx or request.ctx
+        denial, reason = None, "the service refuses it"
         try:
             answer = await self._run(request, token, service_token)
         except Answer as early:
             answer = early
         except Fault as fault:
             answer = self._refuse(request, fault)
-            if fault.denial is not None or answer.status == 403:
-                denials.tell(self.name, self.policy, request, self.dialect.logged(request.path), answer.status, fault)
+            denial, reason = fault.denial, fault.message
         except Exception:
             path, extra = self.dialect.logged(request.path), {"request_id": request.ctx.request_id}
             log.exception("%s %s failed", request.method, path, extra=extra)
             answer = self._refuse(
                 request, Fault("The server has either erred or is incapable of performing the requested operation.")
             )
+        denial = denial or answer.denial
+        if denial is not None or answer.status == 403:
+            path = self.dialect.logged(request.path)
+            denials.tell(self.name, self.policy, request, path, answer.status, reason, denial)
         for name, value in self.dialect.version_headers(request).items():
             answer.headers.setdefault(name, value)
         return answer

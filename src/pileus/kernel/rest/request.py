@@ -77,6 +77,8 @@ class Answer(Exception):
         self.raw = raw
         self.stream = stream
         self.media = media
+        self.denial: tuple[str, Mapping[str, object]] | None = None
+        """Of a refusal that is no `Fault`: the rule that said no, and the target it was asked about. For the log alone."""
 
 
 class Request:

@@ -51,7 +51,9 @@ class Federation:
 
     @property
     def saml(self) -> SamlParty:
-        assert self._saml is not None, "saml_of finds nobody without a client"
+        """Raises `Unauthorized` where there is no client: then nobody can vouch so."""
+        if self._saml is None:
+            raise refusals.unauthorized()
         return self._saml
 
     async def inspect(self, provider_id: str, protocol_id: str, access_token: str) -> Said:

@@ -65,7 +65,7 @@ class Memory:
 
     def remember(self, token: str, session: Session, ctx: Ctx, revision: int) -> Known:
         """`revision` is the one *before* the session was read: a change in between makes it stale at once."""
-        good_until = session.claims.expires_at
+        good_until = min(session.claims.expires_at, session.until or session.claims.expires_at)
         if self._patience is not None:
             good_until = min(good_until, clock() + self._patience)
         known = Known(session, ctx, revision, good_until)

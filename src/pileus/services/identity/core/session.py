@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from pileus.kernel.types import Ctx
+from pileus.kernel.types import Ctx, Micros
 from pileus.services.identity.core.delegations import Held
 from pileus.services.identity.core.tokens import Claims
 from pileus.services.identity.db.projects import ProjectRow
@@ -16,6 +16,7 @@ class Session(Struct, frozen=True, kw_only=True):
     `project`  of a project scope.   `domain`  that of the project, or the one of a domain scope.
     `roles`    global ones, implied ones included; none without a scope.
     `held`     the delegation that the token uses.
+    `until`    when roles may end by themselves: the next end of a membership that an identity provider gave; None: never.
     """
 
     claims: Claims
@@ -25,6 +26,7 @@ class Session(Struct, frozen=True, kw_only=True):
     domain: ProjectRow | None
     roles: tuple[RoleRow, ...]
     held: Held | None
+    until: Micros | None = None
 
 
 def context(session: Session, token: str) -> Ctx:

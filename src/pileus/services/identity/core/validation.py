@@ -10,7 +10,7 @@ from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.core.refusals import not_authorized, unauthorized
 from pileus.services.identity.core.session import Session
 from pileus.services.identity.core.tokens import Claims
-from pileus.services.identity.db import assignments, identity_providers, projects, revocations, users
+from pileus.services.identity.db import assignments, groups, identity_providers, projects, revocations, users
 from pileus.services.identity.db.projects import ProjectRow
 from pileus.services.identity.db.roles import RoleRow
 
@@ -52,6 +52,7 @@ def open_session(tx: Tx, near: Near, claims: Claims, grace: Micros = 0) -> Sessi
         domain=domain,
         roles=roles,
         held=held,
+        until=groups.next_end(tx, held.user_id if held is not None else user.id) if claims.scope else None,
     )
 
 

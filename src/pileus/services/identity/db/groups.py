@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Column, Index, String, Table, Text, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Column, Index, String, Table, Text, bindparam, delete, func, insert, or_, select, update
 
 from pileus.kernel.db import Json, Page, Query, Time, Tx, metadata, page
 from pileus.kernel.types import Listing
@@ -55,6 +55,9 @@ _JOIN = Query(insert(memberships))
 _LEAVE = Query(delete(memberships).where(_m.user_id == bindparam("user_id"), _m.group_id == bindparam("group_id")))
 _IS_IN = Query(select(_m.user_id).where(_m.user_id == bindparam("user_id"), _m.group_id == bindparam("group_id"), LIVE))
 _GROUPS_OF = Query(select(_m.group_id, _m.expires_at).where(_m.user_id == bindparam("user_id"), LIVE))
+_NEXT_END = Query(
+    select(func.min(_m.expires_at)).where(_m.user_id == bindparam("user_id"), _m.expires_at > bindparam("now"))
+)
 _MEMBERS = Query(select(_m.user_id).where(_m.group_id == bindparam("group_id"), _m.expires_at.is_(None)))
 _STALE = Query(
     delete(memberships).where(
@@ -142,6 +145,12 @@ def groups_of(tx: Tx, user_id: str) -> list[str]:
 def ends_of(tx: Tx, user_id: str) -> dict[str, int | None]:
     """The groups that a user is in, and until when; None is for good."""
     return {row[0]: row[1] for row in tx.rows(_GROUPS_OF, user_id=user_id, now=tx.now)}
+
+
+def next_end(tx: Tx, user_id: str) -> int | None:
+    """When the next membership of a user ends by itself; None when all are for good."""
+    found = tx.row(_NEXT_END, user_id=user_id, now=tx.now)
+    return found[0] if found is not None else None
 
 
 def members_of(tx: Tx, group_id: str) -> list[str]:

@@ -55,10 +55,12 @@ async def store(
     if rest is None:
         body = Body(size=len(head), hashes=_hashed(head, hashes), data=head or None)
         return await settled(near.db.write(decide, body))
-    blob = new_hex()
+    blob, blobs = new_hex(), near.stores.get(place)
+    if blobs is None:
+        raise Unavailable(f"The storage policy {place} is not configured.")
     with near.arrivals.running(blob):
         try:
-            seen = await near.stores[place].put(blob, _rejoined(head, rest), (MD5, *hashes))
+            seen = await blobs.put(blob, _rejoined(head, rest), (MD5, *hashes))
         except BlobFull as error:
             raise OutOfSpace("There is no space left for objects.") from error
         except BlobError as error:
@@ -69,7 +71,7 @@ async def store(
             )
         except BaseException:
             if not await near.db.read(_is_named, blob):
-                await settled(near.stores[place].remove(blob))
+                await settled(blobs.remove(blob))
             raise
 
 

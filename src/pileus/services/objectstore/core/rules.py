@@ -3,8 +3,16 @@
 from pileus.kernel.policy import Rule
 
 RULES = [
-    Rule("objectstore:operator", "role:admin or role:member", "Whose project an account is, may do all in it."),
-    Rule("objectstore:reader", "role:reader or role:member or role:admin", "May read the account of its project."),
+    Rule(
+        "objectstore:operator",
+        "(role:admin or role:member) and project_id:%(project_id)s",
+        "Whose project an account is, may do all in it.",
+    ),
+    Rule(
+        "objectstore:reader",
+        "(role:reader or role:member or role:admin) and project_id:%(project_id)s",
+        "May read the account of its project.",
+    ),
     Rule(
         "objectstore:reseller", "role:ResellerAdmin or role:admin", "May do all in every account, and set its quotas."
     ),

@@ -18,7 +18,7 @@ class ObjectSettings(Section, frozen=True, kw_only=True):
         str, doc("the gateway, as clients reach it (`http://rgw.example:7480`); with engine `ceph`")
     ] = ""
     policies: Annotated[
-        dict[str, str],
+        dict[Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]{1,64}$")], str],
         doc(
             "storage policies by name, each with the folder of its bodies (empty: in the state directory); the first is the default"
         ),

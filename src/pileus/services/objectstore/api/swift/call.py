@@ -11,6 +11,7 @@ from pileus.services.objectstore.api.swift.answers import told
 from pileus.services.objectstore.api.swift.callers import Asking, Verdict
 from pileus.services.objectstore.api.swift.metadata import text
 from pileus.services.objectstore.api.swift.paths import Path
+from pileus.services.objectstore.core.accounts import project_of
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.db import accounts, containers
 from pileus.services.objectstore.db.accounts import AccountRow
@@ -127,7 +128,10 @@ class Call:
     def refused(self) -> Answer:
         """403 for somebody known, 401 with the realm for the others."""
         if self.caller is not None:
-            return told(403)
+            answer = told(403)
+            rule = "reader" if self.method in ("GET", "HEAD") else "operator"
+            answer.denial = f"objectstore:{rule}", {"project_id": project_of(self.near, self.path.account)}
+            return answer
         return told(401, headers={"Www-Authenticate": f'Swift realm="{self.path.account}"'})
 
 
