@@ -57,3 +57,11 @@ def test_memory_is_bounded() -> None:
     for number in range(100_000):
         failures.note(f"unknown {number}", f"address-{number}", 401)
     assert len(failures._found) <= 2_000
+
+
+async def test_an_address_or_agent_of_any_length_is_kept_short(cloud: Cloud, admin: str) -> None:
+    """Behind a proxy both are what somebody wrote into a header."""
+    headers = {"user-agent": "a" * 5_000}
+    body = {"project": {"name": "p"}}
+    reply = await cloud.call("POST", "/v3/projects", body, admin, headers, address="1" * 500)
+    assert reply.status == 201

@@ -197,7 +197,7 @@ def record(
         before=clean(before),
         after=clean(after),
         data=clean(data),
-        address=ctx.address,
+        address=ctx.address[:64],
         agent=ctx.agent,
     )
     return seq or 0

@@ -9,6 +9,7 @@ from pileus.kernel import events
 from pileus.kernel.db import Tx
 from pileus.kernel.types import Conflict, Ctx, Forbidden, Invalid, NotFound
 from pileus.services.objectstore.core import accounts, limits, multipart
+from pileus.services.objectstore.core.locks import ENABLED
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.db import containers, counters, objects, syncs, versions
 from pileus.services.objectstore.db.columns import Settings
@@ -166,6 +167,8 @@ def _changed(tx: Tx, near: Neighbours, row: ContainerRow, change: Change) -> Con
     versioning = row.versioning if change.versioning is None else change.versioning
     if versioning and after.archive:
         raise Invalid("Versions are kept in one way or the other, not both.", type="TwoVersionings")
+    if versioning != "enabled" and after.system.get(ENABLED):
+        raise Conflict("The container has an object lock, which needs its versions.", type="BucketLocked")
     containers.change(tx, row.id, settings=after, versioning=versioning, modified_at=tx.now)
     return msgspec.structs.replace(row, settings=after, versioning=versioning, modified_at=tx.now)
 

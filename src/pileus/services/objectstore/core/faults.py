@@ -1,7 +1,7 @@
 """Refusals that only the object store knows. Faces choose the words of their dialect by `type`.
 
 Types in use, beside the class: `NoSuchAccount NoSuchContainer NoSuchObject NoSuchVersion NoSuchUpload NoSuchPart
-ContainerNotEmpty BucketTaken BucketOwned BadDigest InvalidPart InvalidPartOrder PartTooSmall Locked SegmentChanged LinkLoop
+ContainerNotEmpty BucketTaken BucketOwned BucketLocked BadDigest InvalidPart InvalidPartOrder PartTooSmall Locked SegmentChanged LinkLoop
 QuotaExceeded Older Precondition NotModified`.
 """
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 from pileus.kernel import events
 from pileus.kernel.db import Tx
 from pileus.kernel.types import Conflict, Ctx, Micros, NotFound
-from pileus.services.objectstore.core import accounts, archives, limits, quotas, syncing
+from pileus.services.objectstore.core import accounts, archives, limits, locks, quotas, syncing
 from pileus.services.objectstore.core.conditions import ANYTHING, Conditions, check_write
 from pileus.services.objectstore.core.faults import Mismatch
 from pileus.services.objectstore.core.intake import Body
@@ -149,7 +149,7 @@ def put(
         body_id=body_id,
         modified_at=stamp,
         delete_at=want.delete_at,
-        details=want.details or None,
+        details=locks.defaulted(row.kept.system, want.details, tx.now) or None,
     )
     objects.put(tx, made)
     counters.bump(tx, account, row.id, row.place, 0 if before else 1, weight)

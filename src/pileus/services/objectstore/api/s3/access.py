@@ -1,18 +1,22 @@
 """Who may do what with buckets and objects: the members of the project whose they are, and those whom grants name."""
 
+from pileus.kernel.db import Tx
 from pileus.kernel.rest import Request
 from pileus.kernel.types import Fault
 from pileus.services.objectstore.api.s3 import grants
 from pileus.services.objectstore.api.s3.faults import fault
-from pileus.services.objectstore.core import accounts
+from pileus.services.objectstore.core import accounts, containers
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.core.objects import Permit
 from pileus.services.objectstore.db.containers import ContainerRow
 from pileus.services.objectstore.db.objects import ObjectRow
 
+EXPECTED = "x-amz-expected-bucket-owner"
 READ, WRITE, READ_ACP, WRITE_ACP = "READ", "WRITE", "READ_ACP", "WRITE_ACP"
-OWNER = "OWNER"
-"""What no grant gives: settings of a bucket, its removal, its locks."""
+OWNER, LOOK = "OWNER", "LOOK"
+"""What no grant gives: settings of a bucket, its removal, tags, locks, versions to destroy; and to read such settings."""
+_READING = (READ, READ_ACP, LOOK)
+_GRANTED = frozenset({READ, WRITE, READ_ACP, WRITE_ACP})
 
 
 def account_of(near: Neighbours, request: Request) -> str:
@@ -29,6 +33,16 @@ def own_account(near: Neighbours, request: Request) -> str:
     return account
 
 
+def bucket(tx: Tx, near: Neighbours, request: Request, name: str, expected: str = EXPECTED) -> ContainerRow:
+    """The bucket that the caller means, not yet judged. Raises `NoSuchBucket`, and `AccessDenied` when it is another's than he
+    expects (`expected`: the header that says whose).
+    """
+    row = containers.bucket(tx, account_of(near, request), name)
+    if request.headers.get(expected, row.account) != row.account:
+        raise fault("AccessDenied")
+    return row
+
+
 def permit(near: Neighbours, request: Request, right: str) -> Permit:
     """Judges a bucket for this caller."""
 
@@ -42,7 +56,8 @@ def permit(near: Neighbours, request: Request, right: str) -> Permit:
 def allowed(near: Neighbours, request: Request, row: ContainerRow, right: str) -> bool:
     """Whether the caller has that right on the bucket: on objects themselves it says nothing."""
     return owns(near, request, row, right) or (
-        right != OWNER and grants.allows(row.kept.system, right, account_of(near, request), bool(request.ctx.user_id))
+        right in _GRANTED
+        and grants.allows(row.kept.system, right, account_of(near, request), bool(request.ctx.user_id))
     )
 
 
@@ -50,19 +65,36 @@ def check_object(near: Neighbours, request: Request, row: ContainerRow, made: Ob
     """Whether the caller has that right on an object. Raises `AccessDenied`."""
     if owns(near, request, row, right):
         return
-    if grants.allows(made.kept.system, right, account_of(near, request), bool(request.ctx.user_id)):
+    if right in _GRANTED and grants.allows(
+        made.kept.system, right, account_of(near, request), bool(request.ctx.user_id)
+    ):
         return
-    if right == READ and ".r:*" in row.kept.read.split(","):
-        return  # Swift's owner has opened the container to everybody
+    if right == READ and opened(row):
+        return
     raise denied(near, row, right)
 
 
 def denied(near: Neighbours, row: ContainerRow, right: str) -> Fault:
     """The refusal, with the rule that would have let the bucket's own people in."""
     found = fault("AccessDenied")
-    rule = "reader" if right in (READ, READ_ACP) else "operator"
+    rule = "reader" if right in _READING else "operator"
     found.denial = f"objectstore:{rule}", {"project_id": accounts.project_of(near, row.account)}
     return found
+
+
+def opened(row: ContainerRow) -> bool:
+    """Whether Swift's owner lets everybody read all that the container holds."""
+    return ".r:*" in row.kept.read.split(",")
+
+
+def contents(near: Neighbours, request: Request) -> Permit:
+    """Judges a container for all it holds: what links and manifests lead to. A grant to list it does not let anybody read."""
+
+    def judge(row: ContainerRow) -> None:
+        if not owns(near, request, row, READ) and not opened(row):
+            raise denied(near, row, READ)
+
+    return judge
 
 
 def owns(near: Neighbours, request: Request, row: ContainerRow, right: str) -> bool:
@@ -72,7 +104,7 @@ def owns(near: Neighbours, request: Request, row: ContainerRow, right: str) -> b
     if ctx.project_id and ctx.project_id == target["project_id"]:
         if policy.allows("objectstore:operator", ctx, target):
             return True
-        if right in (READ, READ_ACP) and policy.allows("objectstore:reader", ctx, target):
+        if right in _READING and policy.allows("objectstore:reader", ctx, target):
             return True
     return bool(ctx.user_id) and policy.allows("objectstore:reseller", ctx, target)
 

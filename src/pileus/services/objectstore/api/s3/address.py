@@ -47,7 +47,8 @@ def read(path: str, host: str, domains: Sequence[str]) -> Address:
 
 def _of_host(host: str, domains: Sequence[str]) -> str:
     name = host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host
+    name = name.lower()
     for domain in domains:
-        if name.endswith("." + domain):
+        if name.endswith("." + domain.lower()):
             return name[: -len(domain) - 1]
     return ""

@@ -24,7 +24,8 @@ class Upload:
     `md5`     hex, of `Content-MD5`; empty: not said.
     """
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, *, sums: bool = True, default: str = "") -> None:
+        """`sums`: checksums in headers are the body's.   `default`: the algorithm where the request names none."""
         headers = request.headers
         signed = request.memo.get(Signed)
         self._request = request
@@ -33,14 +34,21 @@ class Upload:
         self._trailers: dict[str, str] = {}
         self.size = _announced(headers, self._chunked)
         self.md5 = _md5(headers)
-        self.asked = checksums.wanted(headers)
+        self.asked = checksums.wanted(headers) if sums else None
+        if self.asked is None and default:
+            self.asked = checksums.Wanted(default)
+        if "x-amz-trailer" in headers and not self._chunked:
+            raise fault("InvalidRequest", "A trailer needs a body in chunks.")
         self._running = checksums.Running(self.asked.algorithm) if self.asked is not None else None
         whole = ("sha256",) if self._sha256 else ()
         self.hashes = tuple(dict.fromkeys((*whole, *(self._running.hashes if self._running is not None else ()))))
 
     @property
     def _chunked(self) -> bool:
-        return self._claim is not None and self._claim.payload in ("chunks", "chunks-trailer", "unsigned-trailer")
+        """Where nobody signed chunks, the body's coding says that it has some."""
+        if isinstance(self._claim, ClaimV4):
+            return self._claim.payload in ("chunks", "chunks-trailer", "unsigned-trailer")
+        return "aws-chunked" in self._request.headers.get("content-encoding", "")
 
     @property
     def _sha256(self) -> str:
@@ -49,10 +57,11 @@ class Upload:
     async def chunks(self) -> AsyncIterator[bytes]:
         """The bytes within. Raises what speaks against them as soon as it is seen."""
         stream = self._request.stream()
-        if self._chunked and isinstance(self._claim, ClaimV4):
+        if self._chunked:
+            claim = self._claim if isinstance(self._claim, ClaimV4) else None
             names = self._request.headers.get("x-amz-trailer", "").lower().split(",")
             announced = [name.strip() for name in names if name.strip()]
-            stream = chunks.decoded(stream, self._claim, self._secret, self._trailers, announced)
+            stream = chunks.decoded(stream, claim, self._secret, self._trailers, announced)
         if self._running is not None:
             stream = self._running.over(stream)
         left = self.size
@@ -77,11 +86,11 @@ class Upload:
         return {self.asked.algorithm: value}
 
 
-async def small(request: Request, limit: int = LARGEST_XML) -> bytes:
-    """A whole body, proved like any other. Raises `EntityTooLarge`."""
+async def small(request: Request, limit: int = LARGEST_XML, *, sums: bool = True) -> bytes:
+    """A whole body, proved like any other (`sums`: also by checksums in headers). Raises `EntityTooLarge`."""
     if "content-length" not in request.headers and "transfer-encoding" not in request.headers:
         return b""
-    upload = Upload(request)
+    upload = Upload(request, sums=sums)
     if upload.size > limit:
         raise fault("EntityTooLarge")
     raw = b"".join([chunk async for chunk in upload.chunks()])

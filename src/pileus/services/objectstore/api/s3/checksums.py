@@ -27,9 +27,11 @@ class Wanted(Struct, frozen=True):
 def wanted(headers: Mapping[str, str]) -> Wanted | None:
     """The checksum that a request speaks of. Raises `InvalidRequest` for several or unknown ones."""
     given = [name for name in ALGORITHMS if HEADER + name in headers]
-    trailer = headers.get("x-amz-trailer", "").strip().lower().removeprefix(HEADER)
-    if trailer and trailer in ALGORITHMS and trailer not in given:
-        given.append(trailer)
+    if "x-amz-trailer" in headers:
+        trailer = headers["x-amz-trailer"].strip().lower().removeprefix(HEADER)
+        if trailer not in ALGORITHMS:
+            raise fault("InvalidRequest", "The value specified in the x-amz-trailer header is not supported")
+        given += [trailer] if trailer not in given else []
     if len(given) > 1:
         raise fault(
             "InvalidRequest", "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
@@ -129,6 +131,14 @@ def shown(system: Mapping[str, str], headers: MutableMapping[str, str]) -> None:
         if KEPT + name in system:
             headers[HEADER + name] = system[KEPT + name]
             headers["x-amz-checksum-type"] = system.get("checksum-type", "FULL_OBJECT")
+
+
+def elements(system: Mapping[str, str]) -> list[tuple[str, str | None]]:
+    """An object's checksum as elements of an answer's document."""
+    found: list[tuple[str, str | None]] = [
+        ("Checksum" + name.upper(), system[KEPT + name]) for name in ALGORITHMS if KEPT + name in system
+    ]
+    return [*found, ("ChecksumType", system.get("checksum-type", "FULL_OBJECT"))] if found else []
 
 
 def kept(algorithm: str, value: str, kind: str = "FULL_OBJECT") -> dict[str, str]:

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from pileus.kernel.rest import Answer, Dialect, Request
 from pileus.kernel.types import Fault
-from pileus.services.objectstore.api.s3 import address
+from pileus.services.objectstore.api.s3 import address, refusals
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.faults import fault, translated
 from pileus.services.objectstore.api.s3.xml import document
@@ -16,10 +16,11 @@ _SUBRESOURCES = {
     "bucket": (
         "accelerate", "acl", "analytics", "cors", "delete", "encryption", "intelligent-tiering", "inventory", "lifecycle",
         "location", "logging", "metrics", "notification", "object-lock", "ownershipControls", "policy", "policyStatus",
-        "publicAccessBlock", "replication", "requestPayment", "tagging", "uploads", "versioning", "versions", "website",
+        "publicAccessBlock", "abac", "metadataConfiguration", "metadataInventoryTable", "metadataJournalTable", "metadataTable",
+        "replication", "requestPayment", "session", "tagging", "uploads", "versioning", "versions", "website",
     ),
     "object": (
-        "acl", "attributes", "legal-hold", "restore", "retention", "select", "tagging", "torrent", "uploadId", "uploads",
+        "acl", "attributes", "legal-hold", "renameObject", "restore", "retention", "select", "tagging", "torrent", "uploadId", "uploads",
     ),
 }  # fmt: skip
 """Parameters that choose the operation."""
@@ -40,13 +41,15 @@ class S3Dialect(Dialect):
         found = address.read(request.path, request.headers.get("host", ""), self.settings.s3_domains)
         request.memo[Address] = found
         kind = "object" if found.key else "bucket" if found.bucket else "service"
+        refusals.check_parameters(request, _SUBRESOURCES[kind])
         for name in _SUBRESOURCES[kind]:
             if request.query.has(name):
                 return f"/{kind}?{name}"
         return f"/{kind}"
 
     def no_route(self, request: Request) -> Fault:
-        return fault("NotImplemented")
+        known = {name for names in _SUBRESOURCES.values() for name in names}
+        return fault("NotImplemented" if known.intersection(request.query.names()) else "MethodNotAllowed")
 
     def version_headers(self, request: Request) -> dict[str, str]:
         return {"Server": "Pileus"}
@@ -54,7 +57,7 @@ class S3Dialect(Dialect):
     def fault(self, request: Request, fault: Fault) -> Answer:
         refusal = translated(fault)
         if refusal.status == 304:
-            return Answer(304, raw=b"")
+            return Answer(304, raw=b"", headers=refusal.headers)
         where = request.memo.get(Address)
         body: list[tuple[str, str]] = [("Code", refusal.type), ("Message", refusal.message)]
         body += [(name, str(value)) for name, value in _shown(refusal.details).items()]

@@ -5,13 +5,14 @@ from typing import TypeAlias
 
 from pileus.kernel.rest import Answer, Face, Operation, Request
 from pileus.kernel.types import Fault
-from pileus.services.objectstore.api.s3 import address, caller
+from pileus.services.objectstore.api.s3 import address, caller, refusals
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.dialect import S3Dialect
 from pileus.services.objectstore.api.s3.operations import (
     acls,
     attributes,
     buckets,
+    completions,
     copies,
     cors,
     defaults,
@@ -22,6 +23,7 @@ from pileus.services.objectstore.api.s3.operations import (
     locks,
     objects,
     tagging,
+    upload_listings,
     uploads,
     versions,
 )
@@ -32,6 +34,7 @@ _NOUNS = (
     acls,
     attributes,
     buckets,
+    completions,
     copies,
     cors,
     defaults,
@@ -42,6 +45,7 @@ _NOUNS = (
     locks,
     objects,
     tagging,
+    upload_listings,
     uploads,
     versions,
 )
@@ -76,6 +80,7 @@ def _known(near: Neighbours, handle: S3Handle) -> Callable[[Request], Awaitable[
         where = request.memo[Address]
         try:
             await caller.know(request, near.identity)
+            refusals.check_headers(request.headers)
             answer = await handle(near, request, where)
         except Fault as refusal:
             await cors.opened(near, request, where, refusal.headers)

@@ -76,6 +76,7 @@ _CODES: dict[str, tuple[int, str]] = {
 }  # fmt: skip
 _CORE = {
     "BadDigest": "BadDigest",
+    "BucketLocked": "InvalidBucketState",
     "BucketOwned": "BucketAlreadyOwnedByYou",
     "BucketTaken": "BucketAlreadyExists",
     "ClientGone": "IncompleteBody",

@@ -1,40 +1,14 @@
 """Object lock in S3's forms: a bucket's default, an object's retention and legal hold."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
-from msgspec import Struct
-
-from pileus.kernel.types import DAY, Micros, parse
+from pileus.kernel.types import Micros, parse
 from pileus.services.objectstore.api.s3 import answers, xml
 from pileus.services.objectstore.api.s3.faults import fault
-from pileus.services.objectstore.core.locks import HOLD, MODE, UNTIL
+from pileus.services.objectstore.core.locks import HOLD, MODE, UNTIL, default_of
 
-ENABLED = "object-lock"
-"""In a bucket's `system`: `on`, or `on GOVERNANCE days 30`."""
 MODES = ("GOVERNANCE", "COMPLIANCE")
 _UNITS = {"Days": ("days", 36_500), "Years": ("years", 100)}
-
-
-class Default(Struct, frozen=True):
-    """What new objects of a bucket get."""
-
-    mode: str
-    unit: str
-    number: int
-
-    def until(self, now: Micros) -> Micros:
-        if self.unit == "days":
-            return now + self.number * DAY
-        at = datetime.fromtimestamp(now / 1_000_000, UTC)
-        year = at.year + self.number
-        day = 28 if (at.month, at.day) == (2, 29) and (year % 4 or (year % 100 == 0 and year % 400)) else at.day
-        return int(at.replace(year=year, day=day).timestamp() * 1_000_000)
-
-
-def default_of(system: Mapping[str, str]) -> Default | None:
-    words = system.get(ENABLED, "").split()
-    return Default(words[1], words[2], int(words[3])) if len(words) == 4 else None
 
 
 def read_default(raw: bytes) -> str:

@@ -9,23 +9,12 @@ META = "x-amz-meta-"
 _KEPT = ("cache-control", "content-disposition", "content-encoding", "content-language", "expires")
 _MOST = 2048
 """Bytes of all user metadata."""
-_REFUSED = {
-    "x-amz-server-side-encryption": "Server-side encryption is not implemented.",
-    "x-amz-server-side-encryption-customer-algorithm": "Server-side encryption is not implemented.",
-    "x-amz-website-redirect-location": "Redirects are not implemented.",
-    "x-amz-write-offset-bytes": "Appending is not implemented.",
-}
 
 
 def details_of(headers: Mapping[str, str], *, as_text: bool = True) -> Details:
     """`as_text`: values are bytes of headers, read as Latin-1; a form's are text already.
 
-    Raises `MetadataTooLarge`, `InvalidStorageClass`, and `NotImplemented` for what would not be obeyed."""
-    for name, says in _REFUSED.items():
-        if name in headers:
-            raise fault("NotImplemented", says)
-    if headers.get("x-amz-storage-class", "STANDARD") != "STANDARD":
-        raise fault("InvalidStorageClass")
+    Raises `MetadataTooLarge`."""
     text = _text if as_text else str
     meta = {name[len(META) :]: text(value) for name, value in headers.items() if name.startswith(META)}
     size = sum(len(name.encode()) + len(value.encode()) for name, value in meta.items())

@@ -15,6 +15,7 @@ from pileus.services.objectstore.api.swift.paths import Path, check_name
 from pileus.services.objectstore.api.swift.written import Written, made
 from pileus.services.objectstore.core import objects as decisions
 from pileus.services.objectstore.core import ranges
+from pileus.services.objectstore.core.inheritance import inherited
 from pileus.services.objectstore.core.objects import Put
 from pileus.services.objectstore.db.columns import Details
 from pileus.services.objectstore.db.objects import DLO, SLO, ObjectRow
@@ -91,15 +92,16 @@ def _wanted(call: Call, other: Call, found: Found) -> Put:
     """The source's metadata under those of the request, or these alone."""
     row, asked = found.whole.object, making.wanted(_without(other, "if-none-match", "etag"))
     kept = row.kept
+    system = inherited(kept.system)
     fresh = listings.truth(call.headers.get("x-fresh-metadata"))
-    before = Details(system=kept.system) if fresh else kept
+    before = Details(system=system) if fresh else kept
     headers = {**before.headers, **asked.details.headers}
     if call.query.one("multipart-manifest") != "get":
         headers.pop("x-object-manifest", None)
     return msgspec.structs.replace(
         asked,
         content_type=asked.content_type if call.word("content-type") else row.content_type,
-        details=Details({**before.meta, **asked.details.meta}, headers, before.system),
+        details=Details({**before.meta, **asked.details.meta}, headers, system),
         delete_at=asked.delete_at or (0 if fresh else row.delete_at),
     )
 

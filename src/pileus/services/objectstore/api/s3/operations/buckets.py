@@ -5,13 +5,14 @@ import re
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
 from pileus.kernel.types import Ctx
-from pileus.services.objectstore.api.s3 import access, answers, bodies, grants, locking, xml
-from pileus.services.objectstore.api.s3.access import OWNER, READ
+from pileus.services.objectstore.api.s3 import access, answers, bodies, grants, xml
+from pileus.services.objectstore.api.s3.access import LOOK, OWNER, READ
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.core import containers
 from pileus.services.objectstore.core.containers import Change
 from pileus.services.objectstore.core.listings import Subdir, Wanted, of_account
+from pileus.services.objectstore.core.locks import ENABLED
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.db.containers import ContainerRow
 
@@ -22,14 +23,17 @@ _MOST = 10_000
 
 async def list_buckets(near: Neighbours, request: Request, where: Address) -> Answer:
     account = access.own_account(near, request)
+    if not near.policy.allows("objectstore:reader", request.ctx, {"project_id": request.ctx.project_id}):
+        raise fault("AccessDenied")
     prefix, token = request.query.one("prefix") or "", request.query.one("continuation-token") or ""
     limit = answers.number(request, "max-buckets", _MOST, least=1, most=_MOST)
     wanted = Wanted(prefix=prefix, marker=answers.opened(token), limit=limit)
     found = await near.db.read(of_account, account, wanted)
-    rows = [row for row in found.items if not isinstance(row, Subdir)]
+    here = request.query.one("bucket-region") in (None, near.settings.s3_region)
+    rows = [row for row in found.items if not isinstance(row, Subdir)] if here else []
     shown = [("Bucket", [("Name", row.name), ("CreationDate", answers.moment(row.created_at))]) for row in rows]
     body: list[xml.Node] = [("Owner", answers.owner(account)), ("Buckets", shown)]
-    if found.more:
+    if found.more and rows:
         body.append(("ContinuationToken", answers.sealed(rows[-1].name)))
     if prefix:
         body.append(("Prefix", prefix))
@@ -39,10 +43,12 @@ async def list_buckets(near: Neighbours, request: Request, where: Address) -> An
 async def create_bucket(near: Neighbours, request: Request, where: Address) -> Answer:
     account = access.own_account(near, request)
     _check_name(where.bucket)
+    if request.headers.get("x-amz-object-ownership", "BucketOwnerPreferred") != "BucketOwnerPreferred":
+        raise fault("NotImplemented", "The owner of a bucket owns its objects, and lists of grants are obeyed.")
     place = _place(near, await bodies.small(request))
     system = {grants.KEPT: grants.kept(grants.of_headers(request.headers) or [])}
     lock = request.headers.get("x-amz-bucket-object-lock-enabled", "").lower() == "true"
-    change = Change(system=system | ({locking.ENABLED: "on"} if lock else {}), versioning="enabled" if lock else None)
+    change = Change(system=system | ({ENABLED: "on"} if lock else {}), versioning="enabled" if lock else None)
     await near.db.write(_create, near, request.ctx, account, where.bucket, change, place)
     return Answer(200, raw=b"", headers={"Location": f"/{where.bucket}"}, media="application/xml")
 
@@ -63,7 +69,10 @@ def _place(near: Neighbours, raw: bytes) -> str:
     """The storage policy of a `LocationConstraint` `region:policy` or `:policy`, as Ceph's gateway has it; else the default."""
     if not raw:
         return ""
-    asked = xml.text_of(xml.parsed(raw, "CreateBucketConfiguration"), "LocationConstraint")
+    document = xml.parsed(raw, "CreateBucketConfiguration")
+    if any(one.tag != "LocationConstraint" for one in document):
+        raise fault("NotImplemented", "A new bucket has a location constraint, and no other setting.")
+    asked = xml.text_of(document, "LocationConstraint")
     _, colon, place = asked.partition(":")
     if colon and place not in near.stores:
         raise fault("InvalidLocationConstraint")
@@ -85,7 +94,7 @@ def _delete(tx: Tx, near: Neighbours, request: Request, name: str) -> None:
 
 
 async def get_location(near: Neighbours, request: Request, where: Address) -> Answer:
-    await near.db.read(find, near, request, where.bucket, READ)
+    await near.db.read(find, near, request, where.bucket, LOOK)
     region = near.settings.s3_region
     return Answer(
         200, raw=xml.document("LocationConstraint", "" if region == "us-east-1" else region), media=answers.XML
@@ -93,7 +102,7 @@ async def get_location(near: Neighbours, request: Request, where: Address) -> An
 
 
 async def get_versioning(near: Neighbours, request: Request, where: Address) -> Answer:
-    row = await near.db.read(find, near, request, where.bucket, READ)
+    row = await near.db.read(find, near, request, where.bucket, LOOK)
     state = row.versioning.capitalize() or None
     return answers.document("VersioningConfiguration", [("Status", state)])
 
@@ -111,7 +120,7 @@ async def put_versioning(near: Neighbours, request: Request, where: Address) -> 
 
 def _set_versioning(tx: Tx, near: Neighbours, request: Request, name: str, state: str) -> None:
     row = find(tx, near, request, name, OWNER)
-    if row.kept.system.get(locking.ENABLED) and state != "enabled":
+    if row.kept.system.get(ENABLED) and state != "enabled":
         raise fault(
             "InvalidBucketState",
             "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.",
@@ -121,7 +130,7 @@ def _set_versioning(tx: Tx, near: Neighbours, request: Request, name: str, state
 
 def find(tx: Tx, near: Neighbours, request: Request, name: str, right: str) -> ContainerRow:
     """The bucket that the caller means, if he may. Raises `NoSuchBucket`, `AccessDenied`."""
-    row = containers.bucket(tx, access.account_of(near, request), name)
+    row = access.bucket(tx, near, request, name)
     access.permit(near, request, right)(row)
     return row
 

@@ -1,31 +1,33 @@
 """Copies: on the server, without a byte moved."""
 
+from collections.abc import AsyncIterator, Mapping
 from urllib.parse import unquote_to_bytes
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
 from pileus.kernel.types import Micros
-from pileus.services.objectstore.api.s3 import access, answers, checksums, tags
-from pileus.services.objectstore.api.s3.access import WRITE
+from pileus.services.objectstore.api.s3 import access, answers, checksums, tags, xml
+from pileus.services.objectstore.api.s3.access import LOOK, WRITE
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.conditions import source_conditions, write_conditions
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.metadata import details_of
 from pileus.services.objectstore.api.s3.operations.buckets import find
-from pileus.services.objectstore.api.s3.operations.objects import added, fetch, put_object, version_header
-from pileus.services.objectstore.core import containers, objects
+from pileus.services.objectstore.api.s3.operations.objects import added, fetch, must_stand, put_object, version_header
+from pileus.services.objectstore.core import intake, limits, links, objects, reading
 from pileus.services.objectstore.core.conditions import check_read
 from pileus.services.objectstore.core.faults import NotModified
+from pileus.services.objectstore.core.intake import Body
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.core.objects import Put
 from pileus.services.objectstore.db.columns import Details
 from pileus.services.objectstore.db.containers import ContainerRow
-from pileus.services.objectstore.db.objects import MARKER, ObjectRow, Whole
+from pileus.services.objectstore.db.objects import DLO, MARKER, SLO, ObjectRow, Whole
 
 SOURCE = "x-amz-copy-source"
+EXPECTED = "x-amz-source-expected-bucket-owner"
 
 
 class Source(Struct, frozen=True):
@@ -54,8 +56,11 @@ async def put(near: Neighbours, request: Request, where: Address) -> Answer:
             "This copy request is illegal because it is trying to copy an object to itself without changing the object's "
             "metadata, storage class, website redirect location or encryption attributes.",
         )
-    row, made, whole = await near.db.write(_copy, near, request, where, source, fresh)
-    body = [("LastModified", answers.moment(made.modified_at)), ("ETag", f'"{made.etag}"')]
+    algorithm = _algorithm(request)
+    container, whole = await near.db.read(read, near, request, source)
+    row, made = await _make(near, request, where, source, fresh, container, whole, algorithm)
+    body: list[xml.Node] = [("LastModified", answers.moment(made.modified_at)), ("ETag", f'"{made.etag}"')]
+    body += checksums.elements(made.kept.system)
     answer = answers.document("CopyObjectResult", body)
     answer.headers.update(version_header(row, made))
     if whole.object.versioned:
@@ -63,21 +68,96 @@ async def put(near: Neighbours, request: Request, where: Address) -> Answer:
     return answer
 
 
-def _copy(
+def _algorithm(request: Request) -> str:
+    """The checksum that the copy is to have; empty: the source's. Raises `InvalidRequest`."""
+    name = request.headers.get("x-amz-checksum-algorithm", "").lower()
+    if name and name not in checksums.ALGORITHMS:
+        raise fault("InvalidRequest", "Checksum algorithm provided is unsupported.")
+    return name
+
+
+async def _make(
+    near: Neighbours,
+    request: Request,
+    where: Address,
+    source: Source,
+    fresh: Details | None,
+    container: ContainerRow,
+    whole: Whole,
+    algorithm: str,
+) -> tuple[ContainerRow, ObjectRow]:
+    """Bytes are shared, but for manifests, which would be another account's, and for a checksum that nobody has yet."""
+    kept = whole.object.kept.system
+    new_sum = bool(algorithm) and (checksums.KEPT + algorithm not in kept or kept.get("checksum-type") == "COMPOSITE")
+    if whole.object.kind not in (SLO, DLO) and not new_sum:
+        return await near.db.write(_share, near, request, where, source, fresh)
+    target = await near.db.read(find, near, request, where.bucket, WRITE)
+    running = checksums.Running(algorithm or "crc64nvme")
+    stream = running.over(await content_of(near, request, container, whole))
+
+    def decide(tx: Tx, body: Body) -> tuple[ContainerRow, ObjectRow]:
+        row = find(tx, near, request, where.bucket, WRITE)
+        sums = checksums.kept(running.algorithm, running.value(body.hashes))
+        want = _want(tx, near, request, row, where.key, whole.object, fresh, sums)
+        return row, objects.put(tx, near, request.ctx, row.account, row.name, where.key, want, body)
+
+    return await intake.store(near, target.place, stream, decide, hashes=running.hashes)
+
+
+async def content_of(
+    near: Neighbours, request: Request, container: ContainerRow, whole: Whole, first: int = 0, end: int | None = None
+) -> AsyncIterator[bytes]:
+    """The bytes of a source, those of segments too where the caller may read them."""
+    permit = access.contents(near, request)
+    return reading.content(
+        near,
+        container.account,
+        whole,
+        permit,
+        first,
+        await length(near, request, container, whole) if end is None else end,
+    )
+
+
+async def length(near: Neighbours, request: Request, container: ContainerRow, whole: Whole) -> int:
+    """Of a dynamic manifest only its segments know."""
+    if whole.object.kind != DLO:
+        return whole.object.size
+    permit = access.contents(near, request)
+    return (await near.db.read_aside(reading.measured, near, container.account, whole, permit))[0]
+
+
+def _share(
     tx: Tx, near: Neighbours, request: Request, where: Address, source: Source, fresh: Details | None
-) -> tuple[ContainerRow, ObjectRow, Whole]:
-    whole = read(tx, near, request, source)
+) -> tuple[ContainerRow, ObjectRow]:
+    _, whole = read(tx, near, request, source)
     row = find(tx, near, request, where.bucket, WRITE)
-    old = whole.object.kept
-    sums = {name: value for name, value in old.system.items() if name.startswith(checksums.KEPT)}
-    sums |= _tags(request, old) | added(tx, request.headers, row)
+    kept = whole.object.kept.system
+    sums = {name: value for name, value in kept.items() if name.startswith(checksums.KEPT) or name == "checksum-type"}
+    want = _want(tx, near, request, row, where.key, whole.object, fresh, sums)
+    return row, objects.copy(tx, near, request.ctx, whole.object, row.account, row.name, where.key, want)
+
+
+def _want(
+    tx: Tx,
+    near: Neighbours,
+    request: Request,
+    row: ContainerRow,
+    key: str,
+    source: ObjectRow,
+    fresh: Details | None,
+    sums: Mapping[str, str],
+) -> Put:
+    limits.check_object_name(near, key)
+    must_stand(tx, request.headers, row, key)
+    old = source.kept
+    system = {**sums, **_tags(request, old), **added(tx, near, request, request.headers, row)}
+    conditions = write_conditions(request.headers)
     if fresh is None:
-        want = Put(content_type=whole.object.content_type, details=Details(old.meta, old.headers, sums))
-    else:
-        media = request.headers.get("content-type") or "binary/octet-stream"
-        want = Put(content_type=media, details=Details(fresh.meta, fresh.headers, sums))
-    want = replace(want, conditions=write_conditions(request.headers))
-    return row, objects.copy(tx, near, request.ctx, whole.object, row.account, row.name, where.key, want), whole
+        headers = {name: value for name, value in old.headers.items() if name != "x-object-manifest"}
+        return Put(content_type=source.content_type, details=Details(old.meta, headers, system), conditions=conditions)
+    media = request.headers.get("content-type") or "binary/octet-stream"
+    return Put(content_type=media, details=Details(fresh.meta, fresh.headers, system), conditions=conditions)
 
 
 def _tags(request: Request, old: Details) -> dict[str, str]:
@@ -93,25 +173,28 @@ def _tags(request: Request, old: Details) -> dict[str, str]:
     return {tags.KEPT: old.system[tags.KEPT]} if directive == "COPY" and tags.KEPT in old.system else {}
 
 
-def read(tx: Tx, near: Neighbours, request: Request, source: Source) -> Whole:
-    """The source, if the caller may read it and his conditions on it hold."""
-    row = containers.bucket(tx, access.account_of(near, request), source.bucket)
+def read(tx: Tx, near: Neighbours, request: Request, source: Source) -> tuple[ContainerRow, Whole]:
+    """The source, links followed, if the caller may read it and his conditions on it hold."""
+    row = access.bucket(tx, near, request, source.bucket, EXPECTED)
     whole = fetch(tx, near, request, row, source.key, source.version)
     if whole.object.kind == MARKER:
         raise fault(
             "InvalidRequest",
             "The source of a copy request may not specifically refer to a delete marker by version id.",
         )
+    if tags.KEPT in whole.object.kept.system and request.headers.get("x-amz-tagging-directive", "COPY") == "COPY":
+        access.check_object(near, request, row, whole.object, LOOK)
+    row, whole = links.follow(tx, near, row.account, row, whole, access.contents(near, request))
     try:
         check_read(source_conditions(request.headers), whole.object)
     except NotModified:
         raise fault("PreconditionFailed") from None
-    return whole
+    return row, whole
 
 
 def read_source(request: Request) -> Source:
     """`/bucket/key?versionId=…`, percent-encoded. Raises `InvalidArgument`."""
-    path, _, query = request.headers[SOURCE].partition("?versionId=")
+    path, mark, query = request.headers[SOURCE].partition("?versionId=")
     try:
         bucket, _, key = unquote_to_bytes(path).decode("utf-8").lstrip("/").partition("/")
     except UnicodeDecodeError:
@@ -122,7 +205,7 @@ def read_source(request: Request) -> Source:
             f"Copy Source must mention the source bucket and key: {SOURCE}: sourcebucket/sourcekey",
             ArgumentName=SOURCE,
         )
-    return Source(bucket, key, answers.version_of(query) if query else None)
+    return Source(bucket, key, answers.version_of(query) if mark else None)
 
 
 OPERATIONS = {("PUT", "/object"): (put, "Store an object, or copy one.")}

@@ -6,7 +6,7 @@ from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
 from pileus.kernel.types import NotFound
 from pileus.services.objectstore.api.s3 import answers, bodies, cross_origin
-from pileus.services.objectstore.api.s3.access import OWNER, account_of
+from pileus.services.objectstore.api.s3.access import LOOK, OWNER, account_of
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.cross_origin import Rule
 from pileus.services.objectstore.api.s3.faults import fault
@@ -17,7 +17,7 @@ from pileus.services.objectstore.core.neighbours import Neighbours
 
 
 async def get_rules(near: Neighbours, request: Request, where: Address) -> Answer:
-    row = await near.db.read(find, near, request, where.bucket, OWNER)
+    row = await near.db.read(find, near, request, where.bucket, LOOK)
     rules = cross_origin.read(row.kept.system)
     if not rules:
         raise fault("NoSuchCORSConfiguration")

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from pileus.kernel.rest import Answer, Request
 from pileus.services.objectstore.api.s3 import answers, xml
-from pileus.services.objectstore.api.s3.access import OWNER
+from pileus.services.objectstore.api.s3.access import LOOK, OWNER
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.operations.buckets import find
@@ -30,7 +30,7 @@ _PLAIN: dict[str, tuple[str, list[xml.Node]]] = {
 
 def _unset(name: str, code: str) -> Handle:
     async def get(near: Neighbours, request: Request, where: Address) -> Answer:
-        await near.db.read(find, near, request, where.bucket, OWNER)
+        await near.db.read(find, near, request, where.bucket, LOOK)
         raise fault(code)
 
     get.__name__ = f"get_{name}"
@@ -39,7 +39,7 @@ def _unset(name: str, code: str) -> Handle:
 
 def _plain(name: str, root: str, body: list[xml.Node]) -> Handle:
     async def get(near: Neighbours, request: Request, where: Address) -> Answer:
-        await near.db.read(find, near, request, where.bucket, OWNER)
+        await near.db.read(find, near, request, where.bucket, LOOK)
         return answers.document(root, body)
 
     get.__name__ = f"get_{name}"

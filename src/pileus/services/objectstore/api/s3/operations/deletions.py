@@ -7,13 +7,13 @@ from msgspec import Struct
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
 from pileus.kernel.types import Fault, Micros
-from pileus.services.objectstore.api.s3 import answers, bodies, xml
-from pileus.services.objectstore.api.s3.access import WRITE
+from pileus.services.objectstore.api.s3 import access, answers, bodies, xml
+from pileus.services.objectstore.api.s3.access import OWNER, WRITE
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.faults import fault, translated
 from pileus.services.objectstore.api.s3.operations.buckets import find
 from pileus.services.objectstore.core import objects
-from pileus.services.objectstore.core.conditions import ANYTHING, Conditions
+from pileus.services.objectstore.core.conditions import ANYTHING, Conditions, check_write
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.core.stock import Deleted
 from pileus.services.objectstore.db.containers import ContainerRow
@@ -52,6 +52,8 @@ def _read(one: Element) -> _Asked:
     key = one.findtext("Key")
     if not key:
         raise fault("MalformedXML")
+    if one.find("LastModifiedTime") is not None or one.find("Size") is not None:
+        raise fault("NotImplemented", "Only ETags can be demanded.")
     version, etag = xml.text_of(one, "VersionId"), xml.text_of(one, "ETag").strip('"')
     conditions = Conditions(if_match=(etag,)) if etag else ANYTHING
     return _Asked(key, answers.version_of(version) if version else None, conditions)
@@ -65,9 +67,12 @@ def _delete(
     shown: list[xml.Node] = []
     for one in wanted:
         try:
+            if one.version is not None or bypass:
+                access.permit(near, request, OWNER)(row)
             if one.version is None:
                 gone = objects.delete(tx, near, request.ctx, row, one.key, conditions=one.conditions)
             else:
+                check_write(one.conditions, objects.find_version(tx, row, one.key, one.version))
                 gone = objects.delete_version(tx, near, request.ctx, row, one.key, one.version, bypass=bypass)
         except Fault as refusal:
             shown.append(("Error", _error(one, translated(refusal))))

@@ -6,14 +6,14 @@ from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
 from pileus.kernel.types import clock
 from pileus.services.objectstore.api.forms import Malformed, Part, boundary_of, parts
-from pileus.services.objectstore.api.s3 import answers, caller, metadata
+from pileus.services.objectstore.api.s3 import answers, caller, metadata, refusals
 from pileus.services.objectstore.api.s3.access import WRITE
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.operations.buckets import find
 from pileus.services.objectstore.api.s3.operations.objects import added, version_header
 from pileus.services.objectstore.api.s3.signing import forms
-from pileus.services.objectstore.core import intake, objects
+from pileus.services.objectstore.core import intake, limits, objects
 from pileus.services.objectstore.core.intake import Body
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.core.objects import Put
@@ -62,6 +62,10 @@ async def _store(near: Neighbours, request: Request, where: Address, fields: dic
     if not key:
         raise fault("InvalidArgument", "Bucket POST must contain a field named 'key'.", ArgumentName="key")
     said = {**fields, **({"x-amz-acl": fields["acl"]} if "acl" in fields else {})}
+    refusals.check_headers(said)
+    if any(name == "tagging" or name.startswith("x-amz-checksum-") for name in said):
+        raise fault("NotImplemented", "Tags and checksums are not taken from forms.")
+    limits.check_object_name(near, key)
     details = metadata.details_of(said, as_text=False)
     media = fields.get("content-type") or file.headers.get("content-type") or "binary/octet-stream"
     row = await near.db.read(find, near, request, where.bucket, WRITE)
@@ -70,7 +74,7 @@ async def _store(near: Neighbours, request: Request, where: Address, fields: dic
         standing = find(tx, near, request, where.bucket, WRITE)
         if body.size < least:
             raise fault("EntityTooSmall")
-        kept = Details(details.meta, details.headers, {**details.system, **added(tx, said, standing)})
+        kept = Details(details.meta, details.headers, {**details.system, **added(tx, near, request, said, standing)})
         want = Put(content_type=media, details=kept)
         return objects.put(tx, near, request.ctx, row.account, row.name, key, want, body)
 

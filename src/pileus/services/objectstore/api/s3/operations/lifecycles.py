@@ -1,5 +1,6 @@
 """Lifecycle rules of a bucket."""
 
+from collections.abc import Mapping, Set
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -7,7 +8,7 @@ from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
 from pileus.kernel.types import DAY, Micros, new_id, parse
 from pileus.services.objectstore.api.s3 import answers, bodies, tags, xml
-from pileus.services.objectstore.api.s3.access import OWNER
+from pileus.services.objectstore.api.s3.access import LOOK, OWNER
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.operations.buckets import find
@@ -17,11 +18,16 @@ from pileus.services.objectstore.core.lifecycle import Rule
 from pileus.services.objectstore.core.neighbours import Neighbours
 
 _MOST = 1000
+_ACTIONS: Mapping[str, Set[str]] = {
+    "Expiration": {"Days", "Date", "ExpiredObjectDeleteMarker"},
+    "NoncurrentVersionExpiration": {"NoncurrentDays", "NewerNoncurrentVersions"},
+    "AbortIncompleteMultipartUpload": {"DaysAfterInitiation"},
+}
 _REFUSED = ("Transition", "NoncurrentVersionTransition")
 
 
 async def get_rules(near: Neighbours, request: Request, where: Address) -> Answer:
-    row = await near.db.read(find, near, request, where.bucket, OWNER)
+    row = await near.db.read(find, near, request, where.bucket, LOOK)
     rules = lifecycle.read(row.kept.system)
     if not rules:
         raise fault("NoSuchLifecycleConfiguration")
@@ -53,6 +59,10 @@ def _read(one: Element) -> Rule:
     for name in _REFUSED:
         if one.find(name) is not None:
             raise fault("NotImplemented", "There is one storage class: objects do not move to another.")
+    _only(one, {"ID", "Status", "Filter", "Prefix", *_ACTIONS})
+    for name, inner in _ACTIONS.items():
+        if (found := one.find(name)) is not None:
+            _only(found, inner)
     status, id = xml.text_of(one, "Status"), xml.text_of(one, "ID") or new_id()
     if status not in ("Enabled", "Disabled") or len(id) > 255:
         raise fault("MalformedXML")
@@ -77,14 +87,25 @@ def _read(one: Element) -> Rule:
     return rule
 
 
+def _only(element: Element, names: Set[str], many: str = "") -> None:
+    """A rule that is half understood would end too much. Raises `MalformedXML` for what it may not have, or has twice."""
+    given = [child.tag for child in element if child.tag != many]
+    if len(set(given)) < len(given) or not names >= set(given):
+        raise fault("MalformedXML")
+
+
 def _filter(one: Element) -> dict[str, Any]:
     found = one.find("Filter")
     if found is None:
         if one.find("Prefix") is None:
             raise fault("MalformedXML")
         return {"prefix": one.findtext("Prefix") or ""}
+    if one.find("Prefix") is not None:
+        raise fault("MalformedXML")
     inner = found.find("And")
     source = inner if inner is not None else found
+    marks = {"Prefix", "ObjectSizeGreaterThan", "ObjectSizeLessThan"}
+    _only(source, marks if inner is not None else {*marks, "And", "Tag"}, many="Tag" if inner is not None else "")
     pairs = [(tag.findtext("Key") or "", tag.findtext("Value") or "") for tag in source.findall("Tag")]
     if inner is None and len(list(found)) > 1:
         raise fault("MalformedXML")

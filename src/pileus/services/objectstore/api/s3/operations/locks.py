@@ -3,22 +3,22 @@
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
 from pileus.services.objectstore.api.s3 import answers, bodies, locking, xml
-from pileus.services.objectstore.api.s3.access import OWNER, READ
+from pileus.services.objectstore.api.s3.access import LOOK, OWNER
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.operations.buckets import find
 from pileus.services.objectstore.api.s3.operations.objects import keep, one
 from pileus.services.objectstore.core import containers
 from pileus.services.objectstore.core.containers import Change
-from pileus.services.objectstore.core.locks import HOLD, MODE, UNTIL
+from pileus.services.objectstore.core.locks import ENABLED, HOLD, MODE, UNTIL
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.db.containers import ContainerRow
 from pileus.services.objectstore.db.objects import ObjectRow
 
 
 async def get_configuration(near: Neighbours, request: Request, where: Address) -> Answer:
-    row = await near.db.read(find, near, request, where.bucket, OWNER)
-    if locking.ENABLED not in row.kept.system:
+    row = await near.db.read(find, near, request, where.bucket, LOOK)
+    if ENABLED not in row.kept.system:
         raise fault("ObjectLockConfigurationNotFoundError")
     return answers.document("ObjectLockConfiguration", locking.show_default(row.kept.system))
 
@@ -34,11 +34,11 @@ def _configure(tx: Tx, near: Neighbours, request: Request, name: str, wanted: st
         raise fault(
             "InvalidBucketState", "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration"
         )
-    containers.update(tx, near, request.ctx, row, Change(system={locking.ENABLED: wanted}))
+    containers.update(tx, near, request.ctx, row, Change(system={ENABLED: wanted}))
 
 
 async def get_retention(near: Neighbours, request: Request, where: Address) -> Answer:
-    _, made = await near.db.read(_locked, near, request, where, READ)
+    _, made = await near.db.read(_locked, near, request, where, LOOK)
     system = made.kept.system
     if MODE not in system:
         raise fault("NoSuchObjectLockConfiguration")
@@ -70,7 +70,7 @@ def _retain(tx: Tx, near: Neighbours, request: Request, where: Address, mode: st
 
 
 async def get_hold(near: Neighbours, request: Request, where: Address) -> Answer:
-    _, made = await near.db.read(_locked, near, request, where, READ)
+    _, made = await near.db.read(_locked, near, request, where, LOOK)
     if HOLD not in made.kept.system:
         raise fault("NoSuchObjectLockConfiguration")
     return answers.document("LegalHold", [("Status", made.kept.system[HOLD])])
@@ -91,7 +91,7 @@ def _hold(tx: Tx, near: Neighbours, request: Request, where: Address, status: st
 
 def _locked(tx: Tx, near: Neighbours, request: Request, where: Address, right: str) -> tuple[ContainerRow, ObjectRow]:
     row, made = one(tx, near, request, where, right)
-    if locking.ENABLED not in row.kept.system:
+    if ENABLED not in row.kept.system:
         raise fault("InvalidRequest", "Bucket is missing Object Lock Configuration")
     return row, made
 

@@ -6,9 +6,9 @@ from msgspec.structs import replace
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
-from pileus.kernel.types import Micros, NotFound
+from pileus.kernel.types import Micros, NotFound, Stale
 from pileus.services.objectstore.api.s3 import access, answers, bodies, checksums, grants, locking, tags
-from pileus.services.objectstore.api.s3.access import READ, WRITE
+from pileus.services.objectstore.api.s3.access import OWNER, READ, WRITE
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.caller import Signed
 from pileus.services.objectstore.api.s3.conditions import conditions_of, write_conditions
@@ -16,10 +16,11 @@ from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.metadata import details_of
 from pileus.services.objectstore.api.s3.operations.buckets import find
 from pileus.services.objectstore.api.s3.ranges import read_range
-from pileus.services.objectstore.core import containers, intake, links, multipart, objects, reading
-from pileus.services.objectstore.core.conditions import check_read
+from pileus.services.objectstore.core import intake, links, multipart, objects, reading
+from pileus.services.objectstore.core.conditions import check_read, check_write
+from pileus.services.objectstore.core.faults import NotModified
 from pileus.services.objectstore.core.intake import Body
-from pileus.services.objectstore.core.locks import MODE, UNTIL
+from pileus.services.objectstore.core.locks import ENABLED
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.core.objects import Put
 from pileus.services.objectstore.core.stock import Deleted
@@ -35,14 +36,14 @@ async def put_object(near: Neighbours, request: Request, where: Address) -> Answ
     details = details_of(request.headers)
     content_type = request.headers.get("content-type") or "binary/octet-stream"
     want = Put(content_type=content_type, details=details, conditions=write_conditions(request.headers))
-    judge = access.permit(near, request, WRITE)
     row = await near.db.read(_admit, near, request, where, want, upload.size)
 
     def decide(tx: Tx, body: Body) -> ObjectRow:
         found = upload.check(body)
-        judge(find(tx, near, request, where.bucket, WRITE))
-        extra = added(tx, request.headers, row)
-        return objects.put(tx, near, request.ctx, row.account, row.name, where.key, _with(want, found, extra), body)
+        standing = find(tx, near, request, where.bucket, WRITE)
+        must_stand(tx, request.headers, standing, where.key)
+        made = _with(want, found, added(tx, near, request, request.headers, standing))
+        return objects.put(tx, near, request.ctx, standing.account, standing.name, where.key, made, body)
 
     made = await intake.store(near, row.place, upload.chunks(), decide, hashes=upload.hashes)
     headers = {"ETag": f'"{made.etag}"', **version_header(row, made)}
@@ -52,6 +53,8 @@ async def put_object(near: Neighbours, request: Request, where: Address) -> Answ
 
 def _admit(tx: Tx, near: Neighbours, request: Request, where: Address, want: Put, size: int) -> ContainerRow:
     row = find(tx, near, request, where.bucket, WRITE)
+    must_stand(tx, request.headers, row, where.key)
+    added(tx, near, request, request.headers, row)
     return objects.admit(tx, near, row.account, row.name, where.key, access.permit(near, request, WRITE), want, size)
 
 
@@ -63,8 +66,14 @@ def _with(want: Put, found: Mapping[str, str], extra: Mapping[str, str]) -> Put:
     return replace(want, details=Details(want.details.meta, want.details.headers, system)) if system else want
 
 
-def added(tx: Tx, headers: Mapping[str, str], row: ContainerRow) -> dict[str, str]:
-    """Grants, tags and locks of a new object: what its headers ask for, and the bucket's default lock."""
+def must_stand(tx: Tx, headers: Mapping[str, str], row: ContainerRow, key: str) -> None:
+    """To overwrite only what has that ETag, something has to be there. Raises `NoSuchKey`."""
+    if "if-match" in headers and objects.find_version(tx, row, key, None) is None:
+        raise fault("NoSuchKey")
+
+
+def added(tx: Tx, near: Neighbours, request: Request, headers: Mapping[str, str], row: ContainerRow) -> dict[str, str]:
+    """Grants, tags and locks of a new object that its headers ask for: tags and locks are the bucket's owner's to give."""
     found: dict[str, str] = {}
     wanted = grants.of_headers(headers)
     if wanted:
@@ -72,18 +81,17 @@ def added(tx: Tx, headers: Mapping[str, str], row: ContainerRow) -> dict[str, st
     if headers.get(tags.HEADER):
         found[tags.KEPT] = tags.kept(tags.of_header(headers[tags.HEADER]))
     lock = locking.of_headers(headers, tx.now)
-    if lock and locking.ENABLED not in row.kept.system:
+    if tags.KEPT in found or lock:
+        access.permit(near, request, OWNER)(row)
+    if lock and ENABLED not in row.kept.system:
         raise fault("InvalidRequest", "Bucket is missing Object Lock Configuration")
-    default = locking.default_of(row.kept.system)
-    if default is not None and MODE not in lock:
-        lock |= {MODE: default.mode, UNTIL: str(default.until(tx.now))}
     return {name: value for name, value in {**found, **lock}.items() if value}
 
 
 async def get_object(near: Neighbours, request: Request, where: Address) -> Answer:
     row, whole, headers = await look(near, request, where)
     first, end, status = await _span(near, request, row, whole, headers)
-    permit = access.permit(near, request, READ)
+    permit = access.contents(near, request)
     if whole.data is not None and not whole.object.kind:
         return Answer(status, raw=whole.data[first:end], headers=headers, media=headers["Content-Type"])
     stream = await _begun(reading.content(near, row.account, whole, permit, first, end))
@@ -102,7 +110,7 @@ async def _span(
     """First byte, the one behind the last, and the status; what the answer says of them goes into `headers`."""
     size = whole.object.size
     if whole.object.kind == DLO:
-        judge = access.permit(near, request, READ)
+        judge = access.contents(near, request)
         size, _ = await near.db.read_aside(reading.measured, near, row.account, whole, judge)
     span = read_range(request.headers, size)
     if request.query.one("partNumber") is not None:
@@ -126,7 +134,8 @@ def _part(tx: Tx, request: Request, whole: Whole) -> tuple[tuple[int, int] | Non
     parts = multipart.spans(tx, whole.object)
     if number > max(len(parts), 1):
         raise fault("InvalidPartNumber")
-    return (parts[number - 1] if parts else None), len(parts)
+    only = (0, whole.object.size) if whole.object.size > 0 else None
+    return (parts[number - 1] if parts else only), len(parts)
 
 
 async def look(near: Neighbours, request: Request, where: Address) -> tuple[ContainerRow, Whole, dict[str, str]]:
@@ -148,16 +157,31 @@ async def look(near: Neighbours, request: Request, where: Address) -> tuple[Cont
 
 
 def _look(tx: Tx, near: Neighbours, request: Request, where: Address) -> tuple[ContainerRow, Whole]:
-    row = containers.bucket(tx, access.account_of(near, request), where.bucket)
+    row = access.bucket(tx, near, request, where.bucket)
     whole = fetch(tx, near, request, row, where.key, answers.read_version(request))
     if whole.object.kind == MARKER:
         refusal = fault("MethodNotAllowed", Method=request.method, ResourceType="DeleteMarker")
         refusal.headers.update({"Allow": "DELETE", "x-amz-delete-marker": "true", **version_header(row, whole.object)})
         raise refusal
     if whole.object.kind == SYMLINK:  # Swift's: S3 reads what they lead to
-        row, whole = links.follow(tx, near, row.account, row, whole, access.permit(near, request, READ))
-    check_read(conditions_of(request.headers), whole.object)
+        row, whole = links.follow(tx, near, row.account, row, whole, access.contents(near, request))
+    _check(request, row, whole.object)
     return row, whole
+
+
+def _check(request: Request, row: ContainerRow, made: ObjectRow) -> None:
+    """A reader's conditions. Raises `PreconditionFailed`; and `NotModified`, with what such an answer says."""
+    headers = request.headers
+    try:
+        check_read(conditions_of(headers), made)
+    except NotModified as refusal:
+        told = ("ETag", "Last-Modified", "Cache-Control", "Expires", "x-amz-version-id")
+        refusal.headers.update({name: value for name, value in shown(row, made).items() if name in told})
+        raise
+    except Stale:
+        raise fault(
+            "PreconditionFailed", Condition="If-Match" if "if-match" in headers else "If-Unmodified-Since"
+        ) from None
 
 
 def fetch(tx: Tx, near: Neighbours, request: Request, row: ContainerRow, key: str, version: Micros | None) -> Whole:
@@ -173,7 +197,7 @@ def fetch(tx: Tx, near: Neighbours, request: Request, row: ContainerRow, key: st
 
 def one(tx: Tx, near: Neighbours, request: Request, where: Address, right: str) -> tuple[ContainerRow, ObjectRow]:
     """The object, or the version of it, that a request about its tags, grants or locks means."""
-    row = containers.bucket(tx, access.account_of(near, request), where.bucket)
+    row = access.bucket(tx, near, request, where.bucket)
     version = answers.read_version(request)
     made = objects.find_version(tx, row, where.key, version)
     if made is None or 0 < made.delete_at <= tx.now:
@@ -232,8 +256,12 @@ def _delete(tx: Tx, near: Neighbours, request: Request, where: Address) -> tuple
     row = find(tx, near, request, where.bucket, WRITE)
     version = answers.read_version(request)
     bypass = request.headers.get("x-amz-bypass-governance-retention", "").lower() == "true"
+    if version is not None or bypass:
+        access.permit(near, request, OWNER)(row)  # a grant to write lets nobody destroy what was kept
     if version is None:
         return row, objects.delete(tx, near, request.ctx, row, where.key, conditions=write_conditions(request.headers))
+    if "if-match" in request.headers:
+        check_write(write_conditions(request.headers), objects.find_version(tx, row, where.key, version))
     return row, objects.delete_version(tx, near, request.ctx, row, where.key, version, bypass=bypass)
 
 

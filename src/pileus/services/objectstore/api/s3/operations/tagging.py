@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
 from pileus.services.objectstore.api.s3 import answers, bodies, tags
-from pileus.services.objectstore.api.s3.access import OWNER, READ
+from pileus.services.objectstore.api.s3.access import LOOK, OWNER
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.operations.buckets import find
@@ -18,7 +18,7 @@ from pileus.services.objectstore.db.objects import ObjectRow
 
 
 async def get_bucket_tags(near: Neighbours, request: Request, where: Address) -> Answer:
-    row = await near.db.read(find, near, request, where.bucket, OWNER)
+    row = await near.db.read(find, near, request, where.bucket, LOOK)
     if tags.KEPT not in row.kept.system:
         raise fault("NoSuchTagSet")
     return answers.document("Tagging", tags.shown(tags.read(row.kept.system)))
@@ -41,7 +41,7 @@ def _set_of_bucket(tx: Tx, near: Neighbours, request: Request, name: str, wanted
 
 
 async def get_object_tags(near: Neighbours, request: Request, where: Address) -> Answer:
-    row, made = await near.db.read(one, near, request, where, READ)
+    row, made = await near.db.read(one, near, request, where, LOOK)
     answer = answers.document("Tagging", tags.shown(tags.read(made.kept.system)))
     answer.headers.update(version_header(row, made))
     return answer

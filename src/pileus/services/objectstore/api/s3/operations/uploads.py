@@ -1,30 +1,27 @@
 """Uploads in parts."""
 
-from collections.abc import Sequence
-from urllib.parse import quote
+import re
+from collections.abc import Mapping
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
 from pileus.services.objectstore.api.s3 import access, answers, bodies, checksums, xml
-from pileus.services.objectstore.api.s3.access import READ, WRITE
+from pileus.services.objectstore.api.s3.access import WRITE
 from pileus.services.objectstore.api.s3.address import Address
-from pileus.services.objectstore.api.s3.conditions import write_conditions
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.metadata import details_of
 from pileus.services.objectstore.api.s3.operations import copies
 from pileus.services.objectstore.api.s3.operations.buckets import find
-from pileus.services.objectstore.api.s3.operations.listings import PAGE
-from pileus.services.objectstore.api.s3.operations.objects import added, version_header
-from pileus.services.objectstore.api.s3.ranges import read_range
-from pileus.services.objectstore.core import containers, intake, multipart, reading
+from pileus.services.objectstore.api.s3.operations.objects import added
+from pileus.services.objectstore.core import intake, multipart
 from pileus.services.objectstore.core.intake import Body
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.db.columns import Details
 from pileus.services.objectstore.db.containers import ContainerRow
-from pileus.services.objectstore.db.objects import ObjectRow, Whole
 from pileus.services.objectstore.db.uploads import PartRow, UploadRow
 
-_ALGORITHM, _KIND = "upload-checksum", "upload-checksum-type"
+_RANGE = re.compile(r"bytes=(\d{1,18})-(\d{1,18})\Z")
+ALGORITHM, KIND = "upload-checksum", "upload-checksum-type"
 """In an upload's `details.system`: what its parts are summed by, and how the whole's sum is made of them."""
 
 
@@ -41,7 +38,7 @@ async def begin(near: Neighbours, request: Request, where: Address) -> Answer:
             raise fault(
                 "InvalidRequest", f"The {kind} checksum type cannot be used with the {algorithm} checksum algorithm."
             )
-        details = Details(details.meta, details.headers, {_ALGORITHM: algorithm, _KIND: kind})
+        details = Details(details.meta, details.headers, {ALGORITHM: algorithm, KIND: kind})
     media = request.headers.get("content-type") or "binary/octet-stream"
     row, upload = await near.db.write(_begin, near, request, where, media, details)
     body: list[xml.Node] = [("Bucket", row.name), ("Key", where.key), ("UploadId", upload.id)]
@@ -55,7 +52,9 @@ def _begin(
     tx: Tx, near: Neighbours, request: Request, where: Address, media: str, details: Details
 ) -> tuple[ContainerRow, UploadRow]:
     row = find(tx, near, request, where.bucket, WRITE)
-    system = {**details.system, **added(tx, request.headers, row)}
+    if not request.ctx.user_id:
+        raise fault("AccessDenied", "Anonymous users cannot initiate multipart uploads.  Please authenticate.")
+    system = {**details.system, **added(tx, near, request, request.headers, row)}
     kept = Details(details.meta, details.headers, system)
     return row, multipart.begin(tx, near, request.ctx, row, where.key, media, kept)
 
@@ -64,110 +63,83 @@ async def put_part(near: Neighbours, request: Request, where: Address) -> Answer
     number = _number(request)
     if copies.SOURCE in request.headers:
         return await _copy_part(near, request, where, number)
-    upload = bodies.Upload(request)
-    row, _ = await near.db.read(_find, near, request, where, WRITE)
+    row, begun = await near.db.read(find_upload, near, request, where)
+    algorithm = algorithm_of(begun)
+    upload = bodies.Upload(request, default=algorithm)
+    if upload.asked is not None and algorithm and upload.asked.algorithm != algorithm:
+        raise fault(
+            "InvalidRequest",
+            f"Checksum Type mismatch occurred, expected checksum Type: {algorithm}, "
+            f"actual checksum Type: {upload.asked.algorithm}",
+        )
 
     def decide(tx: Tx, body: Body) -> PartRow:
-        found = upload.check(body)
-        return multipart.put_part(
-            tx, near, _find(tx, near, request, where, WRITE)[0], where.key, _id(request), number, body, found
-        )
+        return _decided(tx, near, request, where, number, body, upload.check(body))
 
     made = await intake.store(near, row.place, upload.chunks(), decide, hashes=upload.hashes)
     headers = {"ETag": f'"{made.etag}"', **{checksums.HEADER + k: v for k, v in (made.checks or {}).items()}}
     return Answer(200, raw=b"", headers=headers, media=answers.XML)
 
 
+def _decided(
+    tx: Tx, near: Neighbours, request: Request, where: Address, number: int, body: Body, sums: Mapping[str, str]
+) -> PartRow:
+    row, _ = find_upload(tx, near, request, where)
+    return multipart.put_part(tx, near, row, where.key, id_of(request), number, body, sums)
+
+
+def algorithm_of(upload: UploadRow) -> str:
+    """What its parts are summed by; empty: by nothing."""
+    return (upload.details or Details()).system.get(ALGORITHM, "")
+
+
 async def _copy_part(near: Neighbours, request: Request, where: Address, number: int) -> Answer:
     """A part is bytes of its own: those of the source are read and written."""
     source = copies.read_source(request)
-    row, whole, account = await near.db.read(_source, near, request, where, source)
-    span = _source_range(request, whole)
-    permit = access.permit(near, request, READ)
-    stream = reading.content(near, account, whole, permit, *span)
+    row, begun = await near.db.read(find_upload, near, request, where)
+    container, whole = await near.db.read(copies.read, near, request, source)
+    size = await copies.length(near, request, container, whole)
+    span = _source_range(request, size)
+    stream = await copies.content_of(near, request, container, whole, *span)
+    algorithm = algorithm_of(begun)
+    running = checksums.Running(algorithm) if algorithm else None
 
     def decide(tx: Tx, body: Body) -> PartRow:
-        return multipart.put_part(
-            tx, near, _find(tx, near, request, where, WRITE)[0], where.key, _id(request), number, body
-        )
+        sums = {algorithm: running.value(body.hashes)} if running is not None else {}
+        return _decided(tx, near, request, where, number, body, sums)
 
-    made = await intake.store(near, row.place, stream, decide)
-    return answers.document(
-        "CopyPartResult", [("LastModified", answers.moment(made.modified_at)), ("ETag", f'"{made.etag}"')]
-    )
-
-
-def _source(
-    tx: Tx, near: Neighbours, request: Request, where: Address, source: copies.Source
-) -> tuple[ContainerRow, Whole, str]:
-    row, _ = _find(tx, near, request, where, WRITE)
-    account = containers.bucket(tx, access.account_of(near, request), source.bucket).account
-    return row, copies.read(tx, near, request, source), account
-
-
-def _source_range(request: Request, whole: Whole) -> tuple[int, int]:
-    text = request.headers.get("x-amz-copy-source-range")
-    if text is None:
-        return 0, whole.object.size
-    found = read_range({"range": text}, whole.object.size)
-    if found is None:
-        raise fault(
-            "InvalidArgument",
-            "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy",
-            ArgumentName="x-amz-copy-source-range",
-            ArgumentValue=text,
-        )
-    return found
-
-
-async def complete(near: Neighbours, request: Request, where: Address) -> Answer:
-    asked = xml.parsed(await bodies.small(request), "CompleteMultipartUpload")
-    chosen = []
-    for part in asked.findall("Part"):
-        number, etag = xml.text_of(part, "PartNumber"), xml.text_of(part, "ETag").strip('"')
-        if not (number.isascii() and number.isdigit() and len(number) < 6) or not etag:
-            raise fault("MalformedXML")
-        chosen.append((int(number), etag))
-    if not chosen or len(chosen) > 10_000:
-        raise fault("MalformedXML")
-    row, made = await near.db.write(_complete, near, request, where, chosen)
-    body: list[xml.Node] = [
-        ("Location", f"{request.base}/{quote(row.name)}/{quote(where.key)}"),
-        ("Bucket", row.name),
-        ("Key", where.key),
-        ("ETag", f'"{made.etag}"'),
-    ]
-    for name in checksums.ALGORITHMS:
-        body.append(("Checksum" + name.upper(), made.kept.system.get(checksums.KEPT + name)))
-    answer = answers.document("CompleteMultipartUploadResult", body)
-    answer.headers.update(version_header(row, made))
+    taken = running.over(stream) if running is not None else stream
+    made = await intake.store(near, row.place, taken, decide, hashes=running.hashes if running is not None else ())
+    body: list[xml.Node] = [("LastModified", answers.moment(made.modified_at)), ("ETag", f'"{made.etag}"')]
+    body += [("Checksum" + name.upper(), value) for name, value in (made.checks or {}).items()]
+    answer = answers.document("CopyPartResult", body)
+    if whole.object.versioned:
+        answer.headers["x-amz-copy-source-version-id"] = answers.version_id(whole.object)
     return answer
 
 
-def _complete(
-    tx: Tx, near: Neighbours, request: Request, where: Address, chosen: Sequence[tuple[int, str]]
-) -> tuple[ContainerRow, ObjectRow]:
-    row = find(tx, near, request, where.bucket, WRITE)
-    conditions = write_conditions(request.headers)
-    made = multipart.complete(
-        tx, near, request.ctx, row, where.key, _id(request), chosen, conditions=conditions, finish=_sum
-    )
-    return row, made
-
-
-def _sum(upload: UploadRow, used: Sequence[PartRow], details: Details) -> Details:
-    """The whole's checksum from its parts', where the upload was begun with one."""
-    system = dict(details.system)
-    algorithm, kind = system.pop(_ALGORITHM, ""), system.pop(_KIND, "")
-    sums = [(part.checks or {}).get(algorithm, "") for part in used]
-    if algorithm and all(sums):
-        if kind == "COMPOSITE":
-            system |= checksums.kept(algorithm, checksums.composite(algorithm, sums), kind)
-        else:
-            system |= checksums.kept(
-                algorithm, checksums.joined(algorithm, [(s, p.size) for s, p in zip(sums, used, strict=True)])
-            )
-    return Details(details.meta, details.headers, system)
+def _source_range(request: Request, size: int) -> tuple[int, int]:
+    """Both ends have to be said, and to lie within. Raises `InvalidArgument`, `InvalidRange`."""
+    text = request.headers.get("x-amz-copy-source-range")
+    if text is None:
+        return 0, size
+    found = _RANGE.match(text)
+    if found is None or int(found[2]) < int(found[1]):
+        raise fault(
+            "InvalidArgument",
+            "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the "
+            "zero-based offsets of the first and last bytes to copy",
+            ArgumentName="x-amz-copy-source-range",
+            ArgumentValue=text,
+        )
+    if int(found[2]) >= size:
+        raise fault(
+            "InvalidArgument",
+            f"Range specified is not valid for source object of size: {size}",
+            ArgumentName="x-amz-copy-source-range",
+            ArgumentValue=text,
+        )
+    return int(found[1]), int(found[2]) + 1
 
 
 async def abort(near: Neighbours, request: Request, where: Address) -> Answer:
@@ -176,94 +148,24 @@ async def abort(near: Neighbours, request: Request, where: Address) -> Answer:
 
 
 def _abort(tx: Tx, near: Neighbours, request: Request, where: Address) -> None:
-    row, upload = _find(tx, near, request, where, WRITE)
+    row, upload = find_upload(tx, near, request, where)
     multipart.drop(tx, row, upload)
 
 
-async def list_parts(near: Neighbours, request: Request, where: Address) -> Answer:
-    marker = answers.number(request, "part-number-marker", 0, most=10_000)
-    limit = answers.number(request, "max-parts", PAGE, most=PAGE)
-    row, upload, parts, more = await near.db.read(_parts, near, request, where, marker, limit)
-    body: list[xml.Node] = [
-        ("Bucket", row.name),
-        ("Key", answers.writer_of_names(request)(where.key)),
-        ("UploadId", upload.id),
-        ("Initiator", answers.owner(upload.owner)),
-        ("Owner", answers.owner(row.account)),
-        ("StorageClass", "STANDARD"),
-        ("PartNumberMarker", marker),
-        ("NextPartNumberMarker", parts[-1].number if parts else 0),
-        ("MaxParts", limit),
-        ("IsTruncated", more),
-    ]
-    return answers.document("ListPartsResult", body + [("Part", _part(part)) for part in parts])
+def find_upload(
+    tx: Tx, near: Neighbours, request: Request, where: Address, right: str = WRITE
+) -> tuple[ContainerRow, UploadRow]:
+    """The upload that is meant: the bucket's owner's to go on with, and that one's who began it. Raises `NoSuchUpload`."""
+    row = access.bucket(tx, near, request, where.bucket)
+    if not access.owns(near, request, row, right):
+        access.permit(near, request, WRITE)(row)
+        upload = multipart.find(tx, row, where.key, id_of(request))
+        if not request.ctx.user_id or upload.owner != request.ctx.user_id:
+            raise fault("AccessDenied")
+    return row, multipart.find(tx, row, where.key, id_of(request))
 
 
-def _part(part: PartRow) -> list[xml.Node]:
-    sums: list[xml.Node] = [("Checksum" + name.upper(), value) for name, value in (part.checks or {}).items()]
-    return [
-        ("PartNumber", part.number),
-        ("LastModified", answers.moment(part.modified_at)),
-        ("ETag", f'"{part.etag}"'),
-        ("Size", part.size),
-        *sums,
-    ]
-
-
-def _parts(
-    tx: Tx, near: Neighbours, request: Request, where: Address, marker: int, limit: int
-) -> tuple[ContainerRow, UploadRow, list[PartRow], bool]:
-    row, upload = _find(tx, near, request, where, READ)
-    parts, more = multipart.parts(tx, upload, marker, limit)
-    return row, upload, parts, more
-
-
-async def list_uploads(near: Neighbours, request: Request, where: Address) -> Answer:
-    query, name = request.query, answers.writer_of_names(request)
-    if query.one("delimiter"):
-        raise fault("NotImplemented", "Uploads are listed without a delimiter only.")
-    prefix, marker = query.one("prefix") or "", query.one("key-marker") or ""
-    id_marker = (query.one("upload-id-marker") or "") if marker else ""
-    limit = answers.number(request, "max-uploads", PAGE, least=1, most=PAGE)
-    row, found, more = await near.db.read(_uploads, near, request, where.bucket, prefix, marker, id_marker, limit)
-    body: list[xml.Node] = [
-        ("Bucket", row.name),
-        ("KeyMarker", name(marker)),
-        ("UploadIdMarker", id_marker),
-        ("NextKeyMarker", name(found[-1].name) if more else None),
-        ("NextUploadIdMarker", found[-1].id if more else None),
-        ("Prefix", name(prefix)),
-        ("MaxUploads", limit),
-        ("EncodingType", name.kind),
-        ("IsTruncated", more),
-    ]
-    for one in found:
-        shown: list[xml.Node] = [
-            ("Key", name(one.name)),
-            ("UploadId", one.id),
-            ("Initiator", answers.owner(one.owner)),
-            ("Owner", answers.owner(row.account)),
-            ("StorageClass", "STANDARD"),
-            ("Initiated", answers.moment(one.created_at)),
-        ]
-        body.append(("Upload", shown))
-    return answers.document("ListMultipartUploadsResult", body)
-
-
-def _uploads(
-    tx: Tx, near: Neighbours, request: Request, bucket: str, prefix: str, marker: str, id_marker: str, limit: int
-) -> tuple[ContainerRow, list[UploadRow], bool]:
-    row = find(tx, near, request, bucket, READ)
-    found, more = multipart.under_way(tx, row, prefix, marker, id_marker, limit)
-    return row, found, more
-
-
-def _find(tx: Tx, near: Neighbours, request: Request, where: Address, right: str) -> tuple[ContainerRow, UploadRow]:
-    row = find(tx, near, request, where.bucket, right)
-    return row, multipart.find(tx, row, where.key, _id(request))
-
-
-def _id(request: Request) -> str:
+def id_of(request: Request) -> str:
     return request.query.one("uploadId") or ""
 
 
@@ -282,8 +184,5 @@ def _number(request: Request) -> int:
 OPERATIONS = {
     ("POST", "/object?uploads"): (begin, "Begin an upload in parts."),
     ("PUT", "/object?uploadId"): (put_part, "One part, from the body or from another object."),
-    ("POST", "/object?uploadId"): (complete, "Make one object of the parts."),
     ("DELETE", "/object?uploadId"): (abort, "Give an upload up."),
-    ("GET", "/object?uploadId"): (list_parts, "Parts that are there."),
-    ("GET", "/bucket?uploads"): (list_uploads, "Uploads under way in a bucket."),
 }

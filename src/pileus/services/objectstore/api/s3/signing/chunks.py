@@ -19,39 +19,41 @@ _LARGEST_CHUNK = 5 * 1024**3
 
 async def decoded(
     body: AsyncIterator[bytes],
-    claim: ClaimV4,
+    claim: ClaimV4 | None,
     secret: str,
     trailers: MutableMapping[str, str],
     announced: Collection[str] = (),
 ) -> AsyncIterator[bytes]:
     """The bytes within; `trailers` is filled (lower-case names) when the last has been given.
 
+    `claim`      None: nobody signed the request, and so no chunk of it.
     `announced`  names of the request's `x-amz-trailer`: a body that ends without one of them was cut.
     """
     source = _Source(body)
-    signed = claim.payload != "unsigned-trailer"
-    key, previous = claim.scope.key(secret), claim.signature
+    signed = claim if claim is not None and claim.payload != "unsigned-trailer" else None
+    key, previous = (signed.scope.key(secret), signed.signature) if signed is not None else (b"", "")
     while True:
-        size, signature = _head(await source.line(), signed)
+        size, signature = _head(await source.line(), signed is not None)
         digest = hashlib.sha256()
         left = size
         while left:
             piece = await source.some(left)
             left -= len(piece)
-            if signed:
+            if signed is not None:
                 digest.update(piece)
             yield piece
-        if signed:
-            _compare(sign(key, chain(claim, previous, "PAYLOAD", EMPTY, digest.hexdigest())), signature)
+        if signed is not None:
+            _compare(sign(key, chain(signed, previous, "PAYLOAD", EMPTY, digest.hexdigest())), signature)
             previous = signature
         if size == 0:
             break
         if await source.line() != b"":
             raise fault("IncompleteBody", "A chunk of the body is longer than it says.")
-    if claim.payload == "chunks":
-        await source.line()
+    if signed is not None and signed.payload == "chunks":
+        if await source.line() != b"":
+            raise fault("IncompleteBody", "There are bytes after the body's last chunk.")
     else:
-        await _read_trailers(source, claim, key if signed else None, previous, trailers)
+        await _read_trailers(source, signed, key, previous, trailers)
     if any(name not in trailers for name in announced):
         raise fault("MalformedTrailerError")
     await source.end()
@@ -75,7 +77,7 @@ def _compare(wanted: str, given: str) -> None:
 
 
 async def _read_trailers(
-    source: "_Source", claim: ClaimV4, key: bytes | None, previous: str, trailers: MutableMapping[str, str]
+    source: "_Source", claim: ClaimV4 | None, key: bytes, previous: str, trailers: MutableMapping[str, str]
 ) -> None:
     text, signature = b"", ""
     while line := await source.line():
@@ -91,7 +93,7 @@ async def _read_trailers(
             continue
         trailers[field] = content
         text += field.encode() + b":" + content.encode() + b"\n"
-    if key is not None:
+    if claim is not None:
         _compare(sign(key, chain(claim, previous, "TRAILER", hashlib.sha256(text).hexdigest())), signature)
 
 
