@@ -52,7 +52,8 @@ _NOUNS = (
 
 
 def build(near: Neighbours) -> Face:
-    return Face("s3", S3Dialect(near.settings), near.policy, near.db, list(_operations(near)))
+    operations = list(_operations(near))
+    return Face("s3", S3Dialect(near.settings, operations), near.policy, near.db, operations)
 
 
 def takes(near: Neighbours) -> Callable[[str, str, str, Mapping[str, str]], bool]:
