@@ -44,7 +44,25 @@ def with_glance(glance):
     assert glance.images.get(image.id).tags == ["x"]
     assert glance.schemas.get("image").name == "image"
     assert list(glance.image_members.list(image.id)) == []
+    with_stores(glance)
     return image.id
+
+
+def with_stores(glance):
+    """Into the object store, copied to a file, out of the object store."""
+    assert [one["id"] for one in glance.images.get_stores_info()["stores"]] == ["file", "swift"]
+    image = glance.images.create(name="stored", disk_format="raw", container_format="bare")
+    glance.images.upload(image.id, io.BytesIO(b"\0" * 99_999), backend="swift")
+    assert glance.images.get(image.id).stores == "swift"
+    glance.images.image_import(image.id, method="copy-image", stores=["file"])
+    for _ in range(200):
+        if glance.images.get(image.id).stores == "file,swift":
+            break
+        time.sleep(0.1)
+    glance.images.delete_from_store("swift", image.id)
+    assert glance.images.get(image.id).stores == "file"
+    assert len(b"".join(glance.images.data(image.id))) == 99_999
+    glance.images.delete(image.id)
 
 
 def with_neutron(neutron):

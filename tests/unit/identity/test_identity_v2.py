@@ -137,3 +137,20 @@ async def test_all_of_keystones_error_form(cloud: Cloud) -> None:
     reply = await cloud.call("GET", "/v2.0/users", None, "x" * 200, server=LOOPBACK)
     assert reply.status == 401
     assert set(reply.body["error"]) == {"code", "message", "title"}
+
+
+async def test_tokens_that_hold_for_some_requests_only_are_not_told_of(cloud: Cloud, admin: str) -> None:
+    """Who asks by v2.0 would not heed access rules; a token without them is shown."""
+    user = (await cloud.named("user", "admin", admin))["id"]
+    for rules, status in (([], 200), ([{"service": "compute", "method": "GET", "path": "/v2.1/servers"}], 404)):
+        body = {"application_credential": {"name": f"robot-{status}", "secret": "s", "access_rules": rules}}
+        made = await cloud.call("POST", f"/v3/users/{user}/application_credentials", body, admin)
+        identity = {
+            "methods": ["application_credential"],
+            "application_credential": {"id": made.body["application_credential"]["id"], "secret": "s"},
+        }
+        token = (await cloud.call("POST", "/v3/auth/tokens", {"auth": {"identity": identity}})).token
+        shown = await cloud.call("GET", f"/v2.0/tokens/{token}", None, admin, server=LOOPBACK)
+        assert shown.status == status, shown.body
+        traded = {"auth": {"token": {"id": token}, "tenantName": "admin"}}
+        assert (await cloud.call("POST", "/v2.0/tokens", traded, server=LOOPBACK)).status in (401, 403)

@@ -145,9 +145,9 @@ async def test_other_peoples_segments(http: httpx.AsyncClient) -> None:
     await http.post(C, headers={"X-Container-Read": ".r:*"})
     for name in ("m", "d", "l"):
         got = await http.get(f"{C}/{name}", headers={"X-Auth-Token": ""})
-        assert (got.status_code, "secret" in got.text) == (401, False), name
+        assert (got.status_code, "secret" in got.text) == (409 if name == "m" else 401, False), name
         got = await http.get(f"{C}/{name}", headers={"X-Auth-Token": "v:q:member"})
-        assert got.status_code == 403
+        assert got.status_code == (409 if name == "m" else 403)
     copied = await http.request(
         "COPY", f"{C}/l", headers={"X-Auth-Token": "v:q:member", "Destination": "c/x", "Destination-Account": "AUTH_q"}
     )

@@ -121,7 +121,7 @@ class Data:
         garbage = await near.db.write(tasks.import_image, near, request.ctx, image_id, body, header)
         if garbage:
             await near.remove(garbage)
-        return Answer(202)
+        return Answer(202, raw=b"", media="text/html; charset=UTF-8")  # clients read JSON where it says JSON
 
 
 async def _watched(chunks: AsyncIterator[bytes], room: int, inspection: Inspection) -> AsyncIterator[bytes]:

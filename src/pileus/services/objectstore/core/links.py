@@ -4,6 +4,7 @@ from msgspec import Struct
 
 from pileus.kernel.db import Tx
 from pileus.kernel.types import Conflict
+from pileus.services.objectstore.core.intake import EMPTY
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.core.objects import Permit, fetch
 from pileus.services.objectstore.db.containers import ContainerRow
@@ -29,6 +30,11 @@ def target_of(account: str, row: ObjectRow) -> Target:
     return Target(kept.get(ACCOUNT) or account, container, name, kept.get(ETAG, ""))
 
 
+def own_etag(row: ObjectRow) -> str:
+    """The MD5 of an object's own bytes: of a manifest those of its text, of a link those of nothing."""
+    return EMPTY.md5 if row.kind == SYMLINK else row.inner_etag or row.etag
+
+
 def follow(
     tx: Tx, near: Neighbours, account: str, container: ContainerRow, whole: Whole, permit: Permit
 ) -> tuple[ContainerRow, Whole]:
@@ -45,7 +51,8 @@ def follow(
         target = target_of(account, whole.object)
         container, whole = fetch(tx, near, target.account, target.container, target.name, permit)
         account = target.account
-        if target.etag and whole.object.etag != target.etag:
-            text = f"Object Etag {whole.object.etag!r} does not match X-Symlink-Target-Etag header {target.etag!r}"
+        own = own_etag(whole.object)
+        if target.etag and own != target.etag:
+            text = f"Object Etag {own!r} does not match X-Symlink-Target-Etag header {target.etag!r}"
             raise Conflict(text, type="LinkChanged")
     return container, whole

@@ -8,14 +8,15 @@ import msgspec
 from msgspec import Struct
 
 from pileus.kernel.db import Tx
-from pileus.kernel.types import Ctx, Invalid, NotFound, iso_naive
+from pileus.kernel.types import Conflict, Ctx, Invalid, NotFound, iso_naive
+from pileus.services.objectstore.core import links
 from pileus.services.objectstore.core import objects as decisions
 from pileus.services.objectstore.core.faults import Mismatch
 from pileus.services.objectstore.core.intake import Body
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.core.objects import Permit, Put
 from pileus.services.objectstore.db import containers, objects
-from pileus.services.objectstore.db.objects import SLO, ObjectRow
+from pileus.services.objectstore.db.objects import SLO, SYMLINK, ObjectRow, Whole
 
 DEPTH = 10
 """Manifests within manifests."""
@@ -145,7 +146,14 @@ def _resolved(
         if row is not None:
             permit(row)
             names = sorted({wish.name for wish in wishes if wish.container == container and wish.data is None})
-            rows |= {(container, one): found for one, found in objects.some(tx, row.id, names).items()}
+            for name, found in objects.some(tx, row.id, names).items():
+                rows[container, name] = found
+                if found.kind == SYMLINK:
+                    start = Whole(found, "", "", None)
+                    try:
+                        rows[container, name] = links.follow(tx, near, account, row, start, permit)[1].object
+                    except (Conflict, NotFound):
+                        del rows[container, name]
     segments: list[Segment] = []
     for wish in wishes:
         try:
@@ -167,8 +175,6 @@ def _segment(tx: Tx, wish: Wish, row: ObjectRow | None) -> Segment:
     if wish.etag is not None and wish.etag != row.etag:
         raise Invalid("Etag Mismatch")
     span = _satisfied(wish.range, row.size) if wish.range else ""
-    if row.size < 1:
-        raise Invalid("Too Small; each segment must be at least 1 byte.")
     return Segment(
         f"/{wish.container}/{wish.name}",
         row.size,

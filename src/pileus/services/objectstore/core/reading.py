@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pileus.drivers.blob.protocol import BlobError, BlobMissing
 from pileus.kernel.db import Tx
 from pileus.kernel.types import Conflict, Fault, Unavailable
-from pileus.services.objectstore.core import manifests, objects
+from pileus.services.objectstore.core import links, manifests, objects
 from pileus.services.objectstore.core.listings import Subdir, Wanted, of_container
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.core.objects import Permit
@@ -132,11 +132,16 @@ async def _static(
 
 async def _segment(near: Neighbours, account: str, container: str, name: str, permit: Permit) -> Whole:
     try:
-        return (await near.db.read(objects.fetch, near, account, container, name, permit))[1]
+        return await near.db.read(_fetched, near, account, container, name, permit)
     except Fault as fault:
         if fault.status != 404:
             raise
         raise Conflict(f"While processing manifest, got 404 for /{container}/{name}", type="SegmentMissing") from fault
+
+
+def _fetched(tx: Tx, near: Neighbours, account: str, container: str, name: str, permit: Permit) -> Whole:
+    row, whole = objects.fetch(tx, near, account, container, name, permit)
+    return links.follow(tx, near, account, row, whole, permit)[1]
 
 
 async def _parts(near: Neighbours, whole_id: int, first: int, end: int) -> AsyncIterator[bytes]:

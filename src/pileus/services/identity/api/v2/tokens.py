@@ -6,11 +6,11 @@ from typing import Any
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Operation, Request
 from pileus.kernel.types import Forbidden, Invalid, NotFound, Unauthorized
-from pileus.services.identity.api.tokens import Around, Opened, Tokens
+from pileus.services.identity.api.tokens import Around, Opened, Tokens, look_around
 from pileus.services.identity.api.users import Users
 from pileus.services.identity.api.v2 import shapes
 from pileus.services.identity.api.v2.paths import HOME, op
-from pileus.services.identity.core import places, refusals, revoking
+from pileus.services.identity.core import refusals, revoking
 from pileus.services.identity.core.asking import Asked
 from pileus.services.identity.core.memory import Known
 from pileus.services.identity.core.receipts import Partial
@@ -84,7 +84,10 @@ class TokensV2:
     # --- looking at one ---------------------------------------------------------------------------------------------
 
     async def _subject(self, request: Request, rule: str) -> tuple[str, Known]:
-        """The token that the path names, if the caller may ask. Raises `NotFound` for one that is no good here."""
+        """The token that the path names, if the caller may ask. Raises `NotFound` for one that is no good here.
+
+        Nor is one that holds for some requests or for one certificate only: who asks by v2.0 would not heed that.
+        """
         token = request.params["token_id"]
         try:
             known = await self.tokens.look_up(token)
@@ -92,7 +95,7 @@ class TokensV2:
             request.enforce(rule, {"target": {"token": {"user_id": request.ctx.user_id}}})
             raise NotFound("Could not find the token.") from None
         request.enforce(rule, {"target": {"token": {"user_id": known.session.user.id}}})
-        if not _at_home(known.session) or known.ctx.reach is not None:
+        if not _at_home(known.session) or known.ctx.reach is not None or known.ctx.bound_to:
             raise NotFound("Could not find the token.")
         project, belongs = known.session.project, request.query.one("belongsTo")
         if belongs is not None and (project is None or project.id != belongs):
@@ -101,8 +104,7 @@ class TokensV2:
 
     async def _show(self, request: Request) -> Answer:
         token, known = await self._subject(request, "identity:validate_token")
-        around = Around(await self._catalog(known.session), ())
-        return self._answer(Opened(token, known.session, around))
+        return self._answer(Opened(token, known.session, await self._around(known.session)))
 
     async def _check(self, request: Request) -> Answer:
         await self._subject(request, "identity:check_token")
@@ -110,13 +112,12 @@ class TokensV2:
 
     async def _endpoints(self, request: Request) -> Answer:
         _, known = await self._subject(request, "identity:validate_token")
-        found = shapes.endpoint_list(await self._catalog(known.session) or [], self.ports)
+        around = await self._around(known.session)
+        found = shapes.endpoint_list(around.catalog or [], self.ports)
         return Answer(200, {"endpoints": found, "endpoints_links": []})
 
-    async def _catalog(self, session: Session) -> Any:
-        if session.project is None:
-            return None
-        return await self.near.db.read(places.catalog, self.near, session.user.id, session.project.id)
+    async def _around(self, session: Session) -> Around:
+        return await self.near.db.read(look_around, self.near, session, True)
 
     async def _find(self, request: Request) -> None:
         _, known = await self._subject(request, "identity:revoke_token")

@@ -1,6 +1,7 @@
 """One request as Swift's rules see it: what its path names, who asks, and what stands there."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from urllib.parse import quote
 
 from msgspec import Struct
 
@@ -132,7 +133,7 @@ class Call:
             rule = "reader" if self.method in ("GET", "HEAD") else "operator"
             answer.denial = f"objectstore:{rule}", {"project_id": project_of(self.near, self.path.account)}
             return answer
-        return told(401, headers={"Www-Authenticate": f'Swift realm="{self.path.account}"'})
+        return told(401, headers={"Www-Authenticate": f'Swift realm="{quote(self.path.account)}"'})
 
 
 async def _nothing() -> AsyncIterator[bytes]:

@@ -13,4 +13,4 @@ async def shown(call: Call, found: Found, headers: dict[str, str]) -> Shown:
     row, judge = found.whole.object, permit(call)
     size, etag = await call.near.db.read_aside(reading.measured, call.near, found.path.account, found.whole, judge)
     headers |= {"X-Object-Manifest": quote(row.kept.headers["x-object-manifest"]), "Etag": f'"{etag}"'}
-    return Shown(headers, row.content_type, etag, size, row.modified_at, found.open(call, judge))
+    return Shown(headers, row.content_type, etag, size, row.modified_at, found.open(call, judge), True)

@@ -37,18 +37,22 @@ def asked(query: Query, headers: Mapping[str, str], folders: bool = False) -> As
     path = (query.one("path") or "") if folders and query.has("path") else None
     limit = _limit(query.one("limit"))
     if any("\0" in word for word in (*words.values(), path or "")):
-        words, limit = _without_nul(words), 0 if "\0" in words["prefix"] + (path or "") else limit
+        words, limit = (
+            _without_nul(words, truth(query.one("reverse"))),
+            0 if "\0" in words["prefix"] + (path or "") else limit,
+        )
     wanted = Wanted(
         **words, path=path.partition("\0")[0] if path else path, reverse=truth(query.one("reverse")), limit=limit
     )
     return Asked(media, vary, wanted)
 
 
-def _without_nul(words: Mapping[str, str]) -> dict[str, str]:
-    """The same page: no name has a NUL, and databases do not take one."""
+def _without_nul(words: Mapping[str, str], reverse: bool) -> dict[str, str]:
+    """The same page: no name has a NUL, and databases do not take one. `a` and a NUL stands right behind `a`."""
+    low, high = ("end_marker", "marker") if reverse else ("marker", "end_marker")
     return {
-        "marker": words["marker"].partition("\0")[0],
-        "end_marker": words["end_marker"].replace("\0", "\x01"),
+        low: words[low].partition("\0")[0],
+        high: words[high].replace("\0", "\x01"),
         "prefix": words["prefix"].partition("\0")[0],
         "delimiter": "" if "\0" in words["delimiter"] else words["delimiter"],
     }

@@ -14,7 +14,7 @@ from pileus.services.objectstore.api.swift import (
     times,
     versions,
 )
-from pileus.services.objectstore.api.swift.answers import told
+from pileus.services.objectstore.api.swift.answers import bad, told
 from pileus.services.objectstore.api.swift.call import Call, look
 from pileus.services.objectstore.api.swift.finding import find, version_of
 from pileus.services.objectstore.api.swift.paths import check_name
@@ -76,6 +76,8 @@ async def _put(call: Call) -> Answer:
 async def _post(call: Call) -> Answer:
     if call.query.has("version-id"):
         raise told(400, "POST to a specific version is not allowed")
+    if "x-symlink-target" in call.headers:
+        raise bad("A PUT request is required to set a symlink target")
     details = Details(metadata.taken("object", call.headers), making.kept_headers(call))
     given = making.content_type(call) if call.word("content-type") else ""
     await call.see()
@@ -95,7 +97,7 @@ def _update(tx: Tx, call: Call, details: Details, given: str, delete_at: Micros)
         kind = DLO if "x-object-manifest" in details.headers else DATA
         if kind != made.kind:
             objects.save(tx, made, kind=kind)
-    if made.kind == SYMLINK and "link-etag" not in made.kept.system:
+    if made.kind == SYMLINK:
         return links.elsewhere(call.path, made)
     return None
 
@@ -111,11 +113,11 @@ async def _delete(call: Call) -> Answer:
     if version is not None:
         return await versions.delete(call, version)
     gone = await call.near.db.write(_remove, call)
-    if gone.marker is not None and call.scene.container.versioning == "enabled":
-        return told(204, "", {"X-Object-Version-Id": times.stamp(gone.marker.stamp)})
+    marked = gone.marker is not None and gone.marker.versioned
+    headers = {"X-Object-Version-Id": times.stamp(gone.marker.stamp)} if gone.marker is not None and marked else {}
     if not gone.found:
-        raise told(404)
-    return told(204, "")
+        raise told(404, None, headers)
+    return told(204, "", headers)
 
 
 def _remove(tx: Tx, call: Call) -> Deleted:

@@ -29,6 +29,8 @@ class Shown(Struct, frozen=True):
     size: int
     modified_at: Micros
     open: Opens
+    whole_only: bool = False
+    """Several ranges are as none (dynamic manifests)."""
 
 
 def carried(row: ObjectRow) -> dict[str, str]:
@@ -55,6 +57,8 @@ async def answer(call: Call, shown: Shown) -> Answer:
     if call.method == "HEAD":
         return Answer(200, raw=b"", headers=headers | {"Content-Length": str(shown.size)})
     asked = ranges.parsed(call.headers.get("range", ""))
+    if shown.whole_only and asked is not None and len(asked) > 1:
+        asked = None
     spans = ranges.planned(asked, shown.size) if asked is not None else None
     if spans is None:
         headers["Content-Length"] = str(shown.size)

@@ -5,19 +5,23 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+from pileus.kernel.rest import Answer
+from pileus.services.objectstore.api.swift.answers import told
 from pileus.services.objectstore.api.swift.call import Call
 from pileus.services.objectstore.api.swift.finding import Found, permit
 from pileus.services.objectstore.api.swift.reading import Shown
 from pileus.services.objectstore.api.swift.written import quoted
 from pileus.services.objectstore.core import manifests
 from pileus.services.objectstore.core.manifests import Segment
+from pileus.services.objectstore.core.objects import Permit
+from pileus.services.objectstore.db.containers import ContainerRow
 
 
 async def shown(call: Call, found: Found, headers: dict[str, str], manifest: bool) -> Shown:
     """The segments joined; or, when the manifest is asked for, what it says."""
     row = found.whole.object
     headers["X-Static-Large-Object"] = "True"
-    opener = found.open(call, permit(call))
+    opener = found.open(call, _conflicting(permit(call)))
     if not manifest:
         headers |= {"Etag": quoted(row), "X-Manifest-Etag": row.inner_etag or row.etag}
         return Shown(headers, row.content_type, row.etag, row.size, row.modified_at, opener)
@@ -34,6 +38,18 @@ async def shown(call: Call, found: Found, headers: dict[str, str], manifest: boo
         yield text[first:end]
 
     return Shown(headers, media, etag, len(text), row.modified_at, body)
+
+
+def _conflicting(judge: Permit) -> Permit:
+    """Segments that the reader may not read are as those that are not there: the manifest cannot be served."""
+
+    def judged(row: ContainerRow) -> None:
+        try:
+            judge(row)
+        except Answer:
+            raise told(409) from None
+
+    return judged
 
 
 def _told(one: Segment) -> dict[str, Any]:
