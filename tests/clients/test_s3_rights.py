@@ -163,6 +163,20 @@ def test_tags_of_a_source_are_its_owners(owner: Any, eve: Any, bucket: str) -> N
     assert len(eve.get_object_acl(Bucket=bucket + "-eve", Key="k")["Grants"]) == 1
 
 
+def test_keys_of_those_who_left(users: Users, owner: Any, bucket: str) -> None:
+    gone = users.of("gina", "shop")
+    gone.put_object(Bucket=bucket, Key="k", Body=b"1")
+    with users.live.client("admin") as http:
+        user = http.get("/identity/v3/users", params={"name": "gina"}).json()["users"][0]["id"]
+        key = users.keys["gina", "shop"]["access"]
+        for enabled, code in ((False, "AccessDenied"), (True, "")):
+            http.patch(f"/identity/v3/users/{user}", json={"user": {"enabled": enabled}})
+            if code:
+                assert refused(code, gone.list_objects_v2, Bucket=bucket) == 403
+        assert http.delete(f"/identity/v3/users/{user}/credentials/OS-EC2/{key}").status_code == 204
+    assert refused("InvalidAccessKeyId", gone.list_objects_v2, Bucket=bucket) == 403
+
+
 def test_another_owner_than_expected(owner: Any, eve: Any, bucket: str) -> None:
     owner.put_object(Bucket=bucket, Key="k", Body=b"1", ACL="public-read")
     mine, theirs = (one.list_buckets()["Owner"]["ID"] for one in (owner, eve))

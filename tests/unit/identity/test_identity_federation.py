@@ -1,5 +1,6 @@
 """Federated users: made by a provider's word, bounded by it, gone with it."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +170,15 @@ async def test_the_same_person_is_the_same_user_under_a_new_name(fed: Federated)
         assert [u["id"] for u in listed] == [first["id"]]
         assert "federated" not in listed[0]
     assert (await fed.cloud.ok("GET", "/v3/users?idp_id=nobody", fed.admin)).body["users"] == []
+
+
+async def test_a_newcomer_in_many_tabs_is_one_user(fed: Federated) -> None:
+    project = {"name": "Lab", "roles": [{"name": "member"}]}
+    await fed.provider([{"local": [{"user": {"name": "{0}"}, "projects": [project]}], "remote": BOTH}])
+    replies = await asyncio.gather(*(fed.login("alice", token=f"t{n}") for n in range(8)))
+    assert {reply.status for reply in replies} == {201}
+    assert len({reply.body["token"]["user"]["id"] for reply in replies}) == 1
+    assert len((await fed.cloud.ok("GET", "/v3/projects?name=Lab", fed.admin)).body["projects"]) == 1
 
 
 async def test_disabling_the_provider_ends_its_tokens_at_once(fed: Federated) -> None:

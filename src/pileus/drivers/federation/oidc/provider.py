@@ -1,6 +1,7 @@
 """One OpenID Connect provider as it describes itself: endpoints and keys, read again when they may have changed."""
 
 import asyncio
+import ssl
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -32,9 +33,8 @@ class Described:
         self.settings = settings
         self.secret = secret
         check_url(settings.issuer)
-        self.http = httpx.AsyncClient(
-            timeout=TIMEOUT, follow_redirects=False, verify=settings.ca_file or True, trust_env=False
-        )
+        trusted = ssl.create_default_context(cafile=settings.ca_file) if settings.ca_file else True
+        self.http = httpx.AsyncClient(timeout=TIMEOUT, follow_redirects=False, verify=trusted, trust_env=False)
         self._document: Mapping[str, Any] = {}
         self._read_at = -_DISCOVERY_AGE
         self._keys: KeySet | None = None

@@ -1,7 +1,7 @@
 """Login by another's word: an identity provider of the federation, or a token that came about so."""
 
 from pileus.drivers.federation.protocol import Said
-from pileus.kernel.db import Tx
+from pileus.kernel.db import Duplicate, Tx
 from pileus.services.identity.core import refusals
 from pileus.services.identity.core.asking import Asked
 from pileus.services.identity.core.keys import open_claims
@@ -82,5 +82,8 @@ async def admitted(near: Near, method: str, provider_id: str, protocol_id: str, 
         once=said.once,
         until=said.until,
     )
-    who = await near.db.write(recognize, near, vouched)
+    try:
+        who = await near.db.write(recognize, near, vouched)
+    except Duplicate:  # another login of the same newcomer was quicker
+        who = await near.db.write(recognize, near, vouched)
     return Proof(user_id=who.user_id, methods=(method,), **who.marks())

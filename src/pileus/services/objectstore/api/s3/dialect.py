@@ -1,9 +1,9 @@
 """S3's manner: operations told apart by sub-resources, errors in XML."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
-from pileus.kernel.rest import Answer, Dialect, Request
+from pileus.kernel.rest import Answer, Dialect, Operation, Request
 from pileus.kernel.types import Fault
 from pileus.services.objectstore.api.s3 import address, refusals
 from pileus.services.objectstore.api.s3.address import Address
@@ -11,16 +11,16 @@ from pileus.services.objectstore.api.s3.faults import fault, translated
 from pileus.services.objectstore.api.s3.xml import document
 from pileus.services.objectstore.core.settings import ObjectSettings
 
-_SUBRESOURCES = {
+SUBRESOURCES = {
     "service": (),
     "bucket": (
         "accelerate", "acl", "analytics", "cors", "delete", "encryption", "intelligent-tiering", "inventory", "lifecycle",
         "location", "logging", "metrics", "notification", "object-lock", "ownershipControls", "policy", "policyStatus",
-        "publicAccessBlock", "abac", "metadataConfiguration", "metadataInventoryTable", "metadataJournalTable", "metadataTable",
+        "publicAccessBlock", "abac", "metadataAnnotationTable", "metadataConfiguration", "metadataInventoryTable", "metadataJournalTable", "metadataTable",
         "replication", "requestPayment", "session", "tagging", "uploads", "versioning", "versions", "website",
     ),
     "object": (
-        "acl", "attributes", "legal-hold", "renameObject", "restore", "retention", "select", "tagging", "torrent", "uploadId", "uploads",
+        "acl", "annotation", "attributes", "encryption", "legal-hold", "renameObject", "restore", "retention", "select", "tagging", "torrent", "uploadId", "uploads",
     ),
 }  # fmt: skip
 """Parameters that choose the operation."""
@@ -34,21 +34,33 @@ class S3Dialect(Dialect):
     own_origins: ClassVar[bool] = True
     json_media: ClassVar[str] = "application/xml"
 
-    def __init__(self, settings: ObjectSettings) -> None:
+    def __init__(self, settings: ObjectSettings, operations: Iterable[Operation]) -> None:
         self.settings = settings
+        self._methods: dict[str, set[str]] = {}
+        for op in operations:
+            self._methods.setdefault(op.path, set()).update({op.method, *(["HEAD"] if op.method == "GET" else [])})
 
     def route(self, request: Request) -> str:
         found = address.read(request.path, request.headers.get("host", ""), self.settings.s3_domains)
         request.memo[Address] = found
         kind = "object" if found.key else "bucket" if found.bucket else "service"
-        refusals.check_parameters(request, _SUBRESOURCES[kind])
-        for name in _SUBRESOURCES[kind]:
+        refusals.check_parameters(request, SUBRESOURCES[kind])
+        for name in SUBRESOURCES[kind]:
             if request.query.has(name):
-                return f"/{kind}?{name}"
-        return f"/{kind}"
+                return self._allowed(request, f"/{kind}?{name}")
+        return self._allowed(request, f"/{kind}")
+
+    def _allowed(self, request: Request, route: str) -> str:
+        """Said to everybody: what methods there are is no secret."""
+        methods = self._methods.get(route)
+        if methods is not None and request.method not in methods:
+            refusal = fault("MethodNotAllowed", Method=request.method, ResourceType=route.strip("/").upper())
+            refusal.headers["Allow"] = ", ".join(sorted(methods))
+            raise refusal
+        return route
 
     def no_route(self, request: Request) -> Fault:
-        known = {name for names in _SUBRESOURCES.values() for name in names}
+        known = {name for names in SUBRESOURCES.values() for name in names}
         return fault("NotImplemented" if known.intersection(request.query.names()) else "MethodNotAllowed")
 
     def version_headers(self, request: Request) -> dict[str, str]:

@@ -30,7 +30,7 @@ from pileus.services.objectstore.api.s3.operations import (
 from pileus.services.objectstore.core.neighbours import Neighbours
 
 S3Handle: TypeAlias = Callable[[Neighbours, Request, Address], Awaitable[Answer]]
-_NOUNS = (
+NOUNS = (
     acls,
     attributes,
     buckets,
@@ -52,7 +52,8 @@ _NOUNS = (
 
 
 def build(near: Neighbours) -> Face:
-    return Face("s3", S3Dialect(near.settings), near.policy, near.db, list(_operations(near)))
+    operations = list(_operations(near))
+    return Face("s3", S3Dialect(near.settings, operations), near.policy, near.db, operations)
 
 
 def takes(near: Neighbours) -> Callable[[str, str, str, Mapping[str, str]], bool]:
@@ -66,7 +67,7 @@ def takes(near: Neighbours) -> Callable[[str, str, str, Mapping[str, str]], bool
 
 
 def _operations(near: Neighbours) -> Iterator[Operation]:
-    for noun in _NOUNS:
+    for noun in NOUNS:
         for (method, path), (handle, summary) in noun.OPERATIONS.items():
             kind = path.strip("/").partition("?")[0]
             yield Operation(

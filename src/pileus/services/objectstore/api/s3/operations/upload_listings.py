@@ -114,7 +114,7 @@ def _uploads(
     marker, id_marker, more = asked.marker, asked.id_marker, True
     while more and len(found) <= asked.limit:
         # a marker that is itself a common prefix stands behind all of it
-        behind = marker + HIGHEST if asked.delimiter and marker == _cut(marker, asked) else marker
+        behind = marker + HIGHEST if marker and marker == _cut(marker, asked) else marker
         page, more = multipart.under_way(tx, row, asked.prefix, behind, id_marker, asked.limit + 1 - len(found))
         for one in page:
             marker, id_marker = one.name, one.id
