@@ -1,11 +1,12 @@
 """How fast objects are over HTTP (Swift's API), as ratios to a hello app and to the bare disk in the same run.
 
-`make bench`, or `python tests/bench/objects.py [NAMES]` with any of: small large flat. Needs `wrk`. `flat` writes 50 files of 1 GB
+`make bench`, or `python tests/bench/objects.py [NAMES]` with any of: small large flat lists. Needs `wrk`. `flat` writes 50 files of 1 GB
 (`BENCH_TRANSFER_MB` for less). The figures without HTTP come from objectstore.py.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import http.client
 import os
@@ -116,6 +117,43 @@ def flat(cloud: Cloud, base: float) -> None:
     say(f"memory: {AT_ONCE} x {TRANSFER // MIB} MB in / out", told, "flat")
 
 
+def lists(cloud: Cloud, base: float) -> None:
+    """A container of a million names, filled while the cloud is down."""
+    container = f"/v1/AUTH_{cloud.project}/bench"
+    cloud.stop(keep=True)
+    asyncio.run(filled(cloud))
+    again = Cloud(state=cloud.state)
+    cloud.process, cloud.token = again.process, again.token
+    pages = (
+        ("page of 10,000 among 1,000,000 names", "format=json&marker=d250/", "<= 60 ms"),
+        ("the same as text", "marker=d250/", "-"),
+        ("delimiter: 500 subdirs", "format=json&delimiter=/", "<= 10 ms"),
+    )
+    for what, query, aim in pages:
+        took = best(lambda query=query: call(cloud, "GET", f"{container}?{query}"))
+        say(what, f"{took * 1000:.1f} ms", aim)
+
+
+async def filled(cloud: Cloud) -> None:
+    """Rows as PUTs would have made them, but for the counters."""
+    sys.path.insert(0, SOURCE)
+    from pileus.kernel.db import Database, Tx
+    from pileus.services.objectstore.db import containers, objects
+    from pileus.services.objectstore.db.objects import ObjectRow
+
+    def some(tx: Tx, names: list[str]) -> None:
+        room = containers.find(tx, f"AUTH_{cloud.project}", "bench")
+        assert room is not None
+        for name in names:
+            objects.put(tx, ObjectRow(room.id, name, tx.now, False, "", 1, 1, "0" * 32, "", "text/plain", 0, tx.now, 0))
+
+    db = Database(f"sqlite:///{cloud.state}/pileus.db")
+    await db.start()
+    for start in range(0, 1_000_000, 20_000):
+        await db.write(some, [f"d{n % 500:03}/o{n:07}" for n in range(start, start + 20_000)])
+    await db.close()
+
+
 def at_once(work: Callable[[int], object]) -> None:
     threads = [threading.Thread(target=work, args=(n,)) for n in range(AT_ONCE)]
     for thread in threads:
@@ -164,7 +202,7 @@ def fetch(port: int, method: str, path: str, body: object = None, headers: dict[
 
 
 def main() -> None:
-    chosen = sys.argv[1:] or ["small", "large", "flat"]
+    chosen = sys.argv[1:] or ["small", "large", "flat", "lists"]
     base = hello(by_cpu=True)
     say("hello, per second of CPU", f"{base:,.0f}/s", "-")
     cloud = Cloud()

@@ -51,10 +51,10 @@ def token_of(port: int) -> tuple[str, str]:
 
 
 class Cloud:
-    """`pileus up` as a process of its own on an empty state directory."""
+    """`pileus up` as a process of its own, on an empty state directory or the one that another left (`stop(keep=True)`)."""
 
-    def __init__(self, simulate: int = 1, **environ: str) -> None:
-        self.state = Path(tempfile.mkdtemp(prefix="pileus-bench-"))
+    def __init__(self, simulate: int = 1, state: Path | None = None, **environ: str) -> None:
+        self.state = state or Path(tempfile.mkdtemp(prefix="pileus-bench-"))
         self.environ = {
             **os.environ, "PYTHONPATH": SOURCE, "PILEUS_PORTS_SHIFT": str(SHIFT), "PILEUS_PORTS_IDENTITY_ADMIN": "0",
             "PILEUS_COMPUTE_INSTANCES": "-1", "PILEUS_COMPUTE_CORES": "-1", "PILEUS_COMPUTE_RAM": "-1", "PILEUS_NETWORK_QUOTA_PORT": "-1", **environ,
@@ -101,9 +101,11 @@ class Cloud:
         )
         return str(net)
 
-    def stop(self) -> None:
+    def stop(self, keep: bool = False) -> None:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(10)
+        if keep:
+            return
         shutil.rmtree(self.state, ignore_errors=True)
 
 

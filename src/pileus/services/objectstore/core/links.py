@@ -31,8 +31,10 @@ def target_of(account: str, row: ObjectRow) -> Target:
 
 
 def own_etag(row: ObjectRow) -> str:
-    """The MD5 of an object's own bytes: of a manifest those of its text, of a link those of nothing."""
-    return EMPTY.md5 if row.kind == SYMLINK else row.inner_etag or row.etag
+    """The MD5 of an object's own bytes: of a manifest those of its text; what a static link was promised."""
+    if row.kind == SYMLINK:
+        return row.kept.system.get(ETAG) or EMPTY.md5
+    return row.inner_etag or row.etag
 
 
 def follow(

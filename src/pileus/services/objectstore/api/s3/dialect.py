@@ -11,16 +11,16 @@ from pileus.services.objectstore.api.s3.faults import fault, translated
 from pileus.services.objectstore.api.s3.xml import document
 from pileus.services.objectstore.core.settings import ObjectSettings
 
-_SUBRESOURCES = {
+SUBRESOURCES = {
     "service": (),
     "bucket": (
         "accelerate", "acl", "analytics", "cors", "delete", "encryption", "intelligent-tiering", "inventory", "lifecycle",
         "location", "logging", "metrics", "notification", "object-lock", "ownershipControls", "policy", "policyStatus",
-        "publicAccessBlock", "abac", "metadataConfiguration", "metadataInventoryTable", "metadataJournalTable", "metadataTable",
+        "publicAccessBlock", "abac", "metadataAnnotationTable", "metadataConfiguration", "metadataInventoryTable", "metadataJournalTable", "metadataTable",
         "replication", "requestPayment", "session", "tagging", "uploads", "versioning", "versions", "website",
     ),
     "object": (
-        "acl", "attributes", "legal-hold", "renameObject", "restore", "retention", "select", "tagging", "torrent", "uploadId", "uploads",
+        "acl", "annotation", "attributes", "encryption", "legal-hold", "renameObject", "restore", "retention", "select", "tagging", "torrent", "uploadId", "uploads",
     ),
 }  # fmt: skip
 """Parameters that choose the operation."""
@@ -44,8 +44,8 @@ class S3Dialect(Dialect):
         found = address.read(request.path, request.headers.get("host", ""), self.settings.s3_domains)
         request.memo[Address] = found
         kind = "object" if found.key else "bucket" if found.bucket else "service"
-        refusals.check_parameters(request, _SUBRESOURCES[kind])
-        for name in _SUBRESOURCES[kind]:
+        refusals.check_parameters(request, SUBRESOURCES[kind])
+        for name in SUBRESOURCES[kind]:
             if request.query.has(name):
                 return self._allowed(request, f"/{kind}?{name}")
         return self._allowed(request, f"/{kind}")
@@ -60,7 +60,7 @@ class S3Dialect(Dialect):
         return route
 
     def no_route(self, request: Request) -> Fault:
-        known = {name for names in _SUBRESOURCES.values() for name in names}
+        known = {name for names in SUBRESOURCES.values() for name in names}
         return fault("NotImplemented" if known.intersection(request.query.names()) else "MethodNotAllowed")
 
     def version_headers(self, request: Request) -> dict[str, str]:

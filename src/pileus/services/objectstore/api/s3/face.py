@@ -30,7 +30,7 @@ from pileus.services.objectstore.api.s3.operations import (
 from pileus.services.objectstore.core.neighbours import Neighbours
 
 S3Handle: TypeAlias = Callable[[Neighbours, Request, Address], Awaitable[Answer]]
-_NOUNS = (
+NOUNS = (
     acls,
     attributes,
     buckets,
@@ -67,7 +67,7 @@ def takes(near: Neighbours) -> Callable[[str, str, str, Mapping[str, str]], bool
 
 
 def _operations(near: Neighbours) -> Iterator[Operation]:
-    for noun in _NOUNS:
+    for noun in NOUNS:
         for (method, path), (handle, summary) in noun.OPERATIONS.items():
             kind = path.strip("/").partition("?")[0]
             yield Operation(

@@ -63,8 +63,10 @@ async def _copied(call: Call, source: Path, target: Path) -> Answer:
     check_name(target.name)
     other = call.caused("PUT", target, call.headers, None)
     want = _wanted(call, other, found)
-    whole = "range" not in call.headers and not (
-        found.whole.object.kind in (SLO, DLO) and call.query.one("multipart-manifest") != "get"
+    whole = (
+        "range" not in call.headers
+        and shown.part is None
+        and not (found.whole.object.kind in (SLO, DLO) and call.query.one("multipart-manifest") != "get")
     )
     written = await _shared(other, found.whole.object, want) if whole else await _joined(other, shown, want)
     row = found.whole.object
@@ -126,5 +128,5 @@ async def _shared(call: Call, source: ObjectRow, want: Put) -> Written:
 async def _joined(call: Call, shown: reading.Shown, want: Put) -> Written:
     asked = ranges.parsed(call.headers.get("range", ""))
     spans = ranges.planned(asked, shown.size) if asked is not None else None
-    first, end = spans[0] if spans else (0, shown.size)
+    first, end = shown.part or (spans[0] if spans else (0, shown.size))
     return await making.take(call, msgspec.structs.replace(want, kind="", etag=""), shown.open(first, end))

@@ -93,6 +93,8 @@ def _found(tx: Tx, call: Call, path: Path, version: Micros | None, follow: bool)
     if path == call.path:
         call.scene = scene
     call.authorize("GET" if path != call.path or call.method == "COPY" else "", path, scene)
+    if version is not None and path == call.path and not call.owner and call.allowed is None:
+        raise call.refused()
     if scene.container is None:
         raise told(404)
     check_versioned(scene.container, version)

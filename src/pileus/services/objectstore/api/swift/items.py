@@ -32,6 +32,8 @@ def fields(row: ItemRow | ObjectRow) -> dict[str, Any]:
 
 def _item(container: ContainerRow, row: ItemRow, links: dict[str, ObjectRow]) -> dict[str, Any]:
     found = fields(row)
+    if not row.kind and not row.versioned:
+        return found
     if row.kind == SLO:
         found["slo_etag"] = f'"{row.etag}"'
     if row.versioned:

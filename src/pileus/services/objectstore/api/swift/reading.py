@@ -31,6 +31,8 @@ class Shown(Struct, frozen=True):
     open: Opens
     whole_only: bool = False
     """Several ranges are as none (dynamic manifests)."""
+    part: Span | None = None
+    """The one segment of a manifest that is asked for by its number."""
 
 
 def carried(row: ObjectRow) -> dict[str, str]:
@@ -54,6 +56,11 @@ async def answer(call: Call, shown: Shown) -> Answer:
     headers = shown.headers | {"Accept-Ranges": "bytes", "Content-Type": shown.media}
     if refused:
         return Answer(304, raw=b"", headers=headers | {"Content-Length": "0"})
+    if shown.part is not None:
+        headers |= {"Content-Range": _told(shown.part, shown.size), "Content-Length": str(shown.part.size)}
+        if call.method == "HEAD":
+            return Answer(206, raw=b"", headers=headers)
+        return await _given(206, headers, shown.open(*shown.part), shown.part.size)
     if call.method == "HEAD":
         return Answer(200, raw=b"", headers=headers | {"Content-Length": str(shown.size)})
     asked = ranges.parsed(call.headers.get("range", ""))

@@ -8,13 +8,15 @@ from typing import Any
 from pileus.kernel.rest import Answer
 from pileus.services.objectstore.api.swift.answers import told
 from pileus.services.objectstore.api.swift.call import Call
-from pileus.services.objectstore.api.swift.finding import Found, permit
+from pileus.services.objectstore.api.swift.finding import Found, Opener, permit
 from pileus.services.objectstore.api.swift.reading import Shown
 from pileus.services.objectstore.api.swift.written import quoted
 from pileus.services.objectstore.core import manifests
 from pileus.services.objectstore.core.manifests import Segment
 from pileus.services.objectstore.core.objects import Permit
+from pileus.services.objectstore.core.ranges import Span
 from pileus.services.objectstore.db.containers import ContainerRow
+from pileus.services.objectstore.db.objects import ObjectRow
 
 
 async def shown(call: Call, found: Found, headers: dict[str, str], manifest: bool) -> Shown:
@@ -24,20 +26,40 @@ async def shown(call: Call, found: Found, headers: dict[str, str], manifest: boo
     opener = found.open(call, _conflicting(permit(call)))
     if not manifest:
         headers |= {"Etag": quoted(row), "X-Manifest-Etag": row.inner_etag or row.etag}
-        return Shown(headers, row.content_type, row.etag, row.size, row.modified_at, opener)
-    segments = manifests.segments_of(b"".join([chunk async for chunk in opener.text(0, row.weight)]))
+        part = await _part(call, row, opener, headers) if call.query.has("part-number") else None
+        return Shown(headers, row.content_type, row.etag, row.size, row.modified_at, opener, part=part)
+    text = b"".join([chunk async for chunk in opener.text(0, row.weight)])
+    media, etag = "application/json; charset=utf-8", row.inner_etag or row.etag
     if call.query.one("format") == "raw":
-        text, media = json.dumps([_raw(one) for one in segments], sort_keys=True).encode(), row.content_type
-        etag = hashlib.md5(text, usedforsecurity=False).hexdigest()
-    else:
-        text, media = json.dumps([_told(one) for one in segments]).encode(), "application/json; charset=utf-8"
-        etag = row.inner_etag or row.etag
+        text = json.dumps([_raw(one) for one in manifests.segments_of(text)], sort_keys=True).encode()
+        media, etag = row.content_type, hashlib.md5(text, usedforsecurity=False).hexdigest()
     headers["Etag"] = etag
 
     async def body(first: int, end: int) -> AsyncIterator[bytes]:
         yield text[first:end]
 
     return Shown(headers, media, etag, len(text), row.modified_at, body)
+
+
+async def _segments(row: ObjectRow, opener: Opener) -> list[Segment]:
+    return manifests.segments_of(b"".join([chunk async for chunk in opener.text(0, row.weight)]))
+
+
+async def _part(call: Call, row: ObjectRow, opener: Opener, headers: dict[str, str]) -> Span:
+    """`?part-number=`, from 1. Raises 400, 416."""
+    text = call.query.one("part-number") or ""
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
+    if not number:
+        raise told(400, "Part number must be an integer greater than 0")
+    if "range" in call.headers:
+        raise told(400, "Range requests are not supported with part number queries")
+    segments = await _segments(row, opener)
+    headers["X-Parts-Count"] = str(len(segments))
+    if number > len(segments):
+        more = headers | {"Content-Range": f"bytes */{row.size}"}
+        raise told(416, "The requested part number is not satisfiable", more)
+    start = sum(one.size for one in segments[: number - 1])
+    return Span(start, start + segments[number - 1].size)
 
 
 def _conflicting(judge: Permit) -> Permit:
@@ -50,16 +72,6 @@ def _conflicting(judge: Permit) -> Permit:
             raise told(409) from None
 
     return judged
-
-
-def _told(one: Segment) -> dict[str, Any]:
-    if one.data:
-        return {"data": one.data}
-    found: dict[str, Any] = {
-        "name": one.name, "bytes": one.bytes, "hash": one.hash, "content_type": one.content_type,
-        "last_modified": one.last_modified,
-    }  # fmt: skip
-    return found | ({"range": one.range} if one.range else {}) | ({"sub_slo": True} if one.sub_slo else {})
 
 
 def _raw(one: Segment) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Versions of objects: `?versions` listings, `?version-id=`, and what readers are told of them."""
 
+from collections import deque
 from typing import Any
 
 import msgspec
@@ -12,15 +13,17 @@ from pileus.services.objectstore.api.swift.answers import bad, told
 from pileus.services.objectstore.api.swift.call import Call, look
 from pileus.services.objectstore.api.swift.container_headers import shown
 from pileus.services.objectstore.api.swift.finding import DELETED, Found, check_versioned, parsed_version, version_of
-from pileus.services.objectstore.api.swift.listings import JSON, TEXT, Asked
+from pileus.services.objectstore.api.swift.listings import JSON, Asked
 from pileus.services.objectstore.api.swift.written import Written, made
 from pileus.services.objectstore.core import containers, objects, version_listings
-from pileus.services.objectstore.core.listings import Subdir
+from pileus.services.objectstore.core.listings import Listed, Subdir, Wanted
 from pileus.services.objectstore.core.stock import Deleted
 from pileus.services.objectstore.core.version_listings import Version
 from pileus.services.objectstore.db.containers import ContainerRow
 from pileus.services.objectstore.db.objects import MARKER
 
+PAGE = 1000
+"""Versions read at once on the way to a page that goes backwards."""
 _EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
 
 
@@ -79,9 +82,10 @@ async def delete(call: Call, version: Micros) -> Answer:
 
 async def listing(call: Call, row: ContainerRow) -> Answer:
     """`?versions`: JSON alone. Raises 400, 406."""
-    asked = listings.asked(call.query, call.headers, folders=True)
-    if asked.media not in (JSON, TEXT):
+    form = call.query.one("format")
+    if form not in (None, "", "json") or listings.best(call.headers.get("accept", ""), (JSON,)) is None:
         raise told(406)
+    asked = listings.asked(call.query, {}, folders=True)
     marker = call.query.one("version_marker")
     if marker is not None and not asked.wanted.marker:
         raise told(400, "version_marker param requires marker")
@@ -99,8 +103,31 @@ async def listing(call: Call, row: ContainerRow) -> Answer:
 def _read(
     tx: Tx, row: ContainerRow, asked: Asked, marker: Micros | None
 ) -> tuple[containers.Usage, list[dict[str, Any]]]:
-    page = version_listings.of_container(tx, row, asked.wanted, version_marker=marker)
-    return containers.usage(tx, row), [_item(one) for one in page.items]
+    walk = _backwards if asked.wanted.reverse else version_listings.of_container
+    return containers.usage(tx, row), [_item(one) for one in walk(tx, row, asked.wanted, version_marker=marker).items]
+
+
+def _backwards(tx: Tx, row: ContainerRow, wanted: Wanted, *, version_marker: Micros | None) -> Listed[Version]:
+    """The page in the other order: all that stands before it is walked through, the last of it kept."""
+    high = f"{wanted.marker}\x01" if version_marker is not None else wanted.marker
+    ahead = msgspec.structs.replace(wanted, marker=wanted.end_marker, end_marker=high, reverse=False, limit=PAGE)
+    kept: deque[Version | Subdir] = deque(maxlen=wanted.limit)
+    at: Micros | None = None
+    while True:
+        page = version_listings.of_container(tx, row, ahead, version_marker=at)
+        for one in page.items:
+            newer = version_marker is None or one.name != wanted.marker or _stamp(one) > version_marker
+            if newer and one.name != wanted.end_marker:
+                kept.append(one)
+        if not page.more:
+            return Listed(list(reversed(kept)), False)
+        last = page.items[-1]
+        ahead = msgspec.structs.replace(ahead, marker=last.name)
+        at = _stamp(last) if isinstance(last, Version) else None
+
+
+def _stamp(one: Version | Subdir) -> Micros:
+    return one.row.stamp if isinstance(one, Version) else 0
 
 
 def _item(one: Version | Subdir) -> dict[str, Any]:
