@@ -41,6 +41,7 @@ async def test_create_answers_the_view_and_where_it_is(anna: httpx.AsyncClient) 
         (b"[]", "is not of type 'object'"),
         (b"{}", "'widget' is a required property"),
         (b'{"widget": {}}', "'name' is a required property"),
+        (rb'{"widget": {"name": "a\u0000"}}', "has the character NUL"),
         (b'{"widget": {"name": 7}}', "name. Value: 7. 7 is not of type 'string'"),
         (b'{"widget": {"name": "", "size": 3}}', "'' is too short"),
         (b'{"widget": {"name": "123456789012345678901"}}', "is too long"),
