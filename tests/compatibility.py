@@ -32,8 +32,8 @@ _PARAMETER = re.compile(r"\{[^}]*\}")
 
 
 def shape(method: str, path: str, action: str = "") -> tuple[str, str, str]:
-    """What is the same for one operation whatever its parameters are called."""
-    return method, _PARAMETER.sub("{}", path).rstrip("/") or "/", action
+    """What is the same for one operation whatever its parameters are called; a query is not part of it."""
+    return method, _PARAMETER.sub("{}", path.partition("?")[0]).rstrip("/") or "/", action
 
 
 def listed(emulated: str) -> Iterator[tuple[str, str, str]]:
@@ -65,7 +65,12 @@ def built() -> dict[str, dict[tuple[str, str, str], str]]:
 
 def status(there: dict[tuple[str, str, str], str], method: str, path: str, action: str, prefix: str) -> tuple[str, str]:
     """(`works` | `partly` | `not yet`, remark)."""
-    for candidate in (path, prefix + path, prefix + path.removeprefix("/{api_version}")):
+    for candidate in (
+        path,
+        prefix + path,
+        prefix + path.removeprefix("/{api_version}"),
+        path.removeprefix("/identity"),
+    ):
         lacks = there.get(shape(method, candidate, action))
         if lacks is not None and lacks != "absent":
             return ("partly", lacks) if lacks else ("works", "")

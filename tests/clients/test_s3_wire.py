@@ -7,12 +7,14 @@ import hashlib
 import http.client
 import re
 import zlib
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-from botocore.auth import S3SigV4Auth
+from botocore.auth import HmacV1Auth, S3SigV4Auth
 from botocore.awsrequest import AWSRequest
+from botocore.exceptions import ClientError
 
 from clients.s3_users import Users, refused
 from cloud import LiveCloud
@@ -21,8 +23,11 @@ PART = 5 << 20
 
 
 @pytest.fixture(scope="module")
-def users(live: LiveCloud) -> Users:
-    return Users(live)
+def users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Users]:
+    settings = {"PILEUS_OBJECTSTORE_S3_DOMAINS": "objects.example"}
+    live = LiveCloud(tmp_path_factory.mktemp("s3-wire"), settings=settings).start()
+    yield Users(live)
+    live.stop()
 
 
 @pytest.fixture(scope="module")
@@ -328,3 +333,47 @@ def test_presigned_urls_are_for_one_method(users: Users, s3: Any, bucket: str, s
         "get_object", {"Bucket": bucket, "Key": "k", "ResponseContentType": "a\r\nSet-Cookie: b=c"}
     )
     assert "set-cookie" not in httpx.get(split).headers
+
+
+def test_what_a_delete_marker_says(s3: Any, users: Users, bucket: str) -> None:
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket=bucket, Key="k", Body=b"1")
+    marker = s3.delete_object(Bucket=bucket, Key="k")
+    assert marker["DeleteMarker"]
+    with pytest.raises(ClientError) as caught:
+        s3.head_object(Bucket=bucket, Key="k")
+    heads = caught.value.response["ResponseMetadata"]["HTTPHeaders"]
+    assert (heads["x-amz-delete-marker"], heads["x-amz-version-id"]) == ("true", marker["VersionId"])
+    with pytest.raises(ClientError) as caught:
+        s3.get_object(Bucket=bucket, Key="never")
+    assert "x-amz-delete-marker" not in caught.value.response["ResponseMetadata"]["HTTPHeaders"]
+    assert refused("MethodNotAllowed", s3.get_object, Bucket=bucket, Key="k", VersionId=marker["VersionId"]) == 405
+    copy = {"Bucket": bucket, "Key": "c", "CopySource": f"{bucket}/k?versionId={marker['VersionId']}"}
+    assert refused("InvalidRequest", s3.copy_object, **copy) == 400
+
+
+@pytest.mark.parametrize("host", ["objects.example", "Objects.Example:8080"])
+@pytest.mark.parametrize("signature", [S3SigV4Auth, HmacV1Auth])
+def test_buckets_named_by_hosts(s3: Any, users: Users, bucket: str, host: str, signature: Any) -> None:
+    """Paths begin with the key; both signatures know of it."""
+    port = int(users.url.rpartition(":")[2])
+
+    def ask(method: str, path: str, place: str, body: bytes = b"") -> tuple[int, bytes]:
+        made = AWSRequest(method, f"http://{host}{path}", headers={"Host": place}, data=body)
+        made.auth_path = f"/{place.partition('.')[0]}{path}" if place != host else path
+        region = ("s3", "us-east-1") if signature is S3SigV4Auth else ()
+        signature(s3._request_signer._credentials, *region).add_auth(made)
+        link = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        link.request(method, path, body=body, headers=dict(made.headers))
+        answer = link.getresponse()
+        said = answer.status, answer.read()
+        link.close()
+        return said
+
+    below = f"{bucket}.{host}"
+    assert ask("PUT", "/v1/k%20k", below, b"1")[0] == 200
+    assert ask("GET", "/v1/k%20k", below) == (200, b"1")
+    assert b"<Key>v1/k k</Key>" in ask("GET", "/", below)[1]
+    assert b"<Name>" + bucket.encode() in ask("GET", "/", host)[1]
+    assert ask("DELETE", "/v1/k%20k", below)[0] == 204
+    assert b"NoSuchBucket" in ask("GET", "/k", f"none-at-all.{host}")[1]

@@ -50,6 +50,8 @@ class Dialect:
     """Most rows of one page; None: no bound."""
     auth_first: ClassVar[bool] = True
     """Unknown paths are 401 to callers without a token."""
+    tells_methods: ClassVar[bool] = False
+    """`OPTIONS` of a path is 200 with `Allow`, to anybody."""
     own_origins: ClassVar[bool] = False
     """The service answers questions of browsers (CORS) itself, preflights too."""
     cased_headers: ClassVar[bool] = False

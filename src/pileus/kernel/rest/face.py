@@ -111,6 +111,8 @@ class Face:
         found = self.router.find(self._trimmed(self.dialect.route(request)))
         methods = found[0] if found is not None else {}
         place = methods.get(request.method) or (methods.get("GET") if request.method == "HEAD" else None)
+        if request.method == "OPTIONS" and place is None and found is not None and self.dialect.tells_methods:
+            return Answer(200, headers={"Allow": _allowed({**methods, "OPTIONS": None})})
         if found is None and not token and not self.dialect.auth_first:
             raise self.dialect.no_route(request)
         public = place is not None and all(r.op.public for r in place.plain) and not place.actions
@@ -185,8 +187,7 @@ class Face:
         fault = NotAllowed(
             f"The method {request.method} is not allowed for this resource.", type="HTTPMethodNotAllowed"
         )
-        names = sorted({*methods, *(["HEAD"] if "GET" in methods else [])} - {"WEBSOCKET"})
-        fault.headers["Allow"] = ", ".join(names)
+        fault.headers["Allow"] = _allowed(methods)
         return fault
 
     async def _pick_action(self, request: Request, place: Place, ready: Ready | None) -> Ready:
@@ -256,6 +257,10 @@ def _noting(decide: Decide, remembered: Remembered) -> Decide:
         return result
 
     return noted
+
+
+def _allowed(methods: Mapping[str, object]) -> str:
+    return ", ".join(sorted({*methods, *(["HEAD"] if "GET" in methods else [])} - {"WEBSOCKET"}))
 
 
 def _as_caller(known: Ctx, anonymous: Ctx) -> Ctx:

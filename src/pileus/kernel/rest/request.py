@@ -1,6 +1,7 @@
 """A request as operations see it, and what they answer."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -214,17 +215,23 @@ class ClientGone(Invalid):
     """Nobody is left to read the answer."""
 
 
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _decode = msgspec.json.Decoder().decode
 encode = msgspec.json.Encoder(enc_hook=str).encode
 """Any body as JSON bytes."""
 
 
 def decode(raw: bytes) -> Any:
-    """JSON bytes to plain objects. Raises `Invalid` for anything else (also for nesting without end)."""
+    """JSON bytes to plain objects. Raises `Invalid` for anything else (also for nesting without end), and for the
+    character NUL, which one database keeps and the other does not.
+    """
     try:
-        return _decode(raw)
+        value = _decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
         raise Invalid(f"The request body is not valid JSON: {e}", type="MalformedRequestBody") from None
+    if b"\\u0000" in raw and _NUL.search(raw):
+        raise Invalid("The request body has the character NUL (\\u0000) in a text.")
+    return value
 
 
 class Target(Mapping[str, object]):

@@ -117,10 +117,11 @@ class Listeners:
 
     async def start(self) -> None:
         """Answer requests from now on."""
+        # X-Forwarded-* is believed by `Entry`, and only where the operator says so: uvicorn would believe all that is local.
         config = uvicorn.Config(
             self._app, http=Protocol, ws="websockets-sansio", loop="none", lifespan="off", log_config=None, access_log=False,
             server_header=False, date_header=True, timeout_keep_alive=75, backlog=self._backlog, timeout_graceful_shutdown=2,
-            ws_max_size=1 << 20, **self._secured(),
+            ws_max_size=1 << 20, proxy_headers=False, **self._secured(),
         )  # fmt: skip
         self._server = _Server(config)
         self._task = asyncio.create_task(self._server.serve(sockets=self._sockets))
@@ -156,7 +157,8 @@ class Listeners:
 
 def _bound(host: str, port: int, backlog: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    s = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio sends at once (TCP_NODELAY) only where the protocol is named: else head and body of an answer wait 40 ms
+    s = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         s.bind((host, port))

@@ -41,6 +41,7 @@ async def test_create_answers_the_view_and_where_it_is(anna: httpx.AsyncClient) 
         (b"[]", "is not of type 'object'"),
         (b"{}", "'widget' is a required property"),
         (b'{"widget": {}}', "'name' is a required property"),
+        (rb'{"widget": {"name": "a\u0000"}}', "has the character NUL"),
         (b'{"widget": {"name": 7}}', "name. Value: 7. 7 is not of type 'string'"),
         (b'{"widget": {"name": "", "size": 3}}', "'' is too short"),
         (b'{"widget": {"name": "123456789012345678901"}}', "is too long"),
@@ -287,3 +288,12 @@ async def test_a_kept_answer_is_as_true_as_a_new_one(anna: httpx.AsyncClient) ->
     assert "OS-SECRET:secret" not in (await anna.get(url)).json()["widget"]
     await anna.delete(url)
     assert (await anna.get(url)).status_code == 404
+
+
+async def test_nobody_says_where_he_comes_from(anna: httpx.AsyncClient, caplog: pytest.LogCaptureFixture) -> None:
+    """Without a proxy that is trusted, its headers are words of the caller."""
+    with caplog.at_level("INFO", "pileus.access"):
+        said = {"X-Forwarded-For": "192.0.2.9", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example"}
+        answer = await anna.post("/v1/widgets", json={"widget": {"name": "w"}}, headers=said)
+    assert answer.headers["location"].startswith(str(anna.base_url))
+    assert [record.address for record in caplog.records if record.name == "pileus.access"] == ["127.0.0.1"]

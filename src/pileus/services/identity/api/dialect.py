@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from pileus.kernel.db import MarkerMissing, Page
 from pileus.kernel.rest import Answer, Dialect, Problem, Request, Resource
-from pileus.kernel.types import Fault, Filter, Forbidden, Invalid, NotFound, Op, Unauthorized, iso_micros
+from pileus.kernel.types import Fault, Filter, Forbidden, Invalid, NotFound, Op, Unauthorized, Unsupported, iso_micros
 from pileus.services.identity.api.noun import WORDS, switch
 from pileus.services.identity.core import refusals
 from pileus.services.identity.core.settings import IdentitySettings
@@ -27,6 +27,7 @@ class KeystoneDialect(Dialect):
     unknown_query: ClassVar[Literal["ignore", "reject"]] = "ignore"
     page_size: ClassVar[int | None] = None
     auth_first: ClassVar[bool] = False
+    tells_methods: ClassVar[bool] = True
 
     def __init__(self, list_limit: int = 0, v2_api: str = "off") -> None:
         self.list_limit = list_limit or None
@@ -59,6 +60,8 @@ class KeystoneDialect(Dialect):
     def fault(self, request: Request, fault: Fault) -> Answer:
         if isinstance(fault, MarkerMissing):
             fault = NotFound(f"Marker {fault.marker} could not be found.")
+        if isinstance(fault, Unsupported):
+            fault = refusals.expected("application/json", "Content-Type header")
         error: dict[str, Any] = {"code": fault.status, "message": _wording(fault), "title": fault.title}
         if isinstance(fault, Unauthorized) and "identity" in fault.details:
             error["identity"] = fault.details["identity"]

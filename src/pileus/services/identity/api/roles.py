@@ -1,5 +1,6 @@
 """Roles, and which implies which."""
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from pileus.kernel.db import Tx
@@ -34,7 +35,7 @@ class Roles(Noun):
     get = roles.get
     list = lists(roles.list_page)
     show = shows()
-    create = creates(roles.create)
+    create = creates(roles.create, rule="")
     update = updates(roles.update)
     delete = deletes(roles.delete)
 
@@ -58,15 +59,18 @@ class Roles(Noun):
         super().enforce_list(request, "identity:list_domain_roles" if request.query.one("domain_id") else rule)
 
     def guard(self, request: Request, operation: str, want: Any, target: Any) -> None:
-        if operation == "create" and want.get("domain_id"):
-            request.enforce("identity:create_domain_role", target)
+        if operation == "create":
+            request.enforce("identity:create_domain_role" if want.get("domain_id") else self.rules["create"], target)
         super().guard(request, operation, want, target)
 
     def operations(self, dialect: Dialect) -> Operations:
         prior = "/v3/roles/{prior_role_id}/implies"
         pair = f"{prior}/{{implied_role_id}}"
         return [
-            *super().operations(dialect),
+            *(
+                replace(op, asks=self.rules["create"]) if op.name == "create" else op
+                for op in super().operations(dialect)
+            ),
             _op(
                 "GET",
                 prior,

@@ -9,7 +9,7 @@ from pileus.kernel.types import Micros
 from pileus.services.objectstore.core.listings import Cut, Listed, Subdir, Wanted
 from pileus.services.objectstore.db import objects, versions
 from pileus.services.objectstore.db.containers import ContainerRow
-from pileus.services.objectstore.db.objects import MARKER, ItemRow
+from pileus.services.objectstore.db.objects import MARKER, ItemRow, ObjectRow
 from pileus.services.objectstore.db.spans import HIGHEST, Span, after
 
 FIRST, LAST = -(2**63), 2**63 - 1
@@ -25,6 +25,12 @@ class Version(Struct, frozen=True):
     @property
     def name(self) -> str:
         return self.row.name
+
+
+def marker(tx: Tx, container: ContainerRow, name: str) -> ObjectRow | None:
+    """The delete marker because of which a name leads to nothing; None when nothing was ever there."""
+    newest = versions.latest(tx, container.id, name)
+    return newest if newest is not None and newest.kind == MARKER else None
 
 
 def of_container(

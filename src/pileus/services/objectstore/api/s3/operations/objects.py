@@ -16,7 +16,7 @@ from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.metadata import details_of
 from pileus.services.objectstore.api.s3.operations.buckets import find
 from pileus.services.objectstore.api.s3.ranges import read_range
-from pileus.services.objectstore.core import intake, links, multipart, objects, reading
+from pileus.services.objectstore.core import intake, links, multipart, objects, reading, version_listings
 from pileus.services.objectstore.core.conditions import check_read, check_write
 from pileus.services.objectstore.core.faults import NotModified
 from pileus.services.objectstore.core.intake import Body
@@ -188,8 +188,11 @@ def fetch(tx: Tx, near: Neighbours, request: Request, row: ContainerRow, key: st
     """An object that the caller may read. Whether one is there is told only to those who may list the bucket."""
     try:
         _, whole = objects.fetch(tx, near, row.account, row.name, key, access.anything, version=version)
-    except NotFound:
+    except NotFound as refusal:
         access.permit(near, request, READ)(row)
+        marker = version_listings.marker(tx, row, key) if version is None and row.versioning else None
+        if marker is not None:
+            refusal.headers.update({"x-amz-delete-marker": "true", "x-amz-version-id": answers.version_id(marker)})
         raise
     access.check_object(near, request, row, whole.object, READ)
     return whole
