@@ -117,10 +117,11 @@ class Listeners:
 
     async def start(self) -> None:
         """Answer requests from now on."""
+        # X-Forwarded-* is believed by `Entry`, and only where the operator says so: uvicorn would believe all that is local.
         config = uvicorn.Config(
             self._app, http=Protocol, ws="websockets-sansio", loop="none", lifespan="off", log_config=None, access_log=False,
             server_header=False, date_header=True, timeout_keep_alive=75, backlog=self._backlog, timeout_graceful_shutdown=2,
-            ws_max_size=1 << 20, **self._secured(),
+            ws_max_size=1 << 20, proxy_headers=False, **self._secured(),
         )  # fmt: skip
         self._server = _Server(config)
         self._task = asyncio.create_task(self._server.serve(sockets=self._sockets))

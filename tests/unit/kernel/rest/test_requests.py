@@ -288,3 +288,12 @@ async def test_a_kept_answer_is_as_true_as_a_new_one(anna: httpx.AsyncClient) ->
     assert "OS-SECRET:secret" not in (await anna.get(url)).json()["widget"]
     await anna.delete(url)
     assert (await anna.get(url)).status_code == 404
+
+
+async def test_nobody_says_where_he_comes_from(anna: httpx.AsyncClient, caplog: pytest.LogCaptureFixture) -> None:
+    """Without a proxy that is trusted, its headers are words of the caller."""
+    with caplog.at_level("INFO", "pileus.access"):
+        said = {"X-Forwarded-For": "192.0.2.9", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example"}
+        answer = await anna.post("/v1/widgets", json={"widget": {"name": "w"}}, headers=said)
+    assert answer.headers["location"].startswith(str(anna.base_url))
+    assert [record.address for record in caplog.records if record.name == "pileus.access"] == ["127.0.0.1"]

@@ -213,10 +213,11 @@ def delete(
     *,
     conditions: Conditions = ANYTHING,
     stamp: Micros = 0,
+    marks: bool = True,
 ) -> Deleted:
     """Take the current object away: for good, into a version under a delete marker, or into the archive.
 
-    Absence is no error here: `found` says. Raises `Stale`, `Conflict` (`Older`), `Forbidden` (`Locked`).
+    `marks` False: no delete marker where versions are suspended (Swift has none there). Absence is no error here: `found` says. Raises `Stale`, `Conflict` (`Older`), `Forbidden` (`Locked`).
     """
     before = objects.find(tx, container.id, name)
     check_write(conditions, before)
@@ -226,7 +227,12 @@ def delete(
         syncing.note(tx, container, name, stamp or now(tx))
     if container.kept.archive and (restored := archives.before_delete(tx, near, ctx, container, before, name)):
         return restored
-    if not container.versioning:
+    if container.versioning == "suspended" and not marks and before is not None and before.versioned:
+        versions.add(tx, before)
+        objects.remove(tx, container.id, name)
+        counters.bump(tx, container.account, container.id, container.place, -1, 0)
+        return Deleted(found=True)
+    if not container.versioning or (container.versioning == "suspended" and not marks):
         if before is None:
             return Deleted(found=False)
         destroy(tx, before)

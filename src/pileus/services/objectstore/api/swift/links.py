@@ -34,7 +34,7 @@ def elsewhere(path: Path, row: ObjectRow) -> Answer:
     target = links.target_of(path.account, row)
     place = str(Path(target.account, target.container, target.name))
     text = "The requested POST was applied to a symlink. POST directly to the target to apply requested metadata."
-    return told(307, text, {"Location": place})
+    return told(307, text, {"Location": place} | ({"X-Symlink-Target-Etag": target.etag} if target.etag else {}))
 
 
 async def put(call: Call, want: Put) -> Answer:

@@ -44,7 +44,10 @@ async def serve(call: Call) -> Answer:
 
 async def _get(call: Call) -> Answer:
     found = await find(call)
-    answer = await reading.answer(call, await showing.shown(call, found))
+    try:
+        answer = await reading.answer(call, await showing.shown(call, found))
+    except Answer as refusal:
+        answer = refusal
     return versions.marked(call, found, answer)
 
 
@@ -59,7 +62,7 @@ async def _put(call: Call) -> Answer:
     check_name(call.path.name)
     if "x-copy-from" in call.headers:
         return await copying.copy_here(call)
-    if call.query.has("version-id"):
+    if call.query.has("version-id") and call.allowed is None:
         return await versions.restore(call)
     want = making.wanted(call)
     if call.query.one("multipart-manifest") == "put":
@@ -124,4 +127,4 @@ def _remove(tx: Tx, call: Call) -> Deleted:
     row = look(tx, call.path).container
     if row is None:
         raise told(404)
-    return objects.delete(tx, call.near, call.ctx, row, call.path.name, stamp=call.stamp)
+    return objects.delete(tx, call.near, call.ctx, row, call.path.name, stamp=call.stamp, marks=False)

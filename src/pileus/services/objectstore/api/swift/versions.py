@@ -42,6 +42,8 @@ def marked(call: Call, found: Found, answer: Answer) -> Answer:
 async def restore(call: Call) -> Answer:
     """PUT ?version-id: an older version becomes the current one."""
     version = version_of(call)
+    if not version:
+        raise told(400, "Invalid version parameter")
     if call.headers.get("content-length", "0") != "0":
         raise bad("PUT version-id requests require a zero byte body")
 
@@ -104,7 +106,8 @@ def _read(
     tx: Tx, row: ContainerRow, asked: Asked, marker: Micros | None
 ) -> tuple[containers.Usage, list[dict[str, Any]]]:
     walk = _backwards if asked.wanted.reverse else version_listings.of_container
-    return containers.usage(tx, row), [_item(one) for one in walk(tx, row, asked.wanted, version_marker=marker).items]
+    found = walk(tx, row, asked.wanted, version_marker=marker).items
+    return containers.usage(tx, row), [_item(one) for one in found]
 
 
 def _backwards(tx: Tx, row: ContainerRow, wanted: Wanted, *, version_marker: Micros | None) -> Listed[Version]:
