@@ -34,7 +34,7 @@ async def extract(call: Call) -> Answer:
     if "content-length" not in call.headers and "transfer-encoding" not in call.headers:
         work.stop(411, "")
         return Answer(200, raw=work.report(), media=media)
-    return Answer(200, stream=pulsed(work.run(unpacked(kind, call.stream())), work.report), media=media)
+    return Answer(200, stream=await pulsed(work.run(unpacked(kind, call.stream())), work.report), media=media)
 
 
 class _Extraction:

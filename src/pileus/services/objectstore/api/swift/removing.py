@@ -1,7 +1,7 @@
 """Many deletions in one request. Spaces are sent while they last, so that nobody takes the connection for dead."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
 from pileus.kernel.rest import Answer
 from pileus.kernel.types import Fault
@@ -79,7 +79,7 @@ async def remove_all(call: Call, paths: AsyncIterator[Path | tuple[str, int]]) -
     if kind is None:
         tally.stop(406, "")
         return Answer(200, stream=_once(tally.report("text/plain")), media="text/html; charset=UTF-8")
-    return Answer(200, stream=pulsed(_removed(call, paths, tally), lambda: tally.report(kind)), media=kind)
+    return Answer(200, stream=await pulsed(_removed(call, paths, tally), lambda: tally.report(kind)), media=kind)
 
 
 async def _removed(call: Call, paths: AsyncIterator[Path | tuple[str, int]], tally: Tally) -> None:
@@ -106,6 +106,22 @@ async def _removed(call: Call, paths: AsyncIterator[Path | tuple[str, int]], tal
 
 
 async def pulsed(work: Awaitable[None], report: Callable[[], bytes]) -> AsyncIterator[bytes]:
+    """What `_beats` yields, once there is something: who waits for the status alone finds short work done."""
+    beats = _beats(work, report)
+    first = await anext(beats)
+
+    async def whole() -> AsyncIterator[bytes]:
+        try:
+            yield first
+            async for beat in beats:
+                yield beat
+        finally:
+            await beats.aclose()
+
+    return whole()
+
+
+async def _beats(work: Awaitable[None], report: Callable[[], bytes]) -> AsyncGenerator[bytes]:
     """The report when the work is done; a space now and then until it is. Who goes away stops the work."""
     task = asyncio.ensure_future(work)
     beaten = False
