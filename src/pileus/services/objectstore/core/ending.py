@@ -11,6 +11,7 @@ from pileus.services.objectstore.core import objects as decisions
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.core.stock import NULL
 from pileus.services.objectstore.db import accounts, bodies, containers, counters, objects, uploads, versions
+from pileus.services.objectstore.db.accounts import AccountRow
 from pileus.services.objectstore.db.bodies import GarbageRow
 from pileus.services.objectstore.db.containers import ContainerRow
 from pileus.services.objectstore.db.objects import ObjectRow
@@ -59,17 +60,27 @@ def drop_old_uploads(tx: Tx, near: Neighbours) -> bool:
 
 
 def empty_accounts(tx: Tx, near: Neighbours) -> bool:
-    """Take a slice of a deleted account away; the account last. Raises `Forbidden` when something in it is locked."""
-    for account in accounts.deleted(tx, 1):
-        rows = containers.between(tx, account.name, Span(), 1)
-        for container in rows:
-            if not _empty(tx, near, container):
-                rooms.delete(tx, near, cloud(), container)
-        if not rows:
-            counters.forget(tx, counters.of_account(account.name))
-            accounts.remove(tx, account.name)
-        return True
+    """Take a slice of a deleted account away; the account last. One that holds what is locked waits behind the others."""
+    for account in accounts.deleted(tx, SLICE):
+        try:
+            with tx.savepoint():
+                _empty_account(tx, near, account)
+        except Forbidden:
+            accounts.change(tx, account.name, deleted_at=tx.now)
+        else:
+            return True
     return False
+
+
+def _empty_account(tx: Tx, near: Neighbours, account: AccountRow) -> None:
+    """Raises `Forbidden` when what comes next is locked."""
+    rows = containers.between(tx, account.name, Span(), 1)
+    for container in rows:
+        if not _empty(tx, near, container):
+            rooms.delete(tx, near, cloud(), container)
+    if not rows:
+        counters.forget(tx, counters.of_account(account.name))
+        accounts.remove(tx, account.name)
 
 
 def _empty(tx: Tx, near: Neighbours, container: ContainerRow) -> bool:
