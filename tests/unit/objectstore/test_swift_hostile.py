@@ -104,6 +104,17 @@ async def test_every_name(http: httpx.AsyncClient, name: str) -> None:
     assert (await http.delete(path)).status_code == 204
 
 
+@pytest.mark.parametrize("header", ["X-Versions-Location", "X-History-Location"])
+async def test_archives_of_any_name(http: httpx.AsyncClient, header: str) -> None:
+    assert (await http.put(f"/v1/AUTH_p/{quote('ältere ☃')}")).status_code == 201
+    for value in (quote("ältere ☃"), "ältere ☃"):
+        assert (await http.post(C, headers={header: value.encode()})).status_code == 204  # type: ignore[dict-item]
+        assert (await http.head(C)).headers[header] == "ältere ☃"
+    await http.put(f"{C}/o", content=b"1")
+    await http.put(f"{C}/o", content=b"2")
+    assert (await http.get(f"/v1/AUTH_p/{quote('ältere ☃')}")).text.startswith("001o/")
+
+
 async def test_names_that_are_none(http: httpx.AsyncClient) -> None:
     assert (await http.put(f"{C}/{'a' * 1025}", content=b"")).status_code == 400
     assert (await http.put(f"{C}/{'ü' * 513}", content=b"")).status_code == 400

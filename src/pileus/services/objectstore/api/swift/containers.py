@@ -171,13 +171,13 @@ def _check_quotas(meta: Mapping[str, str]) -> None:
 def _archive(headers: Mapping[str, str]) -> dict[str, Any]:
     """Where overwritten objects go. Raises 400, 412."""
     given = {name: value for name in ARCHIVES if (value := _given(headers, name.removeprefix("x-"))) is not None}
-    wanted = {name: unquote(value) for name, value in given.items() if value}
+    wanted = {name: unquote(metadata.text(value)) for name, value in given.items() if value}
     if len(wanted) > 1:
         raise bad("Only one of x-versions-location or x-history-location may be specified")
     if any("/" in value for value in given.values()):
         raise unmet("Container name cannot contain slashes")
     for name, value in wanted.items():
-        return {"archive": metadata.text(value), "history": ARCHIVES[name]}
+        return {"archive": value, "history": ARCHIVES[name]}
     return {"archive": ""} if given else {}
 
 
