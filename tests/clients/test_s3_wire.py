@@ -283,14 +283,22 @@ def test_rules_half_understood_are_refused(s3: Any, users: Users, bucket: str) -
     assert refused("NoSuchLifecycleConfiguration", s3.get_bucket_lifecycle_configuration, Bucket=bucket) == 404
 
 
-def test_names_too_long_for_copies_and_forms(s3: Any, bucket: str) -> None:
+def test_names_and_fields_of_copies_and_forms(s3: Any, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="k", Body=b"1")
     assert refused("KeyTooLongError", s3.copy_object, Bucket=bucket, Key="a" * 1025, CopySource=f"{bucket}/k") == 400
     form = s3.generate_presigned_post(bucket, "${filename}", Conditions=[["starts-with", "$key", ""]])
     answer = httpx.post(form["url"], data=form["fields"], files={"file": ("a" * 1025, b"1234")})
     assert (answer.status_code, "KeyTooLongError" in answer.text) == (400, True)
-    more = {**form["fields"], "x-ignore-a": "1", "tagging": "<Tagging/>"}
-    assert httpx.post(form["url"], data=more, files={"file": ("b", b"1")}).status_code in (403, 501)
+    tagging = "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>"
+    for said, status in ((tagging, 204), ("<Tagging/>", 400)):
+        tagged = s3.generate_presigned_post(bucket, "k", Fields={"tagging": said}, Conditions=[{"tagging": said}])
+        answer = httpx.post(tagged["url"], data=tagged["fields"], files={"file": ("b", b"1")})
+        assert answer.status_code == status
+    assert s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"] == [{"Key": "a", "Value": "b"}]
+    summed = s3.generate_presigned_post(
+        bucket, "k", Fields={"x-amz-checksum-crc32": "x"}, Conditions=[{"x-amz-checksum-crc32": "x"}]
+    )
+    assert httpx.post(summed["url"], data=summed["fields"], files={"file": ("b", b"1")}).status_code == 501
     assert [one["Key"] for one in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["k"]
 
 

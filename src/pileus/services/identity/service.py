@@ -12,7 +12,6 @@ from pileus.kernel.reconcile import Reconciler
 from pileus.kernel.rest import Face, Operation, Service
 from pileus.kernel.types import HOUR, MINUTE, SECOND
 from pileus.services.identity.api import rules, rules_credentials, rules_delegation, rules_domain_config
-from pileus.services.identity.api.absent import ABSENT
 from pileus.services.identity.api.access_rules import AccessRules
 from pileus.services.identity.api.app_credentials import AppCredentials
 from pileus.services.identity.api.catalog import Endpoints, Regions, Services
@@ -168,7 +167,6 @@ def _items(
         *SignedRequests(near).all_operations(),
         *AccessRules(near, dialect).all_operations(),
         *Trusts(near, dialect, roles).all_operations(),
-        *ABSENT,
     ]
 
 

@@ -6,7 +6,7 @@ from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
 from pileus.kernel.types import clock
 from pileus.services.objectstore.api.forms import Malformed, Part, boundary_of, parts
-from pileus.services.objectstore.api.s3 import answers, caller, metadata, refusals
+from pileus.services.objectstore.api.s3 import answers, caller, metadata, refusals, tags
 from pileus.services.objectstore.api.s3.access import WRITE
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.faults import fault
@@ -63,8 +63,10 @@ async def _store(near: Neighbours, request: Request, where: Address, fields: dic
         raise fault("InvalidArgument", "Bucket POST must contain a field named 'key'.", ArgumentName="key")
     said = {**fields, **({"x-amz-acl": fields["acl"]} if "acl" in fields else {})}
     refusals.check_headers(said)
-    if any(name == "tagging" or name.startswith("x-amz-checksum-") for name in said):
-        raise fault("NotImplemented", "Tags and checksums are not taken from forms.")
+    if any(name.startswith("x-amz-checksum-") for name in said):
+        raise fault("NotImplemented", "Checksums are not taken from forms.")
+    if "tagging" in fields:
+        said[tags.HEADER] = tags.kept(tags.of_document(fields["tagging"].encode(), tags.ON_OBJECT))
     limits.check_object_name(near, key)
     details = metadata.details_of(said, as_text=False)
     media = fields.get("content-type") or file.headers.get("content-type") or "binary/octet-stream"
