@@ -315,6 +315,10 @@ async def test_a_killed_process_leaves_no_saving_image(tmp_path: Path) -> None:
     there = Running(None, None, None, "", port)  # type: ignore[arg-type]
     writer = await send_part(there, user, cut)
     await until(user, cut, "saving")
+    for _ in range(200):  # its bytes begin to come to disk only after it said so
+        if sum(len(names) for _, _, names in os.walk(tmp_path / "images")) == 3:
+            break
+        await asyncio.sleep(0.02)
     child.send_signal(signal.SIGKILL)
     child.wait()
     child.stdout.close()
