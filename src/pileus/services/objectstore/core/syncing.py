@@ -6,7 +6,6 @@ from urllib.parse import quote, urlsplit
 from msgspec import Struct
 
 from pileus.kernel.config import ConfigError
-
 from pileus.kernel.db import Tx
 from pileus.kernel.types import Invalid, Micros
 from pileus.services.objectstore.core.neighbours import Neighbours
