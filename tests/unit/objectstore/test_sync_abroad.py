@@ -130,6 +130,41 @@ async def test_no_redirect_is_followed(tmp_path: Path) -> None:
         assert len(await owed(a)) == 1
 
 
+async def test_who_never_answers_holds_up_nobody(tmp_path: Path) -> None:
+    heard = asyncio.Event()
+
+    async def stall(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.set()
+        await reader.read(-1)
+        writer.close()
+
+    port, other = free_port(), free_port()
+    peers = {"far/slow": f"http://127.0.0.1:{port}/v1", "far/b": f"http://127.0.0.1:{other}/v1"}
+    (tmp_path / "b").mkdir()
+    async with (
+        await asyncio.start_server(stall, "127.0.0.1", port),
+        running(tmp_path / "b", other, sync_realms=REALM, sync_clusters=("far/b",)) as b,
+        running(tmp_path, sync_realms=REALM, sync_clusters=("far/a",), sync_peers=peers) as a,
+        httpx.AsyncClient(base_url=a.url, headers=TOKEN) as here,
+        httpx.AsyncClient(base_url=b.url, headers=TOKEN) as there,
+    ):
+        await there.put(url("two"), headers={"X-Container-Sync-Key": "k"})
+        for name in ("slow", "b"):
+            follow = {"X-Container-Sync-To": f"//far/{name}/AUTH_p/two", "X-Container-Sync-Key": "k"}
+            await here.put(url(name), headers=follow)
+        await here.put(url("slow/o"), content=b"x")
+        work = asyncio.ensure_future(synced(a))
+        await heard.wait()
+        await here.put(url("b/late"), content=b"x")
+        for _ in range(100):
+            if await names(there, url("two")):
+                break
+            await asyncio.sleep(0.1)
+        assert await names(there, url("two")) == ["late"]
+        assert not work.done()
+        work.cancel()
+
+
 @pytest.mark.parametrize(
     ("peers", "message"),
     [

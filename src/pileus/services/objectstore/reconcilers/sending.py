@@ -8,6 +8,7 @@ import asyncio
 import logging
 import ssl
 import time
+from collections import defaultdict
 from http import HTTPStatus
 
 import httpx
@@ -29,7 +30,9 @@ log = logging.getLogger("pileus.objectstore.sync")
 BATCH = 100
 """Debts read together, and names of one step of a walk."""
 AT_ONCE = 4
-"""Containers that are sent at the same time."""
+"""Containers that are sent to one cluster at the same time."""
+LOOK = 5.0
+"""Seconds between two looks for more while something is under way."""
 PASS = 60.0
 """Seconds after which a container with more to send makes room for others."""
 FIRST_REST, LONGEST_REST = 30.0, 3600.0
@@ -54,19 +57,27 @@ class Sender:
         self._trusted = ssl.create_default_context()
 
     async def send(self) -> None:
-        """What is owed to other clusters, once; what they do not take stays for later."""
-        jobs = await self._jobs()
-        if not jobs:
+        """What is owed to other clusters, until nothing is that can be sent now; what they do not take stays for later.
+
+        Looks again all the while: what is under way to one cluster, however long it takes, keeps nothing else waiting.
+        """
+        if not (jobs := await self._jobs()):
             return
-        room = asyncio.Semaphore(AT_ONCE)
+        rooms: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
+        running: dict[int, asyncio.Task[None]] = {}
         timeout = httpx.Timeout(30.0, connect=10.0)
         async with (
             httpx.AsyncClient(timeout=timeout, follow_redirects=False, verify=self._trusted, trust_env=False) as http,
             asyncio.TaskGroup() as group,
         ):
             parcels = Parcels(self._near, http)
-            for job in jobs:
-                group.create_task(self._serve(room, parcels, job))
+            while jobs or running:
+                for job in jobs:
+                    work = self._serve(rooms[job.follower.url], parcels, job)
+                    running[job.container.id] = group.create_task(work)
+                await asyncio.wait(running.values(), timeout=LOOK, return_when=asyncio.FIRST_COMPLETED)
+                running = {one: task for one, task in running.items() if not task.done()}
+                jobs = [job for job in await self._jobs() if job.container.id not in running]
 
     async def _jobs(self) -> list[Job]:
         found: list[Job] = []
