@@ -29,6 +29,7 @@ from pileus.services.objectstore.internal import Internal
 from pileus.services.objectstore.reconcilers.endings import Endings
 from pileus.services.objectstore.reconcilers.lifecycle import Lifecycle
 from pileus.services.objectstore.reconcilers.scrubber import Scrubber
+from pileus.services.objectstore.reconcilers.sending import Sender
 from pileus.services.objectstore.reconcilers.sync import Syncer
 
 SECTION = ("objectstore", ObjectSettings)
@@ -62,6 +63,7 @@ def build(
 ) -> Service:
     """`stores`: one per storage policy, the default first; started and closed by whoever made them."""
     section = settings.of(ObjectSettings)
+    syncing.check_settings(section)
     policy = Policy(RULES, policy_overrides)
     near = Neighbours(section, policy, db, stores, identity, Arrivals())
     endings = Endings(near)
@@ -88,6 +90,7 @@ def build(
             Reconciler("objectstore.sweep", endings.sweep, every=HOUR),
             Reconciler("objectstore.lifecycle", Lifecycle(near).apply, every=HOUR),
             Reconciler("objectstore.sync", Syncer(near).sync, every=MINUTE, wake=(syncing.SIGNAL,)),
+            Reconciler("objectstore.send", Sender(near).send, every=10 * SECOND, wake=(syncing.SIGNAL,)),
             Reconciler("objectstore.scrub", Scrubber(near).scrub, every=10 * MINUTE),
         ],
     )

@@ -228,10 +228,7 @@ def delete(
     if container.kept.archive and (restored := archives.before_delete(tx, near, ctx, container, before, name)):
         return restored
     if container.versioning == "suspended" and not marks and before is not None and before.versioned:
-        versions.add(tx, before)
-        objects.remove(tx, container.id, name)
-        counters.bump(tx, container.account, container.id, container.place, -1, 0)
-        return Deleted(found=True)
+        return hide(tx, container, before)
     if not container.versioning or (container.versioning == "suspended" and not marks):
         if before is None:
             return Deleted(found=False)
@@ -249,6 +246,14 @@ def delete(
     )
     versions.add(tx, marker)
     return Deleted(found=before is not None, marker=marker)
+
+
+def hide(tx: Tx, container: ContainerRow, current: ObjectRow) -> Deleted:
+    """The current object becomes one of its older versions, with no delete marker above them."""
+    versions.add(tx, current)
+    objects.remove(tx, container.id, current.name)
+    counters.bump(tx, container.account, container.id, container.place, -1, 0)
+    return Deleted(found=True)
 
 
 def delete_version(

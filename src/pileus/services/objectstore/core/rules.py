@@ -13,7 +13,5 @@ RULES = [
         "(role:reader or role:member or role:admin) and project_id:%(project_id)s",
         "May read the account of its project.",
     ),
-    Rule(
-        "objectstore:reseller", "role:ResellerAdmin or role:admin", "May do all in every account, and set its quotas."
-    ),
+    Rule("objectstore:reseller", "role:ResellerAdmin", "May do all in every account, and set its quotas."),
 ]

@@ -37,13 +37,19 @@ class ObjectSettings(Section, frozen=True, kw_only=True):
     sync_realms: Annotated[
         dict[str, str],
         doc(
-            "realms of container sync, each with the key that its clusters share (empty: no other cluster may send)",
+            "realms of container sync, each with the key that its clusters share (empty: nobody sends to another cluster)",
             secret=True,
         ),
     ] = msgspec.field(default_factory=lambda: {"realm1": ""})
     sync_clusters: Annotated[
         tuple[str, ...], doc("this cloud's names in those realms: realm/cluster, in lower case")
     ] = ("realm1/name1",)
+    sync_peers: Annotated[
+        dict[str, str],
+        doc(
+            "other clusters of those realms, realm/cluster in lower case, each with the URL to which containers' changes are sent (`https://swift.example/v1`); no other place is ever sent to"
+        ),
+    ] = {}
     tempauth_users: Annotated[
         dict[str, str],
         doc(

@@ -1,10 +1,15 @@
 """Container sync: what changes in a container is owed to the one that follows it, noted by the transaction that changes it."""
 
+import hmac
+from urllib.parse import quote, urlsplit
+
 from msgspec import Struct
 
+from pileus.kernel.config import ConfigError
 from pileus.kernel.db import Tx
 from pileus.kernel.types import Invalid, Micros
 from pileus.services.objectstore.core.neighbours import Neighbours
+from pileus.services.objectstore.core.settings import ObjectSettings
 from pileus.services.objectstore.db import syncs
 from pileus.services.objectstore.db.columns import Settings
 from pileus.services.objectstore.db.containers import ContainerRow
@@ -18,6 +23,9 @@ SIGNAL = "objectstore:sync"
 class Follower(Struct, frozen=True):
     account: str
     container: str
+    realm: str = ""
+    url: str = ""
+    """Of the other cluster's API (`https://swift.example/v1`); empty: it is in this cloud."""
 
 
 def follower(near: Neighbours, text: str) -> Follower:
@@ -31,9 +39,59 @@ def follower(near: Neighbours, text: str) -> Follower:
         raise Invalid(f"Invalid X-Container-Sync-To format {text!r}")
     if realm.lower() not in near.settings.sync_realms:
         raise Invalid(f"No realm key for {realm!r}")
-    if f"{realm}/{cluster}".lower() not in near.settings.sync_clusters:
+    named = f"{realm}/{cluster}".lower()
+    if named in near.settings.sync_clusters:
+        return Follower(account, container)
+    if named not in near.settings.sync_peers:
         raise Invalid(f"No cluster endpoint for {realm!r} {cluster!r}")
-    return Follower(account, container)
+    return Follower(account, container, realm.lower(), near.settings.sync_peers[named].rstrip("/"))
+
+
+def abroad(near: Neighbours, container: ContainerRow) -> Follower | None:
+    """Who follows a container, if that is in another cluster that we know."""
+    text = container.kept.system.get(TO, "")
+    try:
+        found = follower(near, text) if text else None
+    except Invalid:
+        return None
+    return found if found is not None and found.url else None
+
+
+def signature(realm_key: str, key: str, method: str, path: str, at: str, nonce: str) -> str:
+    """What proves that a change comes from a cluster of the realm, for a container whose key is `key`.
+
+    `path` as `quote` writes it, whatever the URL says: so do all who sign.
+    """
+    message = f"{method}\n{path}\n{at}\n{nonce}\n{key}"
+    return hmac.new(realm_key.encode(), message.encode(), "sha1").hexdigest()
+
+
+def quoted(*names: str) -> str:
+    """Names as the path of a URL. Dots alone are no steps up or down, to whoever tidies URLs."""
+    words = quote("/".join(names)).split("/")
+    return "/".join(word.replace(".", "%2E") if word in (".", "..") else word for word in words)
+
+
+def check_settings(settings: ObjectSettings) -> None:
+    """Raises `ConfigError` for clusters to which nothing could be sent."""
+    wrong = []
+    for name, url in settings.sync_peers.items():
+        parts = urlsplit(url)
+        where = f"[objectstore] sync_peers.{name}:"
+        if (
+            parts.scheme not in ("http", "https")
+            or not parts.hostname
+            or parts.query
+            or parts.fragment
+            or parts.username
+        ):
+            wrong.append(f"{where} {url!r} is not a URL like https://swift.example/v1.")
+        if not settings.sync_realms.get(name.partition("/")[0]):
+            wrong.append(f"{where} sync_realms has no key for its realm.")
+        if name in settings.sync_clusters or name != name.lower() or name.count("/") != 1:
+            wrong.append(f"{where} names are realm/cluster in lower case, and not among sync_clusters.")
+    if wrong:
+        raise ConfigError(wrong)
 
 
 def note(tx: Tx, container: ContainerRow, name: str, gone_at: Micros = 0) -> None:

@@ -31,9 +31,22 @@ class SyncRow(Struct, frozen=True):
 
 
 _ADD = Query(insert(syncs))
-_SOME = Query(
-    select(syncs).where(syncs.c.id > bindparam("after")).order_by(syncs.c.id).limit(bindparam("b_limit")), into=SyncRow
+_OWING = Query(
+    select(syncs.c.container_id)
+    .where(syncs.c.container_id > bindparam("after"))
+    .distinct()
+    .order_by(syncs.c.container_id)
+    .limit(bindparam("b_limit")),
+    into=int,
 )
+_OF = Query(
+    select(syncs)
+    .where(syncs.c.container_id == bindparam("container_id"), syncs.c.id > bindparam("after"))
+    .order_by(syncs.c.id)
+    .limit(bindparam("b_limit")),
+    into=SyncRow,
+)
+_GET = Query(select(syncs).where(syncs.c.id == bindparam("id")), into=SyncRow)
 _MOVE = Query(update(syncs).where(syncs.c.id == bindparam("b_id")))
 _DROP = Query(delete(syncs).where(syncs.c.id == bindparam("id")))
 _FORGET = Query(delete(syncs).where(syncs.c.container_id == bindparam("container_id")))
@@ -43,8 +56,18 @@ def add(tx: Tx, container_id: int, name: str, *, walks: bool = False, gone_at: M
     tx.run(_ADD, container_id=container_id, name=name, walks=walks, gone_at=gone_at)
 
 
-def some(tx: Tx, after: int, limit: int) -> list[SyncRow]:
-    return tx.rows(_SOME, after=after, b_limit=limit)
+def owing(tx: Tx, after: int, limit: int) -> list[int]:
+    """Containers behind that one (ids) that owe something."""
+    return tx.rows(_OWING, after=after, b_limit=limit)
+
+
+def of(tx: Tx, container_id: int, after: int, limit: int) -> list[SyncRow]:
+    """What a container owes, behind that debt, in the order in which it came."""
+    return tx.rows(_OF, container_id=container_id, after=after, b_limit=limit)
+
+
+def get(tx: Tx, row_id: int) -> SyncRow | None:
+    return tx.row(_GET, id=row_id)
 
 
 def move(tx: Tx, row: SyncRow, name: str) -> None:

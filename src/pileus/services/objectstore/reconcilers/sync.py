@@ -24,20 +24,31 @@ class Syncer:
         self._near = near
 
     async def sync(self) -> None:
-        """Every debt once; what cannot be paid now stays for the next time."""
+        """Every debt within this cloud once; what cannot be paid now stays for the next time."""
         after = 0
-        while rows := await self._near.db.read(syncs.some, after, BATCH):
+        while found := await self._near.db.read(syncs.owing, after, BATCH):
+            for after in found:
+                if not await self._near.db.read(self._goes_abroad, after):
+                    await self._serve(after)
+
+    def _goes_abroad(self, tx: Tx, container_id: int) -> bool:
+        row = container_rows.get(tx, container_id)
+        return row is not None and syncing.abroad(self._near, row) is not None
+
+    async def _serve(self, container_id: int) -> None:
+        after = 0
+        while rows := await self._near.db.read(syncs.of, container_id, after, BATCH):
             for row in rows:
                 after = row.id
                 try:
                     while not await self._near.db.write(self._pay, row):
                         pass
                 except Fault as fault:
-                    log.info("container %d is not synced: %s", row.container_id, fault.message)
+                    log.info("container %d is not synced: %s", container_id, fault.message)
 
     def _pay(self, tx: Tx, row: SyncRow) -> bool:
         """Whether nothing is left of it. Raises what speaks against it."""
-        now = next((one for one in syncs.some(tx, row.id - 1, 1) if one.id == row.id), None)
+        now = syncs.get(tx, row.id)
         source = container_rows.get(tx, row.container_id)
         if now is None or source is None or syncing.TO not in source.kept.system:
             syncs.drop(tx, row.id)
@@ -60,6 +71,8 @@ class Syncer:
     def _target(self, tx: Tx, source: ContainerRow) -> ContainerRow:
         """The container that follows, if it has the same key. Raises `NotFound`, `Conflict`, `Invalid`."""
         follower = syncing.follower(self._near, source.kept.system[syncing.TO])
+        if follower.url:
+            raise Conflict("The container that follows is in another cluster by now.")
         target = containers.get(tx, follower.account, follower.container)
         key = source.kept.system.get(syncing.KEY)
         if not key or target.kept.system.get(syncing.KEY) != key:

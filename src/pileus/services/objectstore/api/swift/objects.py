@@ -16,6 +16,7 @@ from pileus.services.objectstore.api.swift import (
 )
 from pileus.services.objectstore.api.swift.answers import bad, told
 from pileus.services.objectstore.api.swift.call import Call, look
+from pileus.services.objectstore.api.swift.expiry import check_expiry
 from pileus.services.objectstore.api.swift.finding import find, version_of
 from pileus.services.objectstore.api.swift.paths import check_name
 from pileus.services.objectstore.api.swift.written import made
@@ -127,4 +128,5 @@ def _remove(tx: Tx, call: Call) -> Deleted:
     row = look(tx, call.path).container
     if row is None:
         raise told(404)
+    check_expiry(tx, call, row)
     return objects.delete(tx, call.near, call.ctx, row, call.path.name, stamp=call.stamp, marks=False)

@@ -1,10 +1,12 @@
 """Container sync as clients and other clusters see it."""
 
 import hmac
+from urllib.parse import quote
 
 from pileus.kernel.types import SECOND, Invalid, Micros
 from pileus.services.objectstore.api.swift.answers import PLAIN, told
 from pileus.services.objectstore.api.swift.call import Call
+from pileus.services.objectstore.api.swift.paths import decoded
 from pileus.services.objectstore.core import syncing
 from pileus.services.objectstore.core.neighbours import Neighbours
 
@@ -25,8 +27,8 @@ async def admit(call: Call) -> None:
     key = (await call.see()).kept.system.get(syncing.KEY, "")
     realm = call.near.settings.sync_realms.get(words[0].lower(), "") if len(words) == 3 else ""
     at = call.headers.get("x-timestamp", "0")
-    message = f"{call.method}\n{call.request.path}\n{at}\n{words[1] if len(words) > 1 else ''}\n{key}"
-    wanted = hmac.new(realm.encode(), message.encode(), "sha1").hexdigest()
+    nonce = words[1] if len(words) > 1 else ""
+    wanted = syncing.signature(realm, key, call.method, quote(decoded(call.request.path)), at, nonce)
     if not (realm and key and hmac.compare_digest(wanted.encode(), words[2].encode())):
         text = "X-Container-Sync-Auth header not valid; contact cluster operator for support."
         realm_told = {"Www-Authenticate": f'SwiftContainerSync realm="{call.path.account}"'}
@@ -50,8 +52,9 @@ def realms(near: Neighbours) -> dict[str, object]:
     found: dict[str, dict[str, dict[str, object]]] = {
         realm.upper(): {"clusters": {}} for realm in near.settings.sync_realms
     }
-    for name in near.settings.sync_clusters:
+    own = near.settings.sync_clusters
+    for name in (*own, *near.settings.sync_peers):
         realm, _, cluster = name.partition("/")
         if realm.upper() in found:
-            found[realm.upper()]["clusters"][cluster.upper()] = {"current": True}
+            found[realm.upper()]["clusters"][cluster.upper()] = {"current": True} if name in own else {}
     return {"realms": found}

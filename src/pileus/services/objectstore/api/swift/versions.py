@@ -12,13 +12,14 @@ from pileus.services.objectstore.api.swift import items, listings, times
 from pileus.services.objectstore.api.swift.answers import bad, told
 from pileus.services.objectstore.api.swift.call import Call, look
 from pileus.services.objectstore.api.swift.container_headers import shown
+from pileus.services.objectstore.api.swift.expiry import check_expiry
 from pileus.services.objectstore.api.swift.finding import DELETED, Found, check_versioned, parsed_version, version_of
 from pileus.services.objectstore.api.swift.listings import JSON, Asked
 from pileus.services.objectstore.api.swift.written import Written, made
-from pileus.services.objectstore.core import containers, objects, version_listings
+from pileus.services.objectstore.core import containers, objects, syncing, version_listings
 from pileus.services.objectstore.core.listings import Listed, Subdir, Wanted
-from pileus.services.objectstore.core.stock import Deleted
-from pileus.services.objectstore.core.version_listings import Version
+from pileus.services.objectstore.core.stock import NULL, Deleted, now
+from pileus.services.objectstore.core.version_listings import LAST, Version
 from pileus.services.objectstore.db.containers import ContainerRow
 from pileus.services.objectstore.db.objects import MARKER
 
@@ -66,7 +67,8 @@ async def delete(call: Call, version: Micros) -> Answer:
         if row is None:
             raise told(404)
         check_versioned(row, version)
-        gone = objects.delete_version(tx, call.near, call.ctx, row, call.path.name, version, promote=False)
+        check_expiry(tx, call, row, version)
+        gone = _without(tx, call, row, version)
         current = objects.find_version(tx, row, call.path.name, None)
         left = times.stamp(current.stamp) if current is not None and current.versioned else "null"
         return gone, left if row.versioning else ""
@@ -80,6 +82,16 @@ async def delete(call: Call, version: Micros) -> Answer:
     if not gone.found:
         raise told(404, None, headers)
     return told(204, "", headers)
+
+
+def _without(tx: Tx, call: Call, row: ContainerRow, version: Micros) -> Deleted:
+    """That version goes. Where there is no null version, `null` takes the current one out of sight, and keeps it."""
+    name = call.path.name
+    current = objects.find_version(tx, row, name, None)
+    if version == NULL and current is not None and objects.find_version(tx, row, name, NULL) is None:
+        syncing.note(tx, row, name, max(now(tx), current.stamp))
+        return objects.hide(tx, row, current)
+    return objects.delete_version(tx, call.near, call.ctx, row, name, version, promote=False)
 
 
 async def listing(call: Call, row: ContainerRow) -> Answer:
@@ -105,6 +117,9 @@ async def listing(call: Call, row: ContainerRow) -> Answer:
 def _read(
     tx: Tx, row: ContainerRow, asked: Asked, marker: Micros | None
 ) -> tuple[containers.Usage, list[dict[str, Any]]]:
+    if marker == NULL:
+        null = objects.find_version(tx, row, asked.wanted.marker, NULL)
+        marker = null.stamp if null is not None else LAST
     walk = _backwards if asked.wanted.reverse else version_listings.of_container
     found = walk(tx, row, asked.wanted, version_marker=marker).items
     return containers.usage(tx, row), [_item(one) for one in found]
