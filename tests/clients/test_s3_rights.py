@@ -40,9 +40,9 @@ def bucket(owner: Any, request: pytest.FixtureRequest) -> str:
     return name
 
 
-def swift(users: Users, owner: Any) -> tuple[str, dict[str, str]]:
-    """The URL of the owner's account, and headers of an operator."""
-    with users.live.client("admin") as http:
+def swift(users: Users, owner: Any, user: str = "owen", project: str = "shop") -> tuple[str, dict[str, str]]:
+    """The URL of the owner's account, and headers of its own member."""
+    with users.live.client(user, project) as http:
         account = owner.list_buckets()["Owner"]["ID"]
         return f"{users.url}/v1/{account}", {"X-Auth-Token": http.headers["X-Auth-Token"]}
 
@@ -107,7 +107,7 @@ def test_links_and_manifests_lead_nobody_in(users: Users, owner: Any, eve: Any, 
     assert refused("AccessDenied", eve.get_object, Bucket=bucket, Key="secret") == 403
     account = owner.list_buckets()["Owner"]["ID"]
     eve.create_bucket(Bucket=bucket + "-eve")
-    base, head = swift(users, eve)
+    base, head = swift(users, eve, "eve", "rivals")
     link = head | {"X-Symlink-Target": f"{bucket}/secret", "X-Symlink-Target-Account": account}
     assert httpx.put(f"{base}/{bucket}-eve/link", headers=link).status_code == 201
     where = {"Bucket": bucket + "-eve", "Key": "copy", "CopySource": f"{bucket}-eve/link"}

@@ -159,7 +159,7 @@ def test_copied_parts(s3: Any, bucket: str) -> None:
 def test_copies_of_what_swift_made(s3: Any, users: Users, bucket: str) -> None:
     """Manifests and links are made of names in their account: a copy has bytes of its own."""
     account = s3.list_buckets()["Owner"]["ID"]
-    with users.live.client("admin") as http_client:
+    with users.live.client("owen", project="shop") as http_client:
         head = {"X-Auth-Token": http_client.headers["X-Auth-Token"]}
     base = f"{users.url}/v1/{account}/{bucket}"
     for n in range(3):
