@@ -94,7 +94,7 @@ class Entry:
             request, answer = await self._ask(face, scope, receive, headers, prefix, below, method, request_id)
         for header, value in face.dialect.identified(request_id).items() if face is not None else ():
             answer.headers.setdefault(header, value)
-        if not any(header.lower() == "x-openstack-request-id" for header in answer.headers):
+        if "X-Openstack-Request-Id" not in answer.headers:  # so written by faces that have names in capitals
             answer.headers["x-openstack-request-id"] = request_id
         if face is None or not face.dialect.own_origins:
             self._allow_origin(headers, answer)
@@ -106,11 +106,16 @@ class Entry:
         sent = await _respond(answer, send, method == "HEAD", json_media, unread, cased)
         self._count(name, method, answer.status, time.perf_counter() - began)
         if access.isEnabledFor(logging.INFO):
-            ctx = request.ctx if request is not None else Ctx()
-            access.info(
-                '%s "%s %s" %d %d %.1fms', name, method, face.dialect.logged(path) if face else path, answer.status, sent, (time.perf_counter() - began) * 1000,
-                extra={"request_id": request_id, "user_id": ctx.user_id, "project_id": ctx.project_id, "address": self._client(scope, headers)},
-            )  # fmt: skip
+            shown = face.dialect.logged(path) if face else path
+            took = (time.perf_counter() - began) * 1000
+            self._tell(f'{name} "{method} {shown}" {answer.status} {sent} {took:.1f}ms', request, request_id, self._client(scope, headers))  # fmt: skip
+
+    def _tell(self, message: str, request: Request | None, request_id: str, address: str) -> None:
+        """One line of the access log; made by hand, for `Logger.info` costs twice as much."""
+        record = logging.LogRecord(access.name, logging.INFO, "", 0, message, None, None)
+        ctx = request.ctx if request is not None else Ctx()
+        record.__dict__.update(request_id=request_id, user_id=ctx.user_id, project_id=ctx.project_id, address=address)
+        access.handle(record)
 
     async def _ask(
         self,

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from pileus.contracts.identity import Identity
 from pileus.drivers.blob.protocol import BlobStore
 from pileus.kernel.db import Database
 from pileus.kernel.policy import Policy
 from pileus.services.objectstore.core.arrivals import Arrivals
+from pileus.services.objectstore.core.rooms import Rooms
 from pileus.services.objectstore.core.settings import ObjectSettings
 
 
@@ -21,6 +23,10 @@ class Neighbours:
     """By storage policy; the first is the default."""
     identity: Identity
     arrivals: Arrivals
+
+    @cached_property
+    def rooms(self) -> Rooms:
+        return Rooms(self.db.stamps)
 
     @property
     def default_place(self) -> str:
