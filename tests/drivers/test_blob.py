@@ -413,7 +413,9 @@ async def test_b1_file_new_folders_last_up_to_the_one_that_was_there(tmp_path: P
     store = FileBlobs(tmp_path / "state" / "objects" / "gold", disk=disk)
     await store.start()
     synced = {what for name, what in disk.calls if name == "sync"}
-    assert synced == {str(tmp_path / one) for one in ("", "state", "state/objects", "state/objects/gold", "state/objects/gold/blobs")}
+    assert synced == {
+        str(tmp_path / one) for one in ("", "state", "state/objects", "state/objects/gold", "state/objects/gold/blobs")
+    }
     await store.close()
 
 

@@ -268,4 +268,3 @@ async def test_a_copy_of_what_is_overwritten_meanwhile(
         answer = await http.request("COPY", "/v1/AUTH_p/c/a", headers={"Destination": "c/b"})
         assert answer.status_code == 201, answer.text
         assert (await http.get("/v1/AUTH_p/c/b")).content == b"n" * size
-
