@@ -111,7 +111,8 @@ def complete(
     details = upload.details or Details()
     details = finish(upload, used, details) if finish is not None else details
     details = msgspec.structs.replace(details, system={**details.system, UPLOAD: upload_id})
-    _forget(tx, container, upload, [part for part in there if part not in used])
+    numbers = {part.number for part in used}
+    _forget(tx, container, upload, [part for part in there if part.number not in numbers])
     size = sum(part.size for part in used)
     counters.bump(tx, container.account, container.id, container.place, 0, -size)
     whole_id = _whole(tx, used, size)
