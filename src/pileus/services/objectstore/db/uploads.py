@@ -55,7 +55,7 @@ class PartRow(Struct, frozen=True):
     etag: str
     modified_at: Micros
     checks: dict[str, str] | None = None
-    """Further hashes, hex by name."""
+    """Checksums beside MD5, base64 by name."""
 
 
 _FIND = Query(select(uploads).where(uploads.c.id == bindparam("id")), into=UploadRow)
