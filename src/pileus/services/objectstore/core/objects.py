@@ -316,11 +316,12 @@ def copy(
 ) -> ObjectRow:
     """Another object with the same body, without a byte moved; `source` was read before and may be gone by now.
 
-    `want` says everything but the bytes; kind, size and ETag are the source's. Raises what `put` raises, and `NotFound`.
+    `want` says everything but the bytes; kind, size and ETag are the source's. Raises what `put` raises, and `NotFound` of
+    type `SourceGone`: whoever read it in another transaction reads it again, as it may have been overwritten meanwhile.
     """
     body = bodies.get(tx, source.body_id) if source.body_id else None
     if source.body_id and body is None:
-        raise NotFound("The resource could not be found.", type="NoSuchObject")
+        raise NotFound("The resource could not be found.", type="SourceGone")
     shared = Body(size=source.weight, hashes={"md5": source.inner_etag or source.etag}, body_id=source.body_id)
     same = msgspec.structs.replace(want, kind=source.kind, shown_size=source.size, shown_etag=source.etag)
     return put(tx, near, ctx, account, container, name, same, shared)
