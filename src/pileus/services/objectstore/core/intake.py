@@ -53,7 +53,7 @@ async def store(
     chunks = _bounded(chunks, near.settings.largest if most is None else most)
     head, rest = await _head(chunks, near.settings.inline_bytes)
     if rest is None:
-        body = Body(size=len(head), hashes=_hashed(head, hashes), data=head or None)
+        body = Body(size=len(head), hashes=hashed(head, hashes), data=head or None)
         return await settled(near.db.write(decide, body))
     blob, blobs = new_hex(), near.stores.get(place)
     if blobs is None:
@@ -107,7 +107,8 @@ async def settled(work: Awaitable[R]) -> R:
         raise
 
 
-def _hashed(data: bytes, names: Sequence[str]) -> dict[str, str]:
+def hashed(data: bytes, names: Sequence[str]) -> dict[str, str]:
+    """MD5 and those named, in hex."""
     found = {}
     for name in dict.fromkeys((MD5, *names)):
         one = digest(name)

@@ -19,7 +19,7 @@ from sqlalchemy import (
     update,
 )
 
-from pileus.kernel.db import Query, Time, Tx, metadata
+from pileus.kernel.db import Json, Query, Time, Tx, metadata
 from pileus.kernel.types import Micros
 from pileus.services.objectstore.db.columns import Id, Name
 
@@ -59,6 +59,7 @@ pieces = Table(
     Column("start", BigInteger, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("part_id", BigInteger, nullable=False),
+    Column("checks", Json(dict[str, str])),
     sqlite_with_rowid=False,
 )
 garbage = Table(
@@ -97,6 +98,8 @@ class PieceRow(Struct, frozen=True):
     """Offset in the whole."""
     size: int
     part_id: int
+    checks: dict[str, str] | None = None
+    """Checksums that its writer asked for, base64 by name."""
 
 
 class GarbageRow(Struct, frozen=True):
@@ -120,7 +123,7 @@ _LET_GO = Query(
 )
 _DELETE = Query(delete(bodies).where(bodies.c.id == bindparam("id")))
 _PIECES = Query(
-    select(pieces.c.number, pieces.c.start, pieces.c.size, pieces.c.part_id)
+    select(pieces.c.number, pieces.c.start, pieces.c.size, pieces.c.part_id, pieces.c.checks)
     .where(
         pieces.c.whole_id == bindparam("whole_id"),
         pieces.c.start < bindparam("end"),

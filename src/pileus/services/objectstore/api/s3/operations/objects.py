@@ -32,7 +32,7 @@ _OVERRIDES = ("content-type", "content-language", "expires", "cache-control", "c
 
 
 async def put_object(near: Neighbours, request: Request, where: Address) -> Answer:
-    upload = bodies.Upload(request)
+    upload = bodies.Upload(request, default=checksums.DEFAULT)
     details = details_of(request.headers)
     content_type = request.headers.get("content-type") or "binary/octet-stream"
     want = Put(content_type=content_type, details=details, conditions=write_conditions(request.headers))
@@ -112,30 +112,34 @@ async def _span(
     if whole.object.kind == DLO:
         judge = access.contents(near, request)
         size, _ = await near.db.read_aside(reading.measured, near, row.account, whole, judge)
-    span = read_range(request.headers, size)
+    span, sums = read_range(request.headers, size), dict[str, str]()
     if request.query.one("partNumber") is not None:
         if span is not None:
             raise fault("InvalidRequest", "Cannot specify both Range header and partNumber query parameter")
-        span, count = await near.db.read(_part, request, whole)
+        span, count, sums = await near.db.read(_part, request, whole)
         if count:
             headers["x-amz-mp-parts-count"] = str(count)
     first, end, status = (0, size, 200) if span is None else (*span, 206)
     headers["Content-Length"] = str(end - first)
     if span is not None:
-        for name in [name for name in headers if name.startswith(checksums.HEADER)]:
-            del headers[name]
+        checksums.narrow(headers, sums)
         headers["Content-Range"] = f"bytes {first}-{end - 1}/{size}"
     return first, end, status
 
 
-def _part(tx: Tx, request: Request, whole: Whole) -> tuple[tuple[int, int] | None, int]:
-    """The bytes of one part, and how many parts there are; an object in one piece is its own only part."""
+def _part(tx: Tx, request: Request, whole: Whole) -> tuple[tuple[int, int] | None, int, dict[str, str]]:
+    """The bytes of one part, how many there are, and its checksums; an object in one piece is its own only part."""
     number = answers.number(request, "partNumber", 1, least=1, most=10_000)
-    parts = multipart.spans(tx, whole.object)
+    made, parts = whole.object, multipart.pieces(tx, whole.object)
     if number > max(len(parts), 1):
         raise fault("InvalidPartNumber")
-    only = (0, whole.object.size) if whole.object.size > 0 else None
-    return (parts[number - 1] if parts else only), len(parts)
+    if not parts:
+        sums: dict[str, str] = {}
+        checksums.shown(made.kept.system, sums)
+        return ((0, made.size) if made.size > 0 else None), 0, sums
+    part = parts[number - 1]
+    sums = {checksums.HEADER + name: value for name, value in (part.checks or {}).items()}
+    return (part.start, part.start + part.size), len(parts), sums
 
 
 async def look(near: Neighbours, request: Request, where: Address) -> tuple[ContainerRow, Whole, dict[str, str]]:

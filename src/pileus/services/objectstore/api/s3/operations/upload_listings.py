@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
-from pileus.services.objectstore.api.s3 import answers, xml
+from pileus.services.objectstore.api.s3 import answers, checksums, xml
 from pileus.services.objectstore.api.s3.access import READ
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.operations.buckets import find
@@ -40,13 +40,12 @@ async def list_parts(near: Neighbours, request: Request, where: Address) -> Answ
 
 
 def _part(part: PartRow) -> list[xml.Node]:
-    sums: list[xml.Node] = [("Checksum" + name.upper(), value) for name, value in (part.checks or {}).items()]
     return [
         ("PartNumber", part.number),
         ("LastModified", answers.moment(part.modified_at)),
         ("ETag", f'"{part.etag}"'),
         ("Size", part.size),
-        *sums,
+        *checksums.of_part(part.checks),
     ]
 
 
