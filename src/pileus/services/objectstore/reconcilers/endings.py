@@ -19,8 +19,8 @@ class Endings:
         self._near = near
 
     async def expire(self) -> None:
-        """Expired objects, uploads never completed, accounts deleted."""
-        for work in (ending.expire, ending.drop_old_uploads, ending.empty_accounts):
+        """Expired objects, uploads never completed, accounts deleted, old deletions."""
+        for work in (ending.expire, ending.drop_old_uploads, ending.empty_accounts, ending.forget_deletions):
             await self._slices(work)
 
     async def clear(self) -> None:
