@@ -50,10 +50,12 @@ class Running:
 
 
 @asynccontextmanager
-async def running(folder: Path, port: int = 0, url: str = "", **section: Any) -> AsyncIterator[Running]:
+async def running(
+    folder: Path, port: int = 0, url: str = "", *, synchronous: str = "OFF", **section: Any
+) -> AsyncIterator[Running]:
     """`port` 0: any free one of this suite's own. Two storage policies: gold, the default, and silver."""
     port = port or free_port()
-    db = Database(url or f"sqlite:///{folder}/pileus.db", synchronous="OFF")
+    db = Database(url or f"sqlite:///{folder}/pileus.db", synchronous=synchronous)
     await db.start()
     stores = {name: FileBlobs(folder / name) for name in ("gold", "silver")}
     for store in stores.values():

@@ -6,7 +6,7 @@ Each function does one slice of the work and says whether there is more.
 from pileus.kernel.db import Tx
 from pileus.kernel.types import DAY, SECOND, Forbidden, Micros, Stale, cloud
 from pileus.services.objectstore.core import containers as rooms
-from pileus.services.objectstore.core import multipart
+from pileus.services.objectstore.core import multipart, syncing
 from pileus.services.objectstore.core import objects as decisions
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.core.stock import NULL
@@ -96,6 +96,11 @@ def _empty(tx: Tx, near: Neighbours, container: ContainerRow) -> bool:
         version = item.stamp if item.versioned else NULL
         decisions.delete_version(tx, near, cloud(), container, item.name, version, promote=False)
     return bool(items)
+
+
+def forget_deletions(tx: Tx, near: Neighbours) -> bool:
+    """A slice of the deletions in synced containers that nobody needs to know any more."""
+    return syncing.forget_old(tx, SLICE)
 
 
 def ripe_garbage(tx: Tx, near: Neighbours, after: int) -> list[GarbageRow]:
