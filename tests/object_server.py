@@ -23,7 +23,16 @@ from pileus.services.objectstore.service import build
 class People:
     """Identity as far as objects ask it: names are ids with `-name` behind them, all in the default domain."""
 
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], Ctx] = {}
+
     async def authenticate(self, token: str, service_token: str = "") -> Ctx:
+        """The same object for the same token, as identity gives it: what is kept for a caller is kept for that object."""
+        if (token, service_token) not in self._known:
+            self._known[token, service_token] = await self._caller(token, service_token)
+        return self._known[token, service_token]
+
+    async def _caller(self, token: str, service_token: str) -> Ctx:
         known = await caller_of(token)
         names = {"user_name": f"{known.user_id}-name", "project_name": f"{known.project_id}-name"}
         domains = {"user_domain_id": "default", "project_domain_id": "default"}
