@@ -134,16 +134,16 @@ def is_bucket(tx: Tx, row: ContainerRow) -> bool:
     return named is not None and named.container_id == row.id
 
 
-def bucket(tx: Tx, account: str, name: str) -> ContainerRow:
+def bucket(tx: Tx, near: Neighbours, account: str, name: str) -> ContainerRow:
     """The container behind S3's name, for a caller of that account (empty: nobody's).
 
     The caller's own containers come first, however they were made; then the buckets that S3 made, of all accounts.
     Raises `NotFound` of type `NoSuchContainer`.
     """
-    row = containers.find(tx, account, name) if account else None
+    row = near.rooms.container(tx, account, name) if account else None
     if row is None:
         named = containers.bucket(tx, name)
-        row = containers.get(tx, named.container_id) if named is not None else None
+        row = near.rooms.container(tx, named.account, name) if named is not None else None
     if row is None:
         raise NotFound("The specified bucket does not exist", type="NoSuchContainer")
     return row

@@ -37,7 +37,7 @@ def bucket(tx: Tx, near: Neighbours, request: Request, name: str, expected: str 
     """The bucket that the caller means, not yet judged. Raises `NoSuchBucket`, and `AccessDenied` when it is another's than he
     expects (`expected`: the header that says whose).
     """
-    row = containers.bucket(tx, account_of(near, request), name)
+    row = containers.bucket(tx, near, account_of(near, request), name)
     if request.headers.get(expected, row.account) != row.account:
         raise fault("AccessDenied")
     return row

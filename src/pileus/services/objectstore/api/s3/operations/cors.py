@@ -61,7 +61,7 @@ async def preflight(near: Neighbours, request: Request, where: Address) -> Answe
 def rules_of(tx: Tx, near: Neighbours, request: Request, name: str) -> list[Rule]:
     """Those of a bucket by its name; none for one that is not there."""
     try:
-        return cross_origin.read(containers.bucket(tx, account_of(near, request), name).kept.system)
+        return cross_origin.read(containers.bucket(tx, near, account_of(near, request), name).kept.system)
     except NotFound:
         return []
 

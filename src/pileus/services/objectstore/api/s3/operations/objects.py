@@ -193,7 +193,7 @@ def _check(request: Request, row: ContainerRow, made: ObjectRow) -> None:
 def fetch(tx: Tx, near: Neighbours, request: Request, row: ContainerRow, key: str, version: Micros | None) -> Whole:
     """An object that the caller may read. Whether one is there is told only to those who may list the bucket."""
     try:
-        _, whole = objects.fetch(tx, near, row.account, row.name, key, access.anything, version=version)
+        whole = objects.fetch_in(tx, row, key, version)
     except NotFound as refusal:
         access.permit(near, request, READ)(row)
         marker = version_listings.marker(tx, row, key) if version is None and row.versioning else None
