@@ -36,6 +36,8 @@ class Change(Struct, frozen=True, kw_only=True):
     history: bool | None = None
     versioning: str | None = None
     """`enabled` or `suspended`."""
+    policy: str | None = None
+    """S3's bucket policy; empty: none."""
 
 
 def find(tx: Tx, account: str, name: str) -> ContainerRow | None:
@@ -169,8 +171,10 @@ def _changed(tx: Tx, near: Neighbours, row: ContainerRow, change: Change) -> Con
         raise Invalid("Versions are kept in one way or the other, not both.", type="TwoVersionings")
     if versioning != "enabled" and after.system.get(ENABLED):
         raise Conflict("The container has an object lock, which needs its versions.", type="BucketLocked")
-    containers.change(tx, row.id, settings=after, versioning=versioning, modified_at=tx.now)
-    return msgspec.structs.replace(row, settings=after, versioning=versioning, modified_at=tx.now)
+    values = {"settings": after, "versioning": versioning, "modified_at": tx.now}
+    values |= {} if change.policy is None else {"policy": change.policy}
+    containers.change(tx, row.id, **values)
+    return msgspec.structs.replace(row, **values)
 
 
 def _note(tx: Tx, near: Neighbours, ctx: Ctx, kind: str, row: ContainerRow) -> None:

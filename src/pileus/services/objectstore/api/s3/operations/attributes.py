@@ -2,8 +2,7 @@
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
-from pileus.services.objectstore.api.s3 import answers, checksums, xml
-from pileus.services.objectstore.api.s3.access import READ
+from pileus.services.objectstore.api.s3 import access, actions, answers, checksums, xml
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.operations.objects import one, version_header
@@ -39,7 +38,9 @@ async def get_attributes(near: Neighbours, request: Request, where: Address) -> 
 
 
 def _look(tx: Tx, near: Neighbours, request: Request, where: Address) -> tuple[ContainerRow, ObjectRow, int]:
-    row, made = one(tx, near, request, where, READ)
+    row, made = one(tx, near, request, where, actions.GET_OBJECT)
+    of_version = request.query.has("versionId")
+    access.check(near, request, row, actions.GET_ATTRIBUTES.on(of_version), where.key, made)
     return row, made, len(multipart.spans(tx, made))
 
 

@@ -4,8 +4,7 @@ from msgspec import Struct
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
-from pileus.services.objectstore.api.s3 import answers, xml
-from pileus.services.objectstore.api.s3.access import READ
+from pileus.services.objectstore.api.s3 import actions, answers, ownership, xml
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.operations.buckets import find
 from pileus.services.objectstore.api.s3.operations.listings import PAGE
@@ -27,7 +26,7 @@ async def list_parts(near: Neighbours, request: Request, where: Address) -> Answ
         ("Key", answers.writer_of_names(request)(where.key)),
         ("UploadId", upload.id),
         ("Initiator", answers.owner(upload.owner)),
-        ("Owner", answers.owner(row.account)),
+        ("Owner", answers.owner(_owner(row, upload))),
         ("StorageClass", "STANDARD"),
         ("PartNumberMarker", marker),
         ("NextPartNumberMarker", parts[-1].number if parts else 0),
@@ -37,6 +36,10 @@ async def list_parts(near: Neighbours, request: Request, where: Address) -> Answ
         ("ChecksumType", (upload.details or Details()).system.get(KIND)),
     ]
     return answers.document("ListPartsResult", body + [("Part", _part(part)) for part in parts])
+
+
+def _owner(row: ContainerRow, upload: UploadRow) -> str:
+    return ownership.owner_by(row, (upload.details or Details()).system)
 
 
 def _part(part: PartRow) -> list[xml.Node]:
@@ -53,7 +56,7 @@ def _part(part: PartRow) -> list[xml.Node]:
 def _parts(
     tx: Tx, near: Neighbours, request: Request, where: Address, marker: int, limit: int
 ) -> tuple[ContainerRow, UploadRow, list[PartRow], bool]:
-    row, upload = find_upload(tx, near, request, where, READ)
+    row, upload = find_upload(tx, near, request, where, actions.LIST_PARTS)
     parts, more = multipart.parts(tx, upload, marker, limit)
     return row, upload, parts, more
 
@@ -78,7 +81,7 @@ async def list_uploads(near: Neighbours, request: Request, where: Address) -> An
         ("EncodingType", name.kind),
         ("IsTruncated", more),
     ]
-    body += [_upload(one, name, row.account) for one in found if isinstance(one, UploadRow)]
+    body += [_upload(one, name, _owner(row, one)) for one in found if isinstance(one, UploadRow)]
     body += [("CommonPrefixes", [("Prefix", name(one))]) for one in found if isinstance(one, str)]
     return answers.document("ListMultipartUploadsResult", body)
 
@@ -109,7 +112,7 @@ def _uploads(
     tx: Tx, near: Neighbours, request: Request, bucket: str, asked: _Asked
 ) -> tuple[ContainerRow, list[UploadRow | str], bool]:
     """Uploads, and as text what is cut at the delimiter: the walk jumps behind each."""
-    row = find(tx, near, request, bucket, READ)
+    row = find(tx, near, request, bucket, actions.LIST_UPLOADS)
     found: list[UploadRow | str] = []
     marker, id_marker, more = asked.marker, asked.id_marker, True
     while more and len(found) <= asked.limit:
