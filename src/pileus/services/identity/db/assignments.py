@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy import Column, Index, String, Table, and_, bindparam, delete, false, insert, or_, select
 from sqlalchemy.sql import ColumnElement
 
@@ -142,7 +143,7 @@ def exists(tx: Tx, grant: Grant) -> bool:
 
 def add(tx: Tx, grant: Grant) -> None:
     if not exists(tx, grant):
-        tx.run(_INSERT, **{name: getattr(grant, name) for name in grant.__struct_fields__})
+        tx.run(_INSERT, **asdict(grant))
 
 
 def remove(tx: Tx, grant: Grant) -> bool:

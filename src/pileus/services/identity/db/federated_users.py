@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy import Column, Index, String, Table, bindparam, delete, insert, select
 
 from pileus.kernel.db import Flag, Query, Tx, metadata
@@ -71,7 +72,7 @@ def users_where(tx: Tx, provider_id: str, protocol_id: str, unique_id: str) -> s
 
 
 def add(tx: Tx, row: LinkRow) -> None:
-    tx.run(_INSERT, **{name: getattr(row, name) for name in row.__struct_fields__})
+    tx.run(_INSERT, **asdict(row))
 
 
 def add_many(tx: Tx, rows: Iterable[LinkRow]) -> None:

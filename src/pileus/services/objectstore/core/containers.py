@@ -8,10 +8,10 @@ from msgspec import Struct
 from pileus.kernel import events
 from pileus.kernel.db import Tx
 from pileus.kernel.types import Conflict, Ctx, Forbidden, Invalid, NotFound
-from pileus.services.objectstore.core import accounts, limits, multipart
+from pileus.services.objectstore.core import accounts, limits, multipart, syncing
 from pileus.services.objectstore.core.locks import ENABLED
 from pileus.services.objectstore.core.neighbours import Neighbours
-from pileus.services.objectstore.db import containers, counters, objects, syncs, versions
+from pileus.services.objectstore.db import containers, counters, graves, objects, syncs, versions
 from pileus.services.objectstore.db.columns import Settings
 from pileus.services.objectstore.db.containers import BucketRow, ContainerRow
 
@@ -108,6 +108,7 @@ def delete(tx: Tx, near: Neighbours, ctx: Ctx, row: ContainerRow) -> None:
     counters.bump(tx, row.account, row.id, row.place, 0, 0, containers=-1)
     counters.forget(tx, counters.of_container(row.id))
     syncs.forget(tx, row.id)
+    graves.forget(tx, row.id)
     containers.remove(tx, row.id)
     _note(tx, near, ctx, "objectstore.container.delete", row)
 
@@ -127,6 +128,12 @@ def create_bucket(
     row, _ = put(tx, near, ctx, account, name, change, place=place)
     containers.add_bucket(tx, BucketRow(name, row.id, account, tx.now))
     return row
+
+
+def is_bucket(tx: Tx, row: ContainerRow) -> bool:
+    """Whether its name is S3's too."""
+    named = containers.bucket(tx, row.name)
+    return named is not None and named.container_id == row.id
 
 
 def bucket(tx: Tx, account: str, name: str) -> ContainerRow:
@@ -169,12 +176,20 @@ def _changed(tx: Tx, near: Neighbours, row: ContainerRow, change: Change) -> Con
     versioning = row.versioning if change.versioning is None else change.versioning
     if versioning and after.archive:
         raise Invalid("Versions are kept in one way or the other, not both.", type="TwoVersionings")
+    if versioning and after.system.get(syncing.TO):
+        raise Invalid(_TWO_WAYS[bool(row.versioning)], type="SyncedVersions")
     if versioning != "enabled" and after.system.get(ENABLED):
         raise Conflict("The container has an object lock, which needs its versions.", type="BucketLocked")
     values = {"settings": after, "versioning": versioning, "modified_at": tx.now}
     values |= {} if change.policy is None else {"policy": change.policy}
     containers.change(tx, row.id, **values)
     return msgspec.structs.replace(row, **values)
+
+
+_TWO_WAYS = (
+    "Cannot enable object versioning on a container configured as source of container syncing.",
+    "Cannot configure container sync on a container with object versioning configured.",
+)
 
 
 def _note(tx: Tx, near: Neighbours, ctx: Ctx, kind: str, row: ContainerRow) -> None:

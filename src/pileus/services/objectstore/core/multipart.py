@@ -111,7 +111,8 @@ def complete(
     details = upload.details or Details()
     details = finish(upload, used, details) if finish is not None else details
     details = msgspec.structs.replace(details, system={**details.system, UPLOAD: upload_id})
-    _forget(tx, container, upload, [part for part in there if part not in used])
+    numbers = {part.number for part in used}
+    _forget(tx, container, upload, [part for part in there if part.number not in numbers])
     size = sum(part.size for part in used)
     counters.bump(tx, container.account, container.id, container.place, 0, -size)
     whole_id = _whole(tx, used, size)
@@ -126,11 +127,9 @@ def complete(
     return made
 
 
-def spans(tx: Tx, row: ObjectRow) -> list[tuple[int, int]]:
-    """Where the parts of a completed object begin and end; none for an object in one piece."""
-    if row.kind != PARTS:
-        return []
-    return [(p.start, p.start + p.size) for p in bodies.pieces_of(tx, row.body_id, 0, row.size, NUMBERS[-1])]
+def pieces(tx: Tx, row: ObjectRow) -> list[PieceRow]:
+    """The parts of a completed object, in order; none for an object in one piece."""
+    return bodies.pieces_of(tx, row.body_id, 0, row.size, NUMBERS[-1]) if row.kind == PARTS else []
 
 
 def drop(tx: Tx, container: ContainerRow, upload: UploadRow) -> None:
@@ -179,7 +178,7 @@ def _whole(tx: Tx, used: Sequence[PartRow], size: int) -> int:
     rows, start = [], 0
     for part in used:
         if part.size:
-            rows.append(PieceRow(part.number, start, part.size, part.body_id))
+            rows.append(PieceRow(part.number, start, part.size, part.body_id, part.checks))
             start += part.size
     bodies.add_pieces(tx, whole_id, rows)
     return whole_id

@@ -1,6 +1,7 @@
 """Accounts: one per project that keeps objects, made by its first container."""
 
 from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy import Column, Index, Table, bindparam, delete, insert, select, update
 
 from pileus.kernel.db import Json, Query, Time, Tx, metadata
@@ -44,7 +45,7 @@ def find(tx: Tx, name: str) -> AccountRow | None:
 
 
 def add(tx: Tx, row: AccountRow) -> None:
-    tx.run(_INSERT, **{field: getattr(row, field) for field in row.__struct_fields__})
+    tx.run(_INSERT, **asdict(row))
 
 
 def change(tx: Tx, name: str, /, **values: object) -> None:

@@ -1,6 +1,7 @@
 """Containers, and the global names under which S3 knows some of them."""
 
 from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy import Column, Index, Table, Text, UniqueConstraint, bindparam, delete, insert, select, update
 
 from pileus.kernel.db import Json, Query, Time, Tx, metadata
@@ -121,4 +122,4 @@ def bucket(tx: Tx, name: str) -> BucketRow | None:
 
 
 def add_bucket(tx: Tx, row: BucketRow) -> None:
-    tx.run(_BUCKET_INSERT, **{field: getattr(row, field) for field in row.__struct_fields__})
+    tx.run(_BUCKET_INSERT, **asdict(row))

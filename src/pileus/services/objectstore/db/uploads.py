@@ -1,6 +1,7 @@
 """Uploads in parts that are not complete yet."""
 
 from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text, and_, bindparam, delete, insert, or_, select
 
 from pileus.kernel.db import Json, Query, Time, Tx, metadata
@@ -54,7 +55,7 @@ class PartRow(Struct, frozen=True):
     etag: str
     modified_at: Micros
     checks: dict[str, str] | None = None
-    """Further hashes, hex by name."""
+    """Checksums beside MD5, base64 by name."""
 
 
 _FIND = Query(select(uploads).where(uploads.c.id == bindparam("id")), into=UploadRow)
@@ -108,7 +109,7 @@ def find(tx: Tx, upload_id: str) -> UploadRow | None:
 
 
 def add(tx: Tx, row: UploadRow) -> None:
-    tx.run(_INSERT, **{name: getattr(row, name) for name in row.__struct_fields__})
+    tx.run(_INSERT, **asdict(row))
 
 
 def remove(tx: Tx, upload_id: str) -> None:
@@ -141,7 +142,7 @@ def parts_of(tx: Tx, upload_id: str, after: int = 0, limit: int = 10_000) -> lis
 
 
 def add_part(tx: Tx, row: PartRow) -> None:
-    tx.run(_PART_INSERT, **{name: getattr(row, name) for name in row.__struct_fields__})
+    tx.run(_PART_INSERT, **asdict(row))
 
 
 def remove_part(tx: Tx, upload_id: str, number: int) -> None:

@@ -100,6 +100,7 @@ _CORE = {
     "Precondition": "PreconditionFailed",
     "QuotaExceeded": "QuotaExceeded",
     "TooManyContainers": "TooManyBuckets",
+    "SyncedVersions": "InvalidBucketState",
     "TwoVersionings": "InvalidBucketState",
 }
 """The code of each type of refusal that `core` and the kernel make."""

@@ -13,6 +13,7 @@ from pileus.services.objectstore.api.s3 import (
     answers,
     bodies,
     checksums,
+    expiry,
     grants,
     locking,
     ownership,
@@ -28,7 +29,7 @@ from pileus.services.objectstore.api.s3.metadata import details_of
 from pileus.services.objectstore.api.s3.operations.buckets import find
 from pileus.services.objectstore.api.s3.ranges import read_range
 from pileus.services.objectstore.core import intake, links, multipart, objects, reading, version_listings
-from pileus.services.objectstore.core.conditions import check_read, check_write
+from pileus.services.objectstore.core.conditions import ANYTHING, check_read, check_write
 from pileus.services.objectstore.core.faults import NotModified
 from pileus.services.objectstore.core.intake import Body
 from pileus.services.objectstore.core.locks import ENABLED, HOLD, MODE
@@ -43,7 +44,7 @@ _OVERRIDES = ("content-type", "content-language", "expires", "cache-control", "c
 
 
 async def put_object(near: Neighbours, request: Request, where: Address) -> Answer:
-    upload = bodies.Upload(request)
+    upload = bodies.Upload(request, default=checksums.DEFAULT)
     details = details_of(request.headers)
     content_type = request.headers.get("content-type") or "binary/octet-stream"
     want = Put(content_type=content_type, details=details, conditions=write_conditions(request.headers))
@@ -57,7 +58,7 @@ async def put_object(near: Neighbours, request: Request, where: Address) -> Answ
         return objects.put(tx, near, request.ctx, standing.account, standing.name, where.key, made, body)
 
     made = await intake.store(near, row.place, upload.chunks(), decide, hashes=upload.hashes)
-    headers = {"ETag": f'"{made.etag}"', **version_header(row, made)}
+    headers = {"ETag": f'"{made.etag}"', **written(row, made)}
     checksums.shown(made.kept.system, headers)
     return Answer(200, raw=b"", headers=headers, media=answers.XML)
 
@@ -133,30 +134,34 @@ async def _span(
     if whole.object.kind == DLO:
         judge = access.contents(near, request)
         size, _ = await near.db.read_aside(reading.measured, near, row.account, whole, judge)
-    span = read_range(request.headers, size)
+    span, sums = read_range(request.headers, size), dict[str, str]()
     if request.query.one("partNumber") is not None:
         if span is not None:
             raise fault("InvalidRequest", "Cannot specify both Range header and partNumber query parameter")
-        span, count = await near.db.read(_part, request, whole)
+        span, count, sums = await near.db.read(_part, request, whole)
         if count:
             headers["x-amz-mp-parts-count"] = str(count)
     first, end, status = (0, size, 200) if span is None else (*span, 206)
     headers["Content-Length"] = str(end - first)
     if span is not None:
-        for name in [name for name in headers if name.startswith(checksums.HEADER)]:
-            del headers[name]
+        checksums.narrow(headers, sums)
         headers["Content-Range"] = f"bytes {first}-{end - 1}/{size}"
     return first, end, status
 
 
-def _part(tx: Tx, request: Request, whole: Whole) -> tuple[tuple[int, int] | None, int]:
-    """The bytes of one part, and how many parts there are; an object in one piece is its own only part."""
+def _part(tx: Tx, request: Request, whole: Whole) -> tuple[tuple[int, int] | None, int, dict[str, str]]:
+    """The bytes of one part, how many there are, and its checksums; an object in one piece is its own only part."""
     number = answers.number(request, "partNumber", 1, least=1, most=10_000)
-    parts = multipart.spans(tx, whole.object)
+    made, parts = whole.object, multipart.pieces(tx, whole.object)
     if number > max(len(parts), 1):
         raise fault("InvalidPartNumber")
-    only = (0, whole.object.size) if whole.object.size > 0 else None
-    return (parts[number - 1] if parts else only), len(parts)
+    if not parts:
+        sums: dict[str, str] = {}
+        checksums.shown(made.kept.system, sums)
+        return ((0, made.size) if made.size > 0 else None), 0, sums
+    part = parts[number - 1]
+    sums = {checksums.HEADER + name: value for name, value in (part.checks or {}).items()}
+    return (part.start, part.start + part.size), len(parts), sums
 
 
 async def look(near: Neighbours, request: Request, where: Address) -> tuple[ContainerRow, Whole, dict[str, str]]:
@@ -164,6 +169,8 @@ async def look(near: Neighbours, request: Request, where: Address) -> tuple[Cont
     row, whole = await near.db.read(_look, near, request, where)
     made = whole.object
     headers = shown(row, made)
+    if not request.query.has("versionId"):  # rules end what is current
+        headers |= expiry.header(row, made)
     if request.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED":
         checksums.shown(made.kept.system, headers)
     for name in _OVERRIDES:
@@ -263,9 +270,13 @@ def shown(row: ContainerRow, made: ObjectRow) -> dict[str, str]:
     headers |= locking.shown(kept.system)
     if tags.KEPT in kept.system:
         headers["x-amz-tagging-count"] = str(len(tags.read(kept.system)))
-    if made.delete_at:
-        headers["x-amz-expiration"] = f'expiry-date="{answers.http_date(made.delete_at)}", rule-id="delete-at"'
     return headers
+
+
+def written(row: ContainerRow, made: ObjectRow) -> dict[str, str]:
+    """What a writer is told: the null version has no id for him; and when a rule will end it."""
+    version = {"x-amz-version-id": answers.version_id(made)} if made.versioned else {}
+    return {**version, **expiry.header(row, made)}
 
 
 def version_header(row: ContainerRow, made: ObjectRow) -> dict[str, str]:
@@ -294,8 +305,8 @@ def _delete(tx: Tx, near: Neighbours, request: Request, where: Address) -> tuple
         access.check(near, request, row, actions.BYPASS, where.key)
     if version is None:
         return row, objects.delete(tx, near, request.ctx, row, where.key, conditions=write_conditions(request.headers))
-    if "if-match" in request.headers:
-        check_write(write_conditions(request.headers), objects.find_version(tx, row, where.key, version))
+    if (wanted := write_conditions(request.headers)) is not ANYTHING:
+        check_write(wanted, objects.find_version(tx, row, where.key, version))
     return row, objects.delete_version(tx, near, request.ctx, row, where.key, version, bypass=bypass)
 
 

@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
-from pileus.services.objectstore.api.s3 import actions, answers, ownership, xml
+from pileus.services.objectstore.api.s3 import actions, answers, checksums, expiry, ownership, xml
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.operations.buckets import find
 from pileus.services.objectstore.api.s3.operations.listings import PAGE
@@ -35,7 +35,9 @@ async def list_parts(near: Neighbours, request: Request, where: Address) -> Answ
         ("ChecksumAlgorithm", algorithm_of(upload).upper() or None),
         ("ChecksumType", (upload.details or Details()).system.get(KIND)),
     ]
-    return answers.document("ListPartsResult", body + [("Part", _part(part)) for part in parts])
+    answer = answers.document("ListPartsResult", body + [("Part", _part(part)) for part in parts])
+    answer.headers |= expiry.of_upload(row, upload)
+    return answer
 
 
 def _owner(row: ContainerRow, upload: UploadRow) -> str:
@@ -43,13 +45,12 @@ def _owner(row: ContainerRow, upload: UploadRow) -> str:
 
 
 def _part(part: PartRow) -> list[xml.Node]:
-    sums: list[xml.Node] = [("Checksum" + name.upper(), value) for name, value in (part.checks or {}).items()]
     return [
         ("PartNumber", part.number),
-        ("LastModified", answers.moment(part.modified_at)),
+        ("LastModified", answers.modified(part.modified_at)),
         ("ETag", f'"{part.etag}"'),
         ("Size", part.size),
-        *sums,
+        *checksums.of_part(part.checks),
     ]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
-from pileus.services.objectstore.api.s3 import access, actions, answers, bodies, checksums, xml
+from pileus.services.objectstore.api.s3 import access, actions, answers, bodies, checksums, expiry, xml
 from pileus.services.objectstore.api.s3.actions import Action
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.faults import fault
@@ -28,25 +28,40 @@ ALGORITHM, KIND = "upload-checksum", "upload-checksum-type"
 
 async def begin(near: Neighbours, request: Request, where: Address) -> Answer:
     details = details_of(request.headers)
-    algorithm = request.headers.get("x-amz-checksum-algorithm", "").lower()
-    kind = request.headers.get("x-amz-checksum-type", "COMPOSITE" if algorithm != "crc64nvme" else "FULL_OBJECT")
+    algorithm, kind = _summed(request.headers)
     if algorithm:
-        if algorithm not in checksums.ALGORITHMS:
-            raise fault("InvalidRequest", "Checksum algorithm provided is unsupported.")
-        if (kind == "FULL_OBJECT" and algorithm in ("sha1", "sha256")) or (
-            kind == "COMPOSITE" and algorithm == "crc64nvme"
-        ):
-            raise fault(
-                "InvalidRequest", f"The {kind} checksum type cannot be used with the {algorithm} checksum algorithm."
-            )
         details = Details(details.meta, details.headers, {ALGORITHM: algorithm, KIND: kind})
     media = request.headers.get("content-type") or "binary/octet-stream"
     row, upload = await near.db.write(_begin, near, request, where, media, details)
     body: list[xml.Node] = [("Bucket", row.name), ("Key", where.key), ("UploadId", upload.id)]
     answer = answers.document("InitiateMultipartUploadResult", body)
+    answer.headers |= expiry.of_upload(row, upload)
     if algorithm:
         answer.headers |= {"x-amz-checksum-algorithm": algorithm.upper(), "x-amz-checksum-type": kind}
     return answer
+
+
+def _summed(headers: Mapping[str, str]) -> tuple[str, str]:
+    """By what parts are summed, and how the whole is; both empty when nothing is said. Raises `InvalidRequest`."""
+    algorithm, kind = checksums.algorithm(headers.get("x-amz-checksum-algorithm")), headers.get("x-amz-checksum-type")
+    if not algorithm:
+        if kind is not None:
+            raise fault(
+                "InvalidRequest",
+                "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.",
+            )
+        return "", ""
+    if kind is None:
+        return algorithm, checksums.FULL if algorithm == checksums.DEFAULT else checksums.COMPOSITE
+    if kind not in (checksums.FULL, checksums.COMPOSITE):
+        raise fault("InvalidRequest", "Value for x-amz-checksum-type header is invalid.")
+    if (kind == checksums.FULL and algorithm not in checksums.CYCLIC) or (
+        kind == checksums.COMPOSITE and algorithm == checksums.DEFAULT
+    ):
+        raise fault(
+            "InvalidRequest", f"The {kind} checksum type cannot be used with the {algorithm} checksum algorithm."
+        )
+    return algorithm, kind
 
 
 def _begin(
@@ -66,7 +81,7 @@ async def put_part(near: Neighbours, request: Request, where: Address) -> Answer
         return await _copy_part(near, request, where, number)
     row, begun = await near.db.read(find_upload, near, request, where)
     algorithm = algorithm_of(begun)
-    upload = bodies.Upload(request, default=algorithm)
+    upload = bodies.Upload(request, default=algorithm or checksums.DEFAULT)
     if upload.asked is not None and algorithm and upload.asked.algorithm != algorithm:
         raise fault(
             "InvalidRequest",
@@ -102,17 +117,15 @@ async def _copy_part(near: Neighbours, request: Request, where: Address, number:
     size = await copies.length(near, request, container, whole)
     span = _source_range(request, size)
     stream = await copies.content_of(near, request, container, whole, *span)
-    algorithm = algorithm_of(begun)
-    running = checksums.Running(algorithm) if algorithm else None
+    algorithm = algorithm_of(begun) or checksums.DEFAULT
 
     def decide(tx: Tx, body: Body) -> PartRow:
-        sums = {algorithm: running.value(body.hashes)} if running is not None else {}
+        sums = {algorithm: checksums.of_hex(body.hashes[algorithm])}
         return _decided(tx, near, request, where, number, body, sums)
 
-    taken = running.over(stream) if running is not None else stream
-    made = await intake.store(near, row.place, taken, decide, hashes=running.hashes if running is not None else ())
-    body: list[xml.Node] = [("LastModified", answers.moment(made.modified_at)), ("ETag", f'"{made.etag}"')]
-    body += [("Checksum" + name.upper(), value) for name, value in (made.checks or {}).items()]
+    made = await intake.store(near, row.place, stream, decide, hashes=(algorithm,))
+    body: list[xml.Node] = [("LastModified", answers.modified(made.modified_at)), ("ETag", f'"{made.etag}"')]
+    body += checksums.of_part(made.checks)
     answer = answers.document("CopyPartResult", body)
     if whole.object.versioned:
         answer.headers["x-amz-copy-source-version-id"] = answers.version_id(whole.object)
