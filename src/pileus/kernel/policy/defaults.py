@@ -6,7 +6,7 @@ The owner's checks expect `project_id` in the target.
 
 ANYBODY = "@"
 ADMIN = "role:admin"
-_MEMBER = "role:member and project_id:%(project_id)s"
-_READER = "role:reader and project_id:%(project_id)s"
-PROJECT_MEMBER_OR_ADMIN = f"({_MEMBER}) or {ADMIN}"
-PROJECT_READER_OR_ADMIN = f"({_READER}) or {ADMIN}"
+PROJECT_MEMBER = "role:member and project_id:%(project_id)s"
+PROJECT_READER = "role:reader and project_id:%(project_id)s"
+PROJECT_MEMBER_OR_ADMIN = f"({PROJECT_MEMBER}) or {ADMIN}"
+PROJECT_READER_OR_ADMIN = f"({PROJECT_READER}) or {ADMIN}"
