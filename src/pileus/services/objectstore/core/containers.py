@@ -129,6 +129,12 @@ def create_bucket(
     return row
 
 
+def is_bucket(tx: Tx, row: ContainerRow) -> bool:
+    """Whether its name is S3's too."""
+    named = containers.bucket(tx, row.name)
+    return named is not None and named.container_id == row.id
+
+
 def bucket(tx: Tx, account: str, name: str) -> ContainerRow:
     """The container behind S3's name, for a caller of that account (empty: nobody's).
 

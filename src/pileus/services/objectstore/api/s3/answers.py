@@ -35,6 +35,11 @@ def http_date(at: Micros) -> str:
     return formatdate(-(-at // SECOND), usegmt=True)
 
 
+def modified(at: Micros) -> str:
+    """The same time in a document: clients compare the two."""
+    return moment(-(-at // SECOND) * SECOND)
+
+
 def version_id(row: ObjectRow | ItemRow) -> str:
     return f"{row.stamp:016d}" if row.versioned else "null"
 

@@ -121,8 +121,9 @@ def without_owner(grants: list[Grant], owner: str) -> list[Grant]:
 
 
 def shown(owner: str, grants: list[Grant]) -> list[xml.Node]:
-    """As `AccessControlPolicy` has it."""
-    every = [Grant(FULL, f"id:{owner}"), *grants]
+    """As `AccessControlPolicy` has it: groups, the owner, others."""
+    groups = [one for one in grants if one.who in _URIS]
+    every = [*groups, Grant(FULL, f"id:{owner}"), *(one for one in grants if one.who not in _URIS)]
     return [
         ("Owner", [("ID", owner), ("DisplayName", owner)]),
         ("AccessControlList", [("Grant", [_grantee(one.who), ("Permission", one.right)]) for one in every]),

@@ -10,7 +10,7 @@ _HEADERS = {
     "x-amz-copy-source-server-side-encryption": "Server-side encryption is not implemented.",
     "x-amz-website-redirect-location": "Redirects are not implemented.",
     "x-amz-write-offset-bytes": "Appending is not implemented.",
-    "x-amz-if-match-": "Only ETags can be demanded.",
+    "x-amz-object-lock-event-hold": "Holds of events are not implemented.",
     "x-amz-rename-source": "Renaming is not implemented.",
 }
 """Beginnings of names."""

@@ -56,7 +56,18 @@ async def create_bucket(near: Neighbours, request: Request, where: Address) -> A
 def _create(tx: Tx, near: Neighbours, ctx: Ctx, account: str, name: str, change: Change, place: str) -> ContainerRow:
     if not near.policy.allows("objectstore:operator", ctx, {"project_id": ctx.project_id}):
         raise fault("AccessDenied")
-    return containers.create_bucket(tx, near, ctx, account, name, change, place=place)
+    there = _same(tx, account, name, change, place) if near.settings.s3_region == "us-east-1" else None
+    return there or containers.create_bucket(tx, near, ctx, account, name, change, place=place)
+
+
+def _same(tx: Tx, account: str, name: str, change: Change, place: str) -> ContainerRow | None:
+    """The caller's own bucket of that name, when it is as he asks for: in the first of S3's regions, making it again is no error."""
+    row = containers.find(tx, account, name)
+    if row is None or not containers.is_bucket(tx, row):
+        return None
+    have, want = row.kept.system, change.system
+    same = have.get(grants.KEPT, "") == want.get(grants.KEPT, "") and (ENABLED in have) == (ENABLED in want)
+    return row if same and place in ("", row.place) else None
 
 
 def _check_name(name: str) -> None:

@@ -11,7 +11,7 @@ from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.conditions import write_conditions
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.operations.buckets import find
-from pileus.services.objectstore.api.s3.operations.objects import must_stand, version_header
+from pileus.services.objectstore.api.s3.operations.objects import must_stand, written
 from pileus.services.objectstore.api.s3.operations.uploads import ALGORITHM, KIND, find_upload, id_of
 from pileus.services.objectstore.core import multipart
 from pileus.services.objectstore.core.neighbours import Neighbours
@@ -44,7 +44,7 @@ async def complete(near: Neighbours, request: Request, where: Address) -> Answer
     ]
     body += checksums.elements(made.kept.system)
     answer = answers.document("CompleteMultipartUploadResult", body)
-    answer.headers.update(version_header(row, made))
+    answer.headers.update(written(row, made))
     return answer
 
 

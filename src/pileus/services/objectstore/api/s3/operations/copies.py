@@ -15,7 +15,7 @@ from pileus.services.objectstore.api.s3.conditions import source_conditions, wri
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.metadata import details_of
 from pileus.services.objectstore.api.s3.operations.buckets import find
-from pileus.services.objectstore.api.s3.operations.objects import added, fetch, must_stand, put_object, version_header
+from pileus.services.objectstore.api.s3.operations.objects import added, fetch, must_stand, put_object, written
 from pileus.services.objectstore.core import intake, limits, links, objects, reading
 from pileus.services.objectstore.core.conditions import check_read
 from pileus.services.objectstore.core.faults import NotModified
@@ -59,10 +59,10 @@ async def put(near: Neighbours, request: Request, where: Address) -> Answer:
     algorithm = checksums.algorithm(request.headers.get("x-amz-checksum-algorithm"))
     container, whole = await near.db.read(read, near, request, source)
     row, made = await _make(near, request, where, source, fresh, container, whole, algorithm)
-    body: list[xml.Node] = [("LastModified", answers.moment(made.modified_at)), ("ETag", f'"{made.etag}"')]
+    body: list[xml.Node] = [("LastModified", answers.modified(made.modified_at)), ("ETag", f'"{made.etag}"')]
     body += checksums.elements(made.kept.system)
     answer = answers.document("CopyObjectResult", body)
-    answer.headers.update(version_header(row, made))
+    answer.headers.update(written(row, made))
     if whole.object.versioned:
         answer.headers["x-amz-copy-source-version-id"] = answers.version_id(whole.object)
     return answer

@@ -71,8 +71,9 @@ async def opened(near: Neighbours, request: Request, where: Address, headers: Mu
     origin = request.headers.get("origin")
     if origin is None or not where.bucket or request.method == "OPTIONS":
         return
+    method = request.headers.get("access-control-request-method", request.method)
     for rule in await near.db.read(rules_of, near, request, where.bucket):
-        if rule.fits(origin, request.method):
+        if rule.fits(origin, method):
             for name, value in cross_origin.headers_of(rule, origin).items():
                 headers.setdefault(name, value)
             return

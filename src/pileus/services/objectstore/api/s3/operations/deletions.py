@@ -10,6 +10,7 @@ from pileus.kernel.types import Fault, Micros
 from pileus.services.objectstore.api.s3 import access, answers, bodies, xml
 from pileus.services.objectstore.api.s3.access import OWNER, WRITE
 from pileus.services.objectstore.api.s3.address import Address
+from pileus.services.objectstore.api.s3.conditions import moment_of, size_of
 from pileus.services.objectstore.api.s3.faults import fault, translated
 from pileus.services.objectstore.api.s3.operations.buckets import find
 from pileus.services.objectstore.core import objects
@@ -52,10 +53,11 @@ def _read(one: Element) -> _Asked:
     key = one.findtext("Key")
     if not key:
         raise fault("MalformedXML")
-    if one.find("LastModifiedTime") is not None or one.find("Size") is not None:
-        raise fault("NotImplemented", "Only ETags can be demanded.")
     version, etag = xml.text_of(one, "VersionId"), xml.text_of(one, "ETag").strip('"')
-    conditions = Conditions(if_match=(etag,)) if etag else ANYTHING
+    size, at = size_of(one.findtext("Size")), moment_of(one.findtext("LastModifiedTime"))
+    conditions = Conditions(if_match=(etag,) if etag else (), size=size, modified_at=at)
+    if conditions == ANYTHING:
+        conditions = ANYTHING
     return _Asked(key, answers.version_of(version) if version else None, conditions)
 
 

@@ -64,8 +64,10 @@ def _read(one: Element) -> Rule:
         if (found := one.find(name)) is not None:
             _only(found, inner)
     status, id = xml.text_of(one, "Status"), xml.text_of(one, "ID") or new_id()
-    if status not in ("Enabled", "Disabled") or len(id) > 255:
+    if status not in ("Enabled", "Disabled"):
         raise fault("MalformedXML")
+    if len(id) > 255:
+        raise fault("InvalidArgument", "ID length should not exceed allowed limit of 255")
     ends, old = one.find("Expiration"), one.find("NoncurrentVersionExpiration")
     rule = Rule(
         id=id,
@@ -99,7 +101,7 @@ def _filter(one: Element) -> dict[str, Any]:
     if found is None:
         if one.find("Prefix") is None:
             raise fault("MalformedXML")
-        return {"prefix": one.findtext("Prefix") or ""}
+        return {"prefix": one.findtext("Prefix") or "", "plain": True}
     if one.find("Prefix") is not None:
         raise fault("MalformedXML")
     inner = found.find("And")
@@ -147,7 +149,7 @@ def _shown(rule: Rule) -> list[xml.Node]:
     if rule.prefix or not marks:
         marks.insert(0, ("Prefix", rule.prefix))
     body: list[xml.Node] = [("ID", rule.id), ("Status", "Enabled" if rule.enabled else "Disabled")]
-    body.append(("Filter", marks if len(marks) == 1 else [("And", marks)]))
+    body += marks if rule.plain else [("Filter", marks if len(marks) == 1 else [("And", marks)])]
     if rule.days or rule.date or rule.markers:
         date = answers.moment(rule.date) if rule.date else None
         marker = True if rule.markers else None

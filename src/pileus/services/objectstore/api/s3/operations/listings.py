@@ -90,7 +90,7 @@ def items(found: Listed[ItemRow], name: answers.Names, owner: str) -> list[xml.N
             continue
         body: list[xml.Node] = [
             ("Key", name(one.name)),
-            ("LastModified", answers.moment(one.modified_at)),
+            ("LastModified", answers.modified(one.modified_at)),
             ("ETag", f'"{one.etag}"'),
             ("Size", max(one.size, 0)),
         ]

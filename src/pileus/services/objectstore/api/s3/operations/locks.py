@@ -49,22 +49,21 @@ async def get_retention(near: Neighbours, request: Request, where: Address) -> A
 async def put_retention(near: Neighbours, request: Request, where: Address) -> Answer:
     root = xml.parsed(await bodies.small(request), "Retention")
     mode, until = xml.text_of(root, "Mode"), xml.text_of(root, "RetainUntilDate")
-    if bool(mode) != bool(until):
+    if bool(mode) != bool(until) or mode not in ("", *locking.MODES):
         raise fault("MalformedXML")
     await near.db.write(_retain, near, request, where, mode, until)
     return Answer(200, raw=b"", media=answers.XML)
 
 
 def _retain(tx: Tx, near: Neighbours, request: Request, where: Address, mode: str, until: str) -> None:
-    """COMPLIANCE may only be prolonged; GOVERNANCE is passed with the header that says so."""
+    """What is locked may be locked for longer; else GOVERNANCE is passed with the header that says so, COMPLIANCE never."""
     _, made = _locked(tx, near, request, where, OWNER)
     wanted = locking.retention(mode, until, tx.now) if mode else {MODE: "", UNTIL: ""}
     old_mode, old_until = made.kept.system.get(MODE, ""), int(made.kept.system.get(UNTIL) or 0)
     if old_until > tx.now:
         longer = bool(mode) and int(wanted[UNTIL]) >= old_until
         bypass = request.headers.get("x-amz-bypass-governance-retention", "").lower() == "true"
-        same = longer and old_mode in (mode, "GOVERNANCE")
-        if not same and not (old_mode == "GOVERNANCE" and bypass):
+        if not (longer and old_mode == mode) and not (old_mode == "GOVERNANCE" and bypass):
             raise fault("AccessDenied", "Access Denied because object protected by object lock.")
     keep(tx, made, wanted)
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
 from pileus.kernel.types import Micros, NotFound, Stale
-from pileus.services.objectstore.api.s3 import access, answers, bodies, checksums, grants, locking, tags
+from pileus.services.objectstore.api.s3 import access, answers, bodies, checksums, expiry, grants, locking, tags
 from pileus.services.objectstore.api.s3.access import OWNER, READ, WRITE
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.caller import Signed
@@ -17,7 +17,7 @@ from pileus.services.objectstore.api.s3.metadata import details_of
 from pileus.services.objectstore.api.s3.operations.buckets import find
 from pileus.services.objectstore.api.s3.ranges import read_range
 from pileus.services.objectstore.core import intake, links, multipart, objects, reading, version_listings
-from pileus.services.objectstore.core.conditions import check_read, check_write
+from pileus.services.objectstore.core.conditions import ANYTHING, check_read, check_write
 from pileus.services.objectstore.core.faults import NotModified
 from pileus.services.objectstore.core.intake import Body
 from pileus.services.objectstore.core.locks import ENABLED
@@ -46,7 +46,7 @@ async def put_object(near: Neighbours, request: Request, where: Address) -> Answ
         return objects.put(tx, near, request.ctx, standing.account, standing.name, where.key, made, body)
 
     made = await intake.store(near, row.place, upload.chunks(), decide, hashes=upload.hashes)
-    headers = {"ETag": f'"{made.etag}"', **version_header(row, made)}
+    headers = {"ETag": f'"{made.etag}"', **written(row, made)}
     checksums.shown(made.kept.system, headers)
     return Answer(200, raw=b"", headers=headers, media=answers.XML)
 
@@ -147,6 +147,8 @@ async def look(near: Neighbours, request: Request, where: Address) -> tuple[Cont
     row, whole = await near.db.read(_look, near, request, where)
     made = whole.object
     headers = shown(row, made)
+    if not request.query.has("versionId"):  # rules end what is current
+        headers |= expiry.header(row, made)
     if request.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED":
         checksums.shown(made.kept.system, headers)
     for name in _OVERRIDES:
@@ -238,9 +240,13 @@ def shown(row: ContainerRow, made: ObjectRow) -> dict[str, str]:
     headers |= locking.shown(kept.system)
     if tags.KEPT in kept.system:
         headers["x-amz-tagging-count"] = str(len(tags.read(kept.system)))
-    if made.delete_at:
-        headers["x-amz-expiration"] = f'expiry-date="{answers.http_date(made.delete_at)}", rule-id="delete-at"'
     return headers
+
+
+def written(row: ContainerRow, made: ObjectRow) -> dict[str, str]:
+    """What a writer is told: the null version has no id for him; and when a rule will end it."""
+    version = {"x-amz-version-id": answers.version_id(made)} if made.versioned else {}
+    return {**version, **expiry.header(row, made)}
 
 
 def version_header(row: ContainerRow, made: ObjectRow) -> dict[str, str]:
@@ -267,8 +273,8 @@ def _delete(tx: Tx, near: Neighbours, request: Request, where: Address) -> tuple
         access.permit(near, request, OWNER)(row)  # a grant to write lets nobody destroy what was kept
     if version is None:
         return row, objects.delete(tx, near, request.ctx, row, where.key, conditions=write_conditions(request.headers))
-    if "if-match" in request.headers:
-        check_write(write_conditions(request.headers), objects.find_version(tx, row, where.key, version))
+    if (wanted := write_conditions(request.headers)) is not ANYTHING:
+        check_write(wanted, objects.find_version(tx, row, where.key, version))
     return row, objects.delete_version(tx, near, request.ctx, row, where.key, version, bypass=bypass)
 
 

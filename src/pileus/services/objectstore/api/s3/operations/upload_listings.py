@@ -2,7 +2,7 @@
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
-from pileus.services.objectstore.api.s3 import answers, checksums, xml
+from pileus.services.objectstore.api.s3 import answers, checksums, expiry, xml
 from pileus.services.objectstore.api.s3.access import READ
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.operations.buckets import find
@@ -34,13 +34,15 @@ async def list_parts(near: Neighbours, request: Request, where: Address) -> Answ
         ("ChecksumAlgorithm", algorithm_of(upload).upper() or None),
         ("ChecksumType", (upload.details or Details()).system.get(KIND)),
     ]
-    return answers.document("ListPartsResult", body + [("Part", _part(part)) for part in parts])
+    answer = answers.document("ListPartsResult", body + [("Part", _part(part)) for part in parts])
+    answer.headers |= expiry.of_upload(row, upload)
+    return answer
 
 
 def _part(part: PartRow) -> list[xml.Node]:
     return [
         ("PartNumber", part.number),
-        ("LastModified", answers.moment(part.modified_at)),
+        ("LastModified", answers.modified(part.modified_at)),
         ("ETag", f'"{part.etag}"'),
         ("Size", part.size),
         *checksums.of_part(part.checks),

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
-from pileus.services.objectstore.api.s3 import access, answers, bodies, checksums, xml
+from pileus.services.objectstore.api.s3 import access, answers, bodies, checksums, expiry, xml
 from pileus.services.objectstore.api.s3.access import WRITE
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.faults import fault
@@ -34,6 +34,7 @@ async def begin(near: Neighbours, request: Request, where: Address) -> Answer:
     row, upload = await near.db.write(_begin, near, request, where, media, details)
     body: list[xml.Node] = [("Bucket", row.name), ("Key", where.key), ("UploadId", upload.id)]
     answer = answers.document("InitiateMultipartUploadResult", body)
+    answer.headers |= expiry.of_upload(row, upload)
     if algorithm:
         answer.headers |= {"x-amz-checksum-algorithm": algorithm.upper(), "x-amz-checksum-type": kind}
     return answer
@@ -122,7 +123,7 @@ async def _copy_part(near: Neighbours, request: Request, where: Address, number:
         return _decided(tx, near, request, where, number, body, sums)
 
     made = await intake.store(near, row.place, stream, decide, hashes=(algorithm,))
-    body: list[xml.Node] = [("LastModified", answers.moment(made.modified_at)), ("ETag", f'"{made.etag}"')]
+    body: list[xml.Node] = [("LastModified", answers.modified(made.modified_at)), ("ETag", f'"{made.etag}"')]
     body += checksums.of_part(made.checks)
     answer = answers.document("CopyPartResult", body)
     if whole.object.versioned:

@@ -69,7 +69,7 @@ def _shown(one: Version, name: answers.Names, owner: str) -> xml.Node:
         ("Key", name(row.name)),
         ("VersionId", answers.version_id(row)),
         ("IsLatest", one.latest),
-        ("LastModified", answers.moment(row.modified_at)),
+        ("LastModified", answers.modified(row.modified_at)),
     ]
     if not marker:
         body += [("ETag", f'"{row.etag}"'), ("Size", max(row.size, 0)), ("StorageClass", "STANDARD")]

@@ -80,9 +80,11 @@ def _of_query(message: Message, parameters: Mapping[str, str], now: int) -> Clai
 
 
 def _check_date(headers: Mapping[str, str], now: int) -> None:
-    given = headers.get("x-amz-date") or headers.get("date", "")
+    given = headers["x-amz-date"] if "x-amz-date" in headers else headers.get("date", "")
     try:
         at = int(parsedate_to_datetime(given).timestamp()) * SECOND
+        if at < 0:
+            raise ValueError
     except (ValueError, TypeError, OverflowError):
         raise fault("AccessDenied", "AWS authentication requires a valid Date or x-amz-date header") from None
     if abs(at - now) > SKEW:
