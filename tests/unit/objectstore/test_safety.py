@@ -268,3 +268,16 @@ async def test_a_copy_of_what_is_overwritten_meanwhile(
         answer = await http.request("COPY", "/v1/AUTH_p/c/a", headers={"Destination": "c/b"})
         assert answer.status_code == 201, answer.text
         assert (await http.get("/v1/AUTH_p/c/b")).content == b"n" * size
+
+
+@pytest.mark.parametrize("ours", [True, False])
+async def test_blobs_of_another_database_are_not_swept(shelf: Shelf, ours: bool) -> None:
+    """An empty database beside a full store is the wrong one; one that is empty again may have been cut in its only upload."""
+    store = shelf.stores["standard"]
+    if ours:
+        await shelf.room()
+    await store.put("orphan", chunked(b"cut off"))
+    await shelf.room()
+    await shelf.endings.sweep()
+    assert [seen.id for seen in await store.observe()] == ([] if ours else ["orphan"])
+    await store.remove("orphan")

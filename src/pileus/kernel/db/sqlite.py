@@ -105,9 +105,12 @@ class SqliteStore:
         return connection, driver
 
     async def read(self, call: Callable[[Tx], R]) -> R:
-        return self.read_now(call)
+        return self._read(call, self.stamps)
 
     def read_now(self, call: Callable[[Tx], R]) -> R:
+        return self._read(call, None)
+
+    def _read(self, call: Callable[[Tx], R], stamps: Stamps | None) -> R:
         if self._aside is None:
             raise Unavailable("The database is closed.")
         try:
@@ -118,7 +121,7 @@ class SqliteStore:
         connection, driver = reader
         try:
             driver.execute("BEGIN")
-            return call(Tx(connection, driver, clock(), writes=False))
+            return call(Tx(connection, driver, clock(), writes=False, stamps=stamps))
         finally:
             if driver.in_transaction:
                 driver.execute("COMMIT")

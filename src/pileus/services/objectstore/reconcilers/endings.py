@@ -3,12 +3,12 @@
 import logging
 from collections.abc import Callable
 
-from pileus.drivers.blob.protocol import BlobError, BlobStore
+from pileus.drivers.blob.protocol import BlobError, BlobSeen, BlobStore
 from pileus.kernel.db import Tx
 from pileus.kernel.types import MINUTE, clock
 from pileus.services.objectstore.core import ending
 from pileus.services.objectstore.core.neighbours import Neighbours
-from pileus.services.objectstore.db import bodies
+from pileus.services.objectstore.db import accounts, bodies
 from pileus.services.objectstore.db.bodies import GarbageRow
 
 log = logging.getLogger("pileus.objectstore")
@@ -46,19 +46,22 @@ class Endings:
                 alive = near.arrivals.alive()
                 old = clock() - near.settings.orphan_minutes * MINUTE
                 seen = [
-                    blob.id
+                    blob
                     for blob in portion
                     if blob.id not in alive and (not near.db.multi_process or blob.changed_at <= old)
                 ]
                 await self._remove_unnamed(place, store, seen)
 
-    async def _remove_unnamed(self, place: str, store: BlobStore, seen: list[str]) -> None:
+    async def _remove_unnamed(self, place: str, store: BlobStore, seen: list[BlobSeen]) -> None:
         """Read after `alive`: an arrival that had ended by then has its row."""
         near = self._near
-        orphans = await near.db.read(ending.unnamed, seen) if seen else set()
+        orphans = await near.db.read(ending.unnamed, [blob.id for blob in seen]) if seen else set()
         if orphans and not await near.db.read(bodies.any_there):
-            log.error("blobs in %s and not one body: is this the right database? Nothing is removed.", place)
-            return
+            since = await near.db.read(accounts.oldest)
+            strange = {blob.id for blob in seen if since is None or blob.changed_at < since} & orphans
+            if strange:
+                log.error("blobs in %s are older than this database: is it the right one? They are not removed.", place)
+            orphans -= strange
         for blob in sorted(orphans):
             log.info("removing blob %s of %s that no row names", blob, place)
             await self._removed(place, store, blob)

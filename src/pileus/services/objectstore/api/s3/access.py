@@ -105,7 +105,7 @@ def _restricted(near: Neighbours, request: Request, row: ContainerRow, effect: E
 def _without_policy(near: Neighbours, request: Request, row: ContainerRow, right: str, made: ObjectRow | None) -> bool:
     """An object's own list goes with it: of the bucket's it has nothing but the owner."""
     of_object = made is not None and right in GRANTED
-    owner = ownership.owner_of(row, made) if of_object and made is not None else row.account
+    owner = ownership.owner_of(near, row, made) if of_object and made is not None else row.account
     if owns(near, request, owner, right):
         return True
     if of_object and made is not None:
@@ -115,7 +115,7 @@ def _without_policy(near: Neighbours, request: Request, row: ContainerRow, right
 
 def granted(near: Neighbours, request: Request, row: ContainerRow, system: grants.System, right: str) -> bool:
     """Whether a list of grants in that bucket gives the right to the caller."""
-    if right not in GRANTED or not system.get(grants.KEPT) or ownership.enforced(row):
+    if right not in GRANTED or not system.get(grants.KEPT) or ownership.enforced(near, row):
         return False
     public = not public_access.blocks(row.kept.system, public_access.IGNORE_ACLS)
     return grants.allows(system, right, account_of(near, request), bool(request.ctx.user_id), public=public)

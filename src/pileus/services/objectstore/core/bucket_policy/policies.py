@@ -1,5 +1,6 @@
 """A policy that was read: what it says of a question."""
 
+from collections.abc import Sequence
 from enum import Enum
 
 from msgspec import Struct
@@ -57,16 +58,30 @@ class Policy(Struct, frozen=True):
                 allowed = True
         return Effect.ALLOW if allowed else None
 
+    def denies(self, question: Question) -> bool:
+        """Whether it denies to somebody who cannot tell of the object more than its name: what might be denied is."""
+        return any(
+            one.deny
+            and one.asks(question)
+            and one.covers(question)
+            and all_hold(_of_bucket(one.conditions), question.facts)
+            for one in self.statements
+        )
+
     def judge_whole(self, question: Question) -> Effect | None:
         """The same for all that the bucket holds, where nobody says which object: what might be denied is."""
         allowed = False
         for one in self.statements:
             if not one.asks(question):
                 continue
-            of_bucket = [condition for condition in one.conditions if not condition.of_object]
+            of_bucket = _of_bucket(one.conditions)
             if not all_hold(of_bucket, question.facts):
                 continue
             if one.deny:
                 return Effect.DENY
             allowed |= one.whole and len(of_bucket) == len(one.conditions)
         return Effect.ALLOW if allowed else None
+
+
+def _of_bucket(conditions: Sequence[Condition]) -> list[Condition]:
+    return [one for one in conditions if not one.of_object]

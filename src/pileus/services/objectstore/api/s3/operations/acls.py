@@ -18,7 +18,7 @@ from pileus.services.objectstore.db.containers import ContainerRow
 
 async def get_bucket_acl(near: Neighbours, request: Request, where: Address) -> Answer:
     row = await near.db.read(find, near, request, where.bucket, actions.GET_BUCKET_ACL)
-    return answers.document("AccessControlPolicy", grants.shown(row.account, _kept(row, row.kept.system)))
+    return answers.document("AccessControlPolicy", grants.shown(row.account, _kept(near, row, row.kept.system)))
 
 
 async def put_bucket_acl(near: Neighbours, request: Request, where: Address) -> Answer:
@@ -28,14 +28,14 @@ async def put_bucket_acl(near: Neighbours, request: Request, where: Address) -> 
 
 def _set_of_bucket(tx: Tx, near: Neighbours, request: Request, name: str, listed: list[Grant] | None) -> None:
     row = find(tx, near, request, name, actions.PUT_BUCKET_ACL)
-    text = grants.kept(_wanted(request, row, row.account, listed))
+    text = grants.kept(_wanted(near, request, row, row.account, listed))
     containers.update(tx, near, request.ctx, row, Change(system={grants.KEPT: text}))
 
 
 async def get_object_acl(near: Neighbours, request: Request, where: Address) -> Answer:
     row, made = await near.db.read(one, near, request, where, actions.GET_ACL)
-    owner = ownership.owner_of(row, made)
-    return answers.document("AccessControlPolicy", grants.shown(owner, _kept(row, made.kept.system)))
+    owner = ownership.owner_of(near, row, made)
+    return answers.document("AccessControlPolicy", grants.shown(owner, _kept(near, row, made.kept.system)))
 
 
 async def put_object_acl(near: Neighbours, request: Request, where: Address) -> Answer:
@@ -45,12 +45,12 @@ async def put_object_acl(near: Neighbours, request: Request, where: Address) -> 
 
 def _set_of_object(tx: Tx, near: Neighbours, request: Request, where: Address, listed: list[Grant] | None) -> None:
     row, made = one(tx, near, request, where, actions.PUT_ACL)
-    keep(tx, made, {grants.KEPT: grants.kept(_wanted(request, row, ownership.owner_of(row, made), listed))})
+    keep(tx, made, {grants.KEPT: grants.kept(_wanted(near, request, row, ownership.owner_of(near, row, made), listed))})
 
 
-def _kept(row: ContainerRow, system: Mapping[str, str]) -> list[Grant]:
+def _kept(near: Neighbours, row: ContainerRow, system: Mapping[str, str]) -> list[Grant]:
     """Where there are no lists, those that were there before are not shown."""
-    return [] if ownership.enforced(row) else grants.read(system)
+    return [] if ownership.enforced(near, row) else grants.read(system)
 
 
 async def _document(request: Request) -> list[Grant] | None:
@@ -65,11 +65,13 @@ async def _document(request: Request) -> list[Grant] | None:
     return grants.of_document(raw) if said is None else None
 
 
-def _wanted(request: Request, row: ContainerRow, owner: str, listed: list[Grant] | None) -> list[Grant]:
+def _wanted(
+    near: Neighbours, request: Request, row: ContainerRow, owner: str, listed: list[Grant] | None
+) -> list[Grant]:
     """What is to be kept. Raises `AccessControlListNotSupported`, and `AccessDenied` where public grants are blocked."""
-    ownership.check_lists(row)
+    ownership.check_lists(near, row)
     if listed is None:
-        return ownership.wanted(row, owner, request.headers) or []
+        return ownership.wanted(near, row, owner, request.headers) or []
     ownership.check_public(row, listed)
     return grants.without_owner(listed, owner)
 

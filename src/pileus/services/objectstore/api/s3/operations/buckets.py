@@ -47,7 +47,7 @@ async def create_bucket(near: Neighbours, request: Request, where: Address) -> A
     listed, owning = grants.of_headers(request.headers) or [], request.headers.get(ownership.HEADER, "")
     if owning and owning not in ownership.CHOICES:
         raise fault("InvalidArgument", ArgumentName=ownership.HEADER, ArgumentValue=owning)
-    if owning == ownership.ENFORCED and listed:
+    if (owning or near.settings.s3_object_ownership) == ownership.ENFORCED and listed:
         raise fault("InvalidBucketAclWithObjectOwnership")
     system = {grants.KEPT: grants.kept(listed), ownership.KEPT: owning}
     lock = request.headers.get("x-amz-bucket-object-lock-enabled", "").lower() == "true"

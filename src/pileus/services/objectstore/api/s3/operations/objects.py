@@ -90,8 +90,8 @@ def added(
     """Whose a new object is, and the grants, tags and locks that its headers ask for: tags and locks are the bucket's owner's to
     give, and theirs whom its policy allows that.
     """
-    found = {ownership.WRITER: ownership.writer(row, access.account_of(near, request), headers)}
-    wanted = ownership.wanted(row, found[ownership.WRITER] or row.account, headers)
+    found = {ownership.WRITER: ownership.writer(near, row, access.account_of(near, request), headers)}
+    wanted = ownership.wanted(near, row, found[ownership.WRITER] or row.account, headers)
     if wanted:
         access.check_opening(near, request, row, key, wanted)
         found[grants.KEPT] = grants.kept(wanted)
