@@ -62,8 +62,10 @@ def put_part(
 ) -> PartRow:
     """The decision for `intake.store`: that part, in the place of an earlier one of its number.
 
-    Raises `NotFound` (`NoSuchUpload`, `NoSuchContainer`), `Invalid` (`InvalidPartNumber`), `TooLarge` (`QuotaExceeded`).
+    Raises `NotFound` (`NoSuchUpload`, `NoSuchContainer`), `Invalid` (`InvalidPartNumber`), `TooLarge` (`QuotaExceeded`),
+    `OutOfSpace`.
     """
+    limits.check_room(near)
     if number not in NUMBERS:
         raise Invalid(f"Part number must be from {NUMBERS[0]} to {NUMBERS[-1]}", type="InvalidPartNumber")
     standing, account = decisions.standing(tx, container.account, container.name)
