@@ -65,13 +65,13 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    folder: Path, port: int = 0, url: str = "", *, synchronous: str = "OFF", **section: Any
+    folder: Path, port: int = 0, url: str = "", *, synchronous: str = "OFF", reserve: int = 0, **section: Any
 ) -> AsyncIterator[Running]:
     """`port` 0: any free one of this suite's own. Two storage policies: gold, the default, and silver."""
     port = port or free_port()
-    db = Database(url or f"sqlite:///{folder}/pileus.db", synchronous=synchronous)
+    db = Database(url or f"sqlite:///{folder}/pileus.db", synchronous=synchronous, reserve=reserve)
     await db.start()
-    stores = {name: FileBlobs(folder / name) for name in ("gold", "silver")}
+    stores = {name: FileBlobs(folder / name, reserve=reserve) for name in ("gold", "silver")}
     for store in stores.values():
         await store.start()
     people: Any = People()

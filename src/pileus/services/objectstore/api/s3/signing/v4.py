@@ -141,7 +141,7 @@ def _of_query(message: Message, parameters: Mapping[str, str], now: int) -> Clai
         raise fault(error, f'X-Amz-Algorithm only supports "{ALGORITHM}"')
     access, scope = _credential(parameters["X-Amz-Credential"], error)
     stamp = parameters["X-Amz-Date"]
-    at = _parse(stamp)
+    at = moment_of(stamp)
     if at is None or not stamp.startswith(scope.day):
         raise fault(error, "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"")
     _check_life(parameters["X-Amz-Expires"], at, now)
@@ -189,7 +189,7 @@ def _credential(text: str, error: str) -> tuple[str, Scope]:
 def _stamp(headers: Mapping[str, str]) -> tuple[str, int]:
     """The request's time: of `x-amz-date`, else of `Date`, which may also be in HTTP's form."""
     given = headers.get("x-amz-date") or headers.get("date", "")
-    at = _parse(given)
+    at = moment_of(given)
     if at is not None:
         return given, at
     try:
@@ -199,7 +199,8 @@ def _stamp(headers: Mapping[str, str]) -> tuple[str, int]:
     return when.strftime("%Y%m%dT%H%M%SZ"), int(when.timestamp()) * SECOND
 
 
-def _parse(stamp: str) -> int | None:
+def moment_of(stamp: str) -> int | None:
+    """Microseconds of a time as signed; None for what is none."""
     try:
         return int(datetime.fromisoformat(stamp).timestamp()) * SECOND if _STAMP.match(stamp) else None
     except ValueError:
