@@ -38,7 +38,7 @@ async def serve(call: Call) -> Answer:
 
 
 async def _get(call: Call) -> Answer:
-    asked = listings.asked(call.query, call.headers)
+    asked = listings.asked(call.query, call.headers, call.near.settings.listing)
     account, page, uses = await call.near.db.read_aside(_read, call.path.account, asked, call.method == "HEAD")
     headers = _headers(account, call.owner) | ({"Vary": "Accept"} if asked.vary else {})
     if account.row is None:
@@ -101,14 +101,14 @@ def _headers(account: Account, owner: bool) -> dict[str, str]:
 
 
 async def _set(call: Call, status: int) -> Answer:
-    meta = metadata.taken("account", call.headers)
+    meta = metadata.taken(call.near.settings, "account", call.headers)
     system = {}
     if not call.owner:
         meta = {name: value for name, value in meta.items() if name not in OWNERS}
     elif "x-account-access-control" in call.headers and call.ctx.user_domain_id == DOMAIN:
         system[ACCOUNT_ACL] = _acl(call.word("x-account-access-control"))
     system |= _quotas(call, meta)
-    metadata.merged(call.scene.account_kept.meta, meta)
+    metadata.check_merged(call.near.settings, call.scene.account_kept.meta, meta)
     await call.near.db.write(_update, call, meta, system)
     return told(status, "" if status != 202 else None, media=HTML)
 

@@ -49,7 +49,7 @@ def wanted(call: Call) -> Put:
     if call.headers.get("if-none-match", "*").strip() != "*":
         raise bad("If-None-Match only supports *")
     conditions = Conditions(if_none_match=("*",)) if "if-none-match" in call.headers else ANYTHING
-    details = Details(metadata.taken("object", call.headers), kept_headers(call))
+    details = Details(metadata.taken(call.near.settings, "object", call.headers), kept_headers(call))
     return Put(
         content_type=content_type(call),
         details=details,

@@ -85,7 +85,7 @@ async def _post(call: Call) -> Answer:
         raise told(400, "POST to a specific version is not allowed")
     if "x-symlink-target" in call.headers:
         raise bad("A PUT request is required to set a symlink target")
-    details = Details(metadata.taken("object", call.headers), making.kept_headers(call))
+    details = Details(metadata.taken(call.near.settings, "object", call.headers), making.kept_headers(call))
     given = making.content_type(call) if call.word("content-type") else ""
     await call.see()
     call.authorize()

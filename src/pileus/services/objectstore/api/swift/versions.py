@@ -96,7 +96,7 @@ async def listing(call: Call, row: ContainerRow) -> Answer:
     form = call.query.one("format")
     if form not in (None, "", "json") or listings.best(call.headers.get("accept", ""), (JSON,)) is None:
         raise told(406)
-    asked = listings.asked(call.query, {}, folders=True)
+    asked = listings.asked(call.query, {}, call.near.settings.listing, folders=True)
     marker = call.query.one("version_marker")
     if marker is not None and not asked.wanted.marker:
         raise told(400, "version_marker param requires marker")
