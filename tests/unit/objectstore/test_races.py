@@ -46,10 +46,8 @@ async def clash(shelf: Shelf, *decisions: Decision) -> list[Any]:
             finally:
                 if not met and shelf.db.multi_process:
                     met = True
-                    try:
+                    with contextlib.suppress(BrokenBarrierError):  # another one waits for a lock of ours
                         meeting.wait(1)
-                    except BrokenBarrierError:
-                        pass  # another one waits for a lock of ours
 
         return decide
 
