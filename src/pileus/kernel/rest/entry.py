@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Scope = MutableMapping[str, Any]
 access = logging.getLogger("pileus.access")
 _SMALL = 1 << 16
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 LINGER = 10.0
 """Seconds for which the rest of a refused body is read."""
 
@@ -74,7 +76,7 @@ class Entry:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
-        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+        headers = {k.decode("latin-1"): v.rstrip(b" \t").decode("latin-1") for k, v in scope["headers"]}
         method = scope["method"]
         path = scope["raw_path"].decode("latin-1") if scope.get("raw_path") else scope["path"]
         face, prefix, below = self._door(scope).find(path)
@@ -360,8 +362,8 @@ async def _respond(
 
 
 def _header(value: str) -> bytes:
-    """A header's value: no line breaks, UTF-8 where it is not Latin."""
-    return value.replace("\r", " ").replace("\n", " ").encode("utf-8")
+    """A header's value: no control characters, which no server sends, UTF-8 where it is not Latin."""
+    return (value if value.isprintable() else _CONTROL.sub(" ", value)).encode("utf-8")
 
 
 async def _respond_stream(answer: Answer, send: Send, head: bool, headers: list[tuple[bytes, bytes]]) -> int:

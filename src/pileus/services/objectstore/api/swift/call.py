@@ -104,8 +104,12 @@ class Call:
         return self.caller is not None and self.judge(self, whole).allowed
 
     async def see(self) -> Scene:
-        """Read what stands at the path."""
-        self.scene = await self.near.db.read(look, self.path)
+        """Read what stands at the path. Raises what `look` raises, to those alone who have rights there."""
+        try:
+            self.scene = await self.near.db.read(look, self.path)
+        except Answer:
+            self.authorize()
+            raise
         return self.scene
 
     def authorize(self, method: str = "", path: Path | None = None, scene: Scene | None = None) -> None:
