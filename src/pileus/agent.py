@@ -1,6 +1,6 @@
 """One node put together: drivers and nothing else.
 
-The control plane builds one of these for its own machine (`app.py`); a further machine runs it behind HTTPS.
+The control plane builds one of these for its own machine (`app`); a further machine runs it behind HTTPS.
 """
 
 from collections.abc import Mapping

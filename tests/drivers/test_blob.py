@@ -408,6 +408,42 @@ async def test_b1_file_on_power_loss_the_bytes_come_before_the_name_and_the_name
     await store.close()
 
 
+async def test_b1_file_new_folders_last_up_to_the_one_that_was_there(tmp_path: Path) -> None:
+    disk = WatchedDisk()
+    store = FileBlobs(tmp_path / "state" / "objects" / "gold", disk=disk)
+    await store.start()
+    synced = {what for name, what in disk.calls if name == "sync"}
+    assert synced == {
+        str(tmp_path / one) for one in ("", "state", "state/objects", "state/objects/gold", "state/objects/gold/blobs")
+    }
+    await store.close()
+
+
+async def test_b11_file_on_power_loss_what_is_put_aside_is_in_one_place_at_least(tmp_path: Path) -> None:
+    disk = WatchedDisk()
+    store = FileBlobs(tmp_path, disk=disk)
+    await store.start()
+    await store.put("x", chunked(b"bad bytes"))
+    disk.calls.clear()
+    await store.quarantine("x")
+    assert disk.calls == [("sync", str(tmp_path / "quarantine")), ("sync", os.path.dirname(store.path("x")))]
+    await store.close()
+
+
+async def test_b10_file_its_age_is_that_of_its_name(tmp_path: Path) -> None:
+    """Bytes that came slowly are old when the name is new; whoever removes what is old and nobody's must not take it."""
+    store = FileBlobs(tmp_path)
+    await store.start()
+    draft = tmp_path / "drafts" / "x.0123456789abcdef"
+    draft.write_bytes(b"slow")
+    os.utime(draft, (1, 1))
+    os.link(draft, store.path("x"))
+    draft.unlink()
+    [seen] = await store.observe()
+    assert abs(seen.changed_at / 1e6 - time.time()) < 60
+    await store.close()
+
+
 @pytest.mark.parametrize("breaks", ["write", "sync", "link"])
 async def test_b2_file_a_failing_disk_leaves_nothing(tmp_path: Path, breaks: str) -> None:
     disk = WatchedDisk()

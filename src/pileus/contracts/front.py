@@ -7,7 +7,7 @@ from pileus.kernel.types import Ctx
 
 
 class Front(Protocol):
-    """`kernel.rest.Front` implements it; `app.py` hands it to the services that act in a user's name."""
+    """`kernel.rest.Front` implements it; `app` hands it to the services that act in a user's name."""
 
     async def call(
         self,

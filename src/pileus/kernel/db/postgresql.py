@@ -140,6 +140,9 @@ class PostgresqlStore:
     async def write(self, call: Callable[[Tx], R]) -> R:
         return await self._aside(self._write, call)
 
+    def roomy(self) -> bool:
+        return True
+
     async def backup(self, path: Path) -> None:
         raise Unavailable("PostgreSQL is backed up with its own tool: pg_dump --format=custom.")
 
@@ -169,12 +172,17 @@ class PostgresqlStore:
         if attempt < ALONE_AFTER:
             return self._attempt(BEGIN_WRITE, call, beside=True)
         with self._session() as session:  # the lock is taken before BEGIN: a snapshot must not be older than the turn
-            session.driver.execute(f"SELECT pg_advisory_lock({TURNSTILE})")
+            try:
+                session.driver.execute(f"SELECT pg_advisory_lock({TURNSTILE})")
+            except psycopg.Error as error:
+                raise Retry(str(error).strip()) from error
             try:
                 return self._attempt(BEGIN_WRITE, call)
             finally:
-                if not session.driver.closed:
+                try:
                     session.driver.execute(f"SELECT pg_advisory_unlock({TURNSTILE})")
+                except psycopg.Error:  # what was committed stays so; the lock ends with its connection
+                    session.driver.close()
 
     def _attempt(self, begin: str, call: Callable[[Tx], R], *, beside: bool = False) -> tuple[R, Tx]:
         """One try, in a transaction of its own. Raises `Retry` when another may succeed."""

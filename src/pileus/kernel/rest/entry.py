@@ -3,22 +3,20 @@
 import asyncio
 import contextlib
 import logging
-import re
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pileus.kernel.rest.face import Face
 from pileus.kernel.rest.openapi import document
 from pileus.kernel.rest.request import Answer, ClientGone, Query, Receive, Request, encode
+from pileus.kernel.rest.whole import Send, plain, send_whole
 from pileus.kernel.types import Ctx, Fault, Invalid, new_id
 
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Scope = MutableMapping[str, Any]
 access = logging.getLogger("pileus.access")
 _SMALL = 1 << 16
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 LINGER = 10.0
 """Seconds for which the rest of a refused body is read."""
 
@@ -50,6 +48,17 @@ class EntrySettings:
     """Header, in lower case, in which a proxy hands on the client's certificate; empty: none is believed."""
     certificate_peers: tuple[str, ...] = ("127.0.0.1", "::1")
     """Addresses of proxies that are believed in this."""
+
+
+_ANY_LINE = vars(logging.makeLogRecord({"name": access.name, "levelno": logging.INFO, "levelname": "INFO"}))
+
+
+class _Line(logging.LogRecord):
+    """A line of the access log. It has what handlers and formatters ask for, and is made in a third of `Logger.info`'s time."""
+
+    def __init__(self, message: str, **fields: str) -> None:
+        now = time.time()
+        self.__dict__.update(_ANY_LINE, msg=message, created=now, msecs=now % 1 * 1000, **fields)
 
 
 class Entry:
@@ -96,7 +105,7 @@ class Entry:
             request, answer = await self._ask(face, scope, receive, headers, prefix, below, method, request_id)
         for header, value in face.dialect.identified(request_id).items() if face is not None else ():
             answer.headers.setdefault(header, value)
-        if not any(header.lower() == "x-openstack-request-id" for header in answer.headers):
+        if "X-Openstack-Request-Id" not in answer.headers:  # so written by faces that have names in capitals
             answer.headers["x-openstack-request-id"] = request_id
         if face is None or not face.dialect.own_origins:
             self._allow_origin(headers, answer)
@@ -105,14 +114,18 @@ class Entry:
             answer.headers["connection"] = "close"
         json_media = face.dialect.json_media if face else "application/json"
         cased = face is not None and face.dialect.cased_headers
-        sent = await _respond(answer, send, method == "HEAD", json_media, unread, _Cased if cased else bytes.lower)
+        sent = await _respond(answer, send, method == "HEAD", json_media, unread, cased)
         self._count(name, method, answer.status, time.perf_counter() - began)
         if access.isEnabledFor(logging.INFO):
-            ctx = request.ctx if request is not None else Ctx()
-            access.info(
-                '%s "%s %s" %d %d %.1fms', name, method, face.dialect.logged(path) if face else path, answer.status, sent, (time.perf_counter() - began) * 1000,
-                extra={"request_id": request_id, "user_id": ctx.user_id, "project_id": ctx.project_id, "address": self._client(scope, headers)},
-            )  # fmt: skip
+            shown = face.dialect.logged(path) if face else path
+            took = (time.perf_counter() - began) * 1000
+            self._tell(f'{name} "{method} {shown}" {answer.status} {sent} {took:.1f}ms', request, request_id, self._client(scope, headers))  # fmt: skip
+
+    def _tell(self, message: str, request: Request | None, request_id: str, address: str) -> None:
+        ctx = request.ctx if request is not None else Ctx()
+        access.handle(
+            _Line(message, request_id=request_id, user_id=ctx.user_id, project_id=ctx.project_id, address=address)
+        )
 
     async def _ask(
         self,
@@ -314,56 +327,28 @@ async def _linger(request: Request) -> None:
                     pass
 
 
-class _Cased(bytes):
-    """A header's name that goes out as it is written, although servers put names into lower case.
-
-    It compares as its lower case does, so that a server still knows the names that mean something to it.
-    """
-
-    def lower(self) -> "_Cased":
-        return self
-
-    def __eq__(self, other: object) -> bool:
-        return bytes.lower(self) == other
-
-    def __hash__(self) -> int:
-        return hash(bytes.lower(self))
-
-
 async def _respond(
-    answer: Answer,
-    send: Send,
-    head: bool,
-    json_media: str,
-    unread: Request | None = None,
-    name: Callable[[bytes], bytes] = bytes.lower,
+    answer: Answer, send: Send, head: bool, json_media: str, unread: Request | None = None, cased: bool = False
 ) -> int:
     """Send an answer; returns the body's bytes. `unread`: a request whose body nobody has read."""
-    media, raw = answer.media, answer.raw
+    media, raw, headers = answer.media, answer.raw, answer.headers
     if raw is None and answer.stream is None:
         media, raw = json_media, b"" if answer.body is None else encode(answer.body)
-    names = {n.lower() for n in answer.headers}
-    headers = [(name(n.encode("latin-1")), _header(v)) for n, v in answer.headers.items()]
+    names = {name.lower() for name in headers}
+    if "content-type" not in names and (raw or raw is None or answer.status not in (204, 304)):
+        headers["Content-Type" if cased else "content-type"] = media
     if raw is None:
-        assert answer.stream is not None
-        if "content-type" not in names:
-            headers.append((b"content-type", media.encode()))
-        return await _respond_stream(answer, send, head, headers)
-    if "content-type" not in names and (raw or answer.status not in (204, 304)):
-        headers.append((b"content-type", media.encode()))
+        return await _respond_stream(answer, send, head, plain(headers, cased))
     if "content-length" not in names and answer.status not in (204, 304):
-        headers.append((b"content-length", str(len(raw)).encode()))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if head else raw, "more_body": unread is not None})
-    if unread is not None:
-        await _linger(unread)
-        await send({"type": "http.response.body", "body": b""})
+        headers["Content-Length" if cased else "content-length"] = str(len(raw))
+    if unread is None:
+        await send_whole(send, answer.status, headers, raw, cased=cased, head=head)
+        return len(raw)
+    await send({"type": "http.response.start", "status": answer.status, "headers": plain(headers, cased)})
+    await send({"type": "http.response.body", "body": b"" if head else raw, "more_body": True})
+    await _linger(unread)
+    await send({"type": "http.response.body", "body": b""})
     return len(raw)
-
-
-def _header(value: str) -> bytes:
-    """A header's value: no control characters, which no server sends, UTF-8 where it is not Latin."""
-    return (value if value.isprintable() else _CONTROL.sub(" ", value)).encode("utf-8")
 
 
 async def _respond_stream(answer: Answer, send: Send, head: bool, headers: list[tuple[bytes, bytes]]) -> int:

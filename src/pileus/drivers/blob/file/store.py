@@ -25,9 +25,15 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class FileBlobs:
-    """Blobs under `root`, which is made when it is missing. `threads` bounds what goes on at once on the disk."""
+    """Blobs under `root`, which is made when it is missing. `threads` bounds what goes on at once on the disk.
 
-    def __init__(self, root: str | os.PathLike[str], *, threads: int = 16, disk: Disk | None = None) -> None:
+    `reserve`: bytes of the disk that blobs leave free, for whoever else writes there.
+    """
+
+    def __init__(
+        self, root: str | os.PathLike[str], *, threads: int = 16, disk: Disk | None = None, reserve: int = 0
+    ) -> None:
+        self._reserve = reserve
         self._root = os.path.abspath(root)
         self._disk = disk or Disk()
         self._layout = Layout(self._root)
@@ -45,10 +51,11 @@ class FileBlobs:
 
     async def info(self) -> BlobInfo:
         free, total = await self._run(self._disk.space, self._root)
+        free = max(0, free - self._reserve)
         return BlobInfo(driver="file", free=free, total=total, abilities=frozenset({"local"}))
 
     async def put(self, blob_id: str, chunks: AsyncIterable[bytes], hashes: Sequence[str] = ()) -> BlobSeen:
-        draft = Draft(self._disk, self._layout, self._syncs, blob_id, hashes)
+        draft = Draft(self._disk, self._layout, self._syncs, blob_id, hashes, self._reserve)
         try:
             return await self._fill(draft, chunks)
         except FileExistsError:
@@ -119,9 +126,12 @@ class FileBlobs:
             return await self._threads.run(call, *args, **kw)
 
     def _prepare(self) -> None:
+        there = os.path.dirname(self._root)
+        while not self._disk.exists(there):
+            there = os.path.dirname(there)
         for folder in (*self._layout.folders, self._layout.drafts, self._layout.quarantine):
             self._disk.make_folder(folder)
-        for folder in self._layout.parents:
+        for folder in (*self._layout.parents, *_above(self._root, there)):
             self._disk.sync_folder(folder)
         for name, seen in self._disk.scan(self._layout.drafts):
             if seen.st_nlink > 1:  # killed between link and unlink: the blob is whole, this is its second name
@@ -136,7 +146,9 @@ class FileBlobs:
                 self._disk.unlink(draft)
 
     def _put_aside(self, path: str, aside: str) -> None:
+        """First durable where it goes, then where it was: on power loss it may have both names, never none."""
         self._disk.rename(path, aside)
+        self._disk.sync_folder(self._layout.quarantine)
         self._disk.sync_folder(os.path.dirname(path))
 
     def _blobs(self) -> Iterator[BlobSeen]:
@@ -148,13 +160,24 @@ class FileBlobs:
 
     def _in(self, folder: str) -> Iterator[BlobSeen]:
         for name, seen in self._disk.scan(folder):
-            yield BlobSeen(id=name, size=seen.st_size, changed_at=seen.st_mtime_ns // 1000)
+            # Whichever is later: bytes may have come long before the name, which alone changes the inode.
+            changed_at = max(seen.st_mtime_ns, seen.st_ctime_ns) // 1000
+            yield BlobSeen(id=name, size=seen.st_size, changed_at=changed_at)
 
     def _leftovers(self) -> Iterator[BlobSeen]:
         for name, seen in self._disk.scan(self._layout.drafts):
             owner = self._layout.draft_owner(name)
             if owner is not None and seen.st_nlink == 1:
                 yield BlobSeen(id=owner, size=seen.st_size, changed_at=seen.st_mtime_ns // 1000, whole=False)
+
+
+def _above(root: str, there: str) -> Iterator[str]:
+    """The folders above `root` up to `there`: those that have got a new name in them."""
+    folder = os.path.dirname(root)
+    while folder != there:
+        yield folder
+        folder = os.path.dirname(folder)
+    yield there
 
 
 @contextlib.contextmanager

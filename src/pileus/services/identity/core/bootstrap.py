@@ -143,7 +143,7 @@ class Bootstrap:
         id = self.near.settings.region
         if catalog.find_region(self.tx, id) is None:
             row = RegionRow(id, None, "", {})
-            catalog.add(self.tx, row)
+            catalog.add_region(self.tx, row)
             changed(self.tx, self.near, self.ctx, "region.create", id, after=row)
 
     def _service(self, wanted: CatalogService) -> None:
@@ -151,7 +151,7 @@ class Bootstrap:
         if name not in self.made:
             extra = {"description": wanted.description} if wanted.description else {}
             row = ServiceRow(new_hex(), wanted.type, wanted.name, True, extra)
-            catalog.add(self.tx, row)
+            catalog.add_service(self.tx, row)
             changed(self.tx, self.near, self.ctx, "service.create", row.id, after=row)
             seeds.note(self.tx, name)
             self.made.add(name)
@@ -164,7 +164,7 @@ class Bootstrap:
         """Endpoints that still say what the cloud once wrote follow it to a new address."""
         for row in catalog.all_endpoints(self.tx):
             if row.service_id == service.id and row.origin is not None and row.url == row.origin != url:
-                catalog.change(self.tx, row, {"url": url, "origin": url})
+                catalog.change_endpoint(self.tx, row.id, {"url": url, "origin": url})
                 changed(self.tx, self.near, self.ctx, "endpoint.update", row.id, before=row, data={"url": url})
         for interface in _INTERFACES:
             name = f"endpoint:{service.type}:{service.name}:{interface}"
@@ -174,5 +174,5 @@ class Bootstrap:
         region = self.near.settings.region
         region_id = region if catalog.find_region(self.tx, region) else None
         row = EndpointRow(new_hex(), service.id, interface, region_id, url, True, {}, url)
-        catalog.add(self.tx, row)
+        catalog.add_endpoint(self.tx, row)
         changed(self.tx, self.near, self.ctx, "endpoint.create", row.id, after=row)

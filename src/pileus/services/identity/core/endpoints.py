@@ -54,7 +54,7 @@ def create(tx: Tx, near: Near, ctx: Ctx, want: Want) -> EndpointRow:
         extra=merged({}, want),
         legacy_id=want.get("legacy_id"),
     )
-    catalog.add(tx, row)
+    catalog.add_endpoint(tx, row)
     changed(tx, near, ctx, "endpoint.create", row.id, after=row)
     return row
 
@@ -68,7 +68,7 @@ def update(tx: Tx, near: Near, ctx: Ctx, row: EndpointRow, want: Want) -> Endpoi
     if "region_id" in want or "region" in want:
         new["region_id"] = _region(tx, near, ctx, want)
     new["extra"] = merged(row.extra, want)
-    catalog.change(tx, row, new)
+    catalog.change_endpoint(tx, row.id, new)
     after = msgspec.structs.replace(row, **new)
     changed(tx, near, ctx, "endpoint.update", row.id, before=row, after=after)
     return after
@@ -77,7 +77,7 @@ def update(tx: Tx, near: Near, ctx: Ctx, row: EndpointRow, want: Want) -> Endpoi
 def delete(tx: Tx, near: Near, ctx: Ctx, row: EndpointRow) -> None:
     """With it go the filters and policies that named it."""
     forget(tx, row.id)
-    catalog.remove(tx, row)
+    catalog.remove_endpoint(tx, row.id)
     changed(tx, near, ctx, "endpoint.delete", row.id, before=row)
 
 
@@ -103,6 +103,6 @@ def _region(tx: Tx, near: Near, ctx: Ctx, want: Want) -> str | None:
         return None
     if catalog.find_region(tx, name) is None:
         row = RegionRow(name, None, "", {})
-        catalog.add(tx, row)
+        catalog.add_region(tx, row)
         changed(tx, near, ctx, "region.create", name, after=row, matters=False)
     return str(name)

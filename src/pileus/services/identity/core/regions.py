@@ -36,7 +36,7 @@ def create(tx: Tx, near: Near, ctx: Ctx, want: Want) -> RegionRow:
     if parent is not None:
         get(tx, near, ctx, parent)
     row = RegionRow(id, parent, want.get("description") or "", merged({}, want))
-    catalog.add(tx, row)
+    catalog.add_region(tx, row)
     changed(tx, near, ctx, "region.create", id, after=row, matters=False)
     return row
 
@@ -53,7 +53,7 @@ def update(tx: Tx, near: Near, ctx: Ctx, row: RegionRow, want: Want) -> RegionRo
                 raise Invalid(f"The specified parent region {parent} would create a circular region hierarchy.")
         new["parent_region_id"] = parent
     new["extra"] = merged(row.extra, want)
-    catalog.change(tx, row, new)
+    catalog.change_region(tx, row.id, new)
     after = msgspec.structs.replace(row, **new)
     changed(tx, near, ctx, "region.update", row.id, before=row, after=after, matters=False)
     return after
@@ -69,7 +69,7 @@ def delete(tx: Tx, near: Near, ctx: Ctx, row: RegionRow) -> None:
     for region in catalog.all_regions(tx):
         if region.id in gone:
             policies.forget(tx, region_id=region.id)
-            catalog.remove(tx, region)
+            catalog.remove_region(tx, region.id)
     changed(tx, near, ctx, "region.delete", row.id, before=row, data={"regions": sorted(gone)}, matters=False)
 
 

@@ -33,7 +33,7 @@ def list_page(tx: Tx, near: Near, ctx: Ctx, listing: Listing) -> Page[ServiceRow
 
 def create(tx: Tx, near: Near, ctx: Ctx, want: Want) -> ServiceRow:
     row = ServiceRow(new_hex(), want["type"], want.get("name", ""), want.get("enabled", True), merged({}, want))
-    catalog.add(tx, row)
+    catalog.add_service(tx, row)
     changed(tx, near, ctx, "service.create", row.id, after=row)
     return row
 
@@ -41,7 +41,7 @@ def create(tx: Tx, near: Near, ctx: Ctx, want: Want) -> ServiceRow:
 def update(tx: Tx, near: Near, ctx: Ctx, row: ServiceRow, want: Want) -> ServiceRow:
     new: dict[str, Any] = {k: want[k] for k in ("type", "name", "enabled") if k in want}
     new["extra"] = merged(row.extra, want)
-    catalog.change(tx, row, new)
+    catalog.change_service(tx, row.id, new)
     after = msgspec.structs.replace(row, **new)
     changed(tx, near, ctx, "service.update", row.id, before=row, after=after)
     return after
@@ -55,5 +55,5 @@ def delete(tx: Tx, near: Near, ctx: Ctx, row: ServiceRow) -> None:
         if endpoint.service_id == row.id:
             endpoints.forget(tx, endpoint.id)
     policies.forget(tx, service_id=row.id)
-    catalog.remove(tx, row)
+    catalog.remove_service(tx, row.id)
     changed(tx, near, ctx, "service.delete", row.id, before=row)

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from msgspec import Struct
 from sqlalchemy import Column, Index, String, Table, bindparam, delete, insert, select
 
-from pileus.kernel.db import Page, Query, Tx, metadata, page
-from pileus.kernel.types import Listing
+from pileus.kernel.db import Query, Tx, metadata
 from pileus.services.identity.db.filters import by_name
+from pileus.services.identity.db.keyed import Keyed
 
 access_rules = Table(
     "identity_access_rule",
@@ -43,7 +43,8 @@ class AccessRuleRow(Struct, frozen=True):
 
 _c, _u = access_rules.c, uses.c
 FIELDS = by_name(access_rules, "id", "user_id", "service", "path", "method")
-_FIND = Query(select(access_rules).where(_c.id == bindparam("id")), into=AccessRuleRow)
+_keyed = Keyed(access_rules, AccessRuleRow, FIELDS)
+find, list_page, add, remove = _keyed.find, _keyed.page, _keyed.add, _keyed.remove
 _FIND_SAME = Query(
     select(access_rules).where(
         _c.user_id == bindparam("user_id"),
@@ -60,22 +61,12 @@ _OF_MANY = Query(
     .order_by(_u.app_credential_id, _c.service, _c.path, _c.method)
 )
 _IN_USE = Query(select(_u.app_credential_id).where(_u.access_rule_id == bindparam("rule")))
-_INSERT = Query(insert(access_rules))
 _USE = Query(insert(uses))
-_DELETE = Query(delete(access_rules).where(_c.id == bindparam("id")))
 _DELETE_OF_USER = Query(delete(access_rules).where(_c.user_id == bindparam("user")))
-
-
-def find(tx: Tx, id: str) -> AccessRuleRow | None:
-    return tx.row(_FIND, id=id)
 
 
 def find_same(tx: Tx, user_id: str, service: str, path: str, method: str) -> AccessRuleRow | None:
     return tx.row(_FIND_SAME, user_id=user_id, service=service, path=path, method=method)
-
-
-def list_page(tx: Tx, listing: Listing) -> Page[AccessRuleRow]:
-    return page(tx, select(access_rules), FIELDS, listing, into=AccessRuleRow, unique="id")
 
 
 def of_credentials(tx: Tx, app_credential_ids: Iterable[str]) -> dict[str, list[AccessRuleRow]]:
@@ -90,17 +81,9 @@ def in_use(tx: Tx, id: str) -> bool:
     return tx.row(_IN_USE, rule=id) is not None
 
 
-def add(tx: Tx, row: AccessRuleRow) -> None:
-    tx.run(_INSERT, **{name: getattr(row, name) for name in row.__struct_fields__})
-
-
 def use(tx: Tx, app_credential_id: str, rule_ids: Iterable[str]) -> None:
     for id in rule_ids:
         tx.run(_USE, app_credential_id=app_credential_id, access_rule_id=id)
-
-
-def remove(tx: Tx, id: str) -> None:
-    tx.run(_DELETE, id=id)
 
 
 def remove_of_user(tx: Tx, user_id: str) -> None:

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 
 from msgspec import Struct
-from sqlalchemy import Column, Index, String, Table, Text, and_, bindparam, delete, func, insert, select
+from sqlalchemy import Column, Index, String, Table, Text, and_, bindparam, delete, func, select
 
-from pileus.kernel.db import Flag, Json, Page, Query, Time, Tx, metadata, page
-from pileus.kernel.types import Listing
+from pileus.kernel.db import Flag, Json, Query, Time, Tx, metadata
 from pileus.services.identity.db.access_rules import uses
 from pileus.services.identity.db.filters import by_name
+from pileus.services.identity.db.keyed import Keyed
 
 app_credentials = Table(
     "identity_app_credential",
@@ -41,13 +41,13 @@ class AppCredentialRow(Struct, frozen=True):
 
 _c = app_credentials.c
 FIELDS = by_name(app_credentials, "id", "name", "user_id", "project_id", "expires_at")
-_FIND = Query(select(app_credentials).where(_c.id == bindparam("id")), into=AppCredentialRow)
+_keyed = Keyed(app_credentials, AppCredentialRow, FIELDS)
+find, list_page, add = _keyed.find, _keyed.page, _keyed.add
 _FIND_NAMED = Query(
     select(app_credentials).where(_c.user_id == bindparam("user_id"), _c.name == bindparam("name")),
     into=AppCredentialRow,
 )
 _COUNT = Query(select(func.count()).where(_c.user_id == bindparam("user")), into=int)
-_INSERT = Query(insert(app_credentials))
 _GONE = {
     "one": _c.id == bindparam("id"),
     "user": _c.user_id == bindparam("user"),
@@ -64,24 +64,12 @@ _DELETE = {
 """Which ones go, and first what says that they use access rules."""
 
 
-def find(tx: Tx, id: str) -> AppCredentialRow | None:
-    return tx.row(_FIND, id=id)
-
-
 def find_named(tx: Tx, user_id: str, name: str) -> AppCredentialRow | None:
     return tx.row(_FIND_NAMED, user_id=user_id, name=name)
 
 
 def count_of_user(tx: Tx, user_id: str) -> int:
     return tx.row(_COUNT, user=user_id) or 0
-
-
-def list_page(tx: Tx, listing: Listing) -> Page[AppCredentialRow]:
-    return page(tx, select(app_credentials), FIELDS, listing, into=AppCredentialRow, unique="id")
-
-
-def add(tx: Tx, row: AppCredentialRow) -> None:
-    tx.run(_INSERT, **{name: getattr(row, name) for name in row.__struct_fields__})
 
 
 def remove(tx: Tx, id: str) -> None:

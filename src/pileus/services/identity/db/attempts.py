@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy import Column, Integer, String, Table, bindparam, delete, insert, select, update
 
 from pileus.kernel.db import Query, Time, Tx, metadata
@@ -43,7 +44,7 @@ def find(tx: Tx, user_id: str) -> AttemptRow:
 
 
 def store(tx: Tx, row: AttemptRow) -> None:
-    values: Mapping[str, object] = {name: getattr(row, name) for name in row.__struct_fields__}
+    values: Mapping[str, object] = asdict(row)
     if not tx.run(_UPDATE, user=row.user_id, **{k: v for k, v in values.items() if k != "user_id"}):
         tx.run(_INSERT, **values)
 

@@ -1,14 +1,14 @@
 """Regions, services and endpoints: where everything is."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Column, Index, String, Table, Text, bindparam, delete, insert, select, update
+from sqlalchemy import Column, Index, String, Table, Text, bindparam, delete, select
 
-from pileus.kernel.db import Flag, Json, Page, Query, Tx, metadata, page
-from pileus.kernel.types import Listing
+from pileus.kernel.db import Flag, Json, Query, Tx, metadata
 from pileus.services.identity.db.filters import by_name
+from pileus.services.identity.db.keyed import Keyed
 
 regions = Table(
     "identity_region",
@@ -93,38 +93,31 @@ class Offer(Struct, frozen=True):
 REGION_FIELDS = by_name(regions, "id", "parent_region_id", "description")
 SERVICE_FIELDS = by_name(services, "id", "type", "name", "enabled")
 ENDPOINT_FIELDS = by_name(endpoints, "id", "service_id", "interface", "region_id", "url", "enabled")
-_FIND_REGION = Query(select(regions).where(regions.c.id == bindparam("id")), into=RegionRow)
+_regions = Keyed(regions, RegionRow, REGION_FIELDS)
+_services = Keyed(services, ServiceRow, SERVICE_FIELDS)
+_endpoints = Keyed(endpoints, EndpointRow, ENDPOINT_FIELDS)
+find_region, list_regions, add_region, change_region = _regions.find, _regions.page, _regions.add, _regions.change
+find_service, list_services, add_service, change_service = (
+    _services.find,
+    _services.page,
+    _services.add,
+    _services.change,
+)
+find_endpoint, list_endpoints, add_endpoint = _endpoints.find, _endpoints.page, _endpoints.add
+change_endpoint, remove_endpoint, remove_region = _endpoints.change, _endpoints.remove, _regions.remove
 _ALL_REGIONS = Query(select(regions), into=RegionRow)
-_FIND_SERVICE = Query(select(services).where(services.c.id == bindparam("id")), into=ServiceRow)
 _ALL_SERVICES = Query(select(services).order_by(services.c.id), into=ServiceRow)
-_FIND_ENDPOINT = Query(select(endpoints).where(endpoints.c.id == bindparam("id")), into=EndpointRow)
 _ALL_ENDPOINTS = Query(select(endpoints).order_by(endpoints.c.id), into=EndpointRow)
-_IN_REGION = Query(select(endpoints.c.id).where(endpoints.c.region_id == bindparam("id")))
-_INSERT = {table.name: Query(insert(table)) for table in (regions, services, endpoints)}
-_DELETE = {
-    table.name: Query(delete(table).where(table.c.id == bindparam("id"))) for table in (regions, services, endpoints)
-}
+_IN_REGION = Query(select(endpoints.c.id).where(endpoints.c.region_id.in_(bindparam("ids", expanding=True))).limit(1))
 _DELETE_OF_SERVICE = Query(delete(endpoints).where(endpoints.c.service_id == bindparam("id")))
-
-
-def find_region(tx: Tx, id: str) -> RegionRow | None:
-    return tx.row(_FIND_REGION, id=id)
 
 
 def all_regions(tx: Tx) -> list[RegionRow]:
     return tx.rows(_ALL_REGIONS)
 
 
-def find_service(tx: Tx, id: str) -> ServiceRow | None:
-    return tx.row(_FIND_SERVICE, id=id)
-
-
 def all_services(tx: Tx) -> list[ServiceRow]:
     return tx.rows(_ALL_SERVICES)
-
-
-def find_endpoint(tx: Tx, id: str) -> EndpointRow | None:
-    return tx.row(_FIND_ENDPOINT, id=id)
 
 
 def all_endpoints(tx: Tx) -> list[EndpointRow]:
@@ -132,36 +125,10 @@ def all_endpoints(tx: Tx) -> list[EndpointRow]:
 
 
 def region_in_use(tx: Tx, ids: Iterable[str]) -> bool:
-    return any(tx.row(_IN_REGION, id=id) is not None for id in ids)
+    return tx.row(_IN_REGION, ids=list(ids)) is not None
 
 
-def list_regions(tx: Tx, listing: Listing) -> Page[RegionRow]:
-    return page(tx, select(regions), REGION_FIELDS, listing, into=RegionRow, unique="id")
-
-
-def list_services(tx: Tx, listing: Listing) -> Page[ServiceRow]:
-    return page(tx, select(services), SERVICE_FIELDS, listing, into=ServiceRow, unique="id")
-
-
-def list_endpoints(tx: Tx, listing: Listing) -> Page[EndpointRow]:
-    return page(tx, select(endpoints), ENDPOINT_FIELDS, listing, into=EndpointRow, unique="id")
-
-
-def add(tx: Tx, row: RegionRow | ServiceRow | EndpointRow) -> None:
-    tx.run(_INSERT[_table(row).name], **{name: getattr(row, name) for name in row.__struct_fields__})
-
-
-def change(tx: Tx, row: RegionRow | ServiceRow | EndpointRow, values: Mapping[str, object]) -> None:
-    table = _table(row)
-    tx.execute(update(table).where(table.c.id == row.id).values(**values))
-
-
-def remove(tx: Tx, row: RegionRow | ServiceRow | EndpointRow) -> None:
-    """A service takes its endpoints with it."""
-    if isinstance(row, ServiceRow):
-        tx.run(_DELETE_OF_SERVICE, id=row.id)
-    tx.run(_DELETE[_table(row).name], id=row.id)
-
-
-def _table(row: RegionRow | ServiceRow | EndpointRow) -> Table:
-    return regions if isinstance(row, RegionRow) else services if isinstance(row, ServiceRow) else endpoints
+def remove_service(tx: Tx, id: str) -> None:
+    """It takes its endpoints with it."""
+    tx.run(_DELETE_OF_SERVICE, id=id)
+    _services.remove(tx, id)

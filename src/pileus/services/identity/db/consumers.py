@@ -1,14 +1,13 @@
 """OAuth1's consumers: programs to which users may hand out access tokens. And the requests they have signed lately."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Column, Index, Integer, String, Table, Text, bindparam, delete, insert, select, update
+from sqlalchemy import Column, Index, Integer, String, Table, Text, bindparam, delete, insert
 
-from pileus.kernel.db import Duplicate, Json, Page, Query, Tx, metadata, page
-from pileus.kernel.types import Listing
+from pileus.kernel.db import Duplicate, Json, Query, Tx, metadata
 from pileus.services.identity.db.filters import by_name
+from pileus.services.identity.db.keyed import Keyed
 
 consumers = Table(
     "identity_consumer",
@@ -43,31 +42,10 @@ class ConsumerRow(Struct, frozen=True):
 
 _c, _n = consumers.c, nonces.c
 FIELDS = by_name(consumers, "id", "description")
-_FIND = Query(select(consumers).where(_c.id == bindparam("id")), into=ConsumerRow)
-_INSERT = Query(insert(consumers))
-_DELETE = Query(delete(consumers).where(_c.id == bindparam("id")))
+_keyed = Keyed(consumers, ConsumerRow, FIELDS)
+find, list_page, add, change, remove = _keyed.find, _keyed.page, _keyed.add, _keyed.change, _keyed.remove
 _SIGN = Query(insert(nonces))
 _FORGET = Query(delete(nonces).where(_n.signed_at < bindparam("before")))
-
-
-def find(tx: Tx, id: str) -> ConsumerRow | None:
-    return tx.row(_FIND, id=id)
-
-
-def list_page(tx: Tx, listing: Listing) -> Page[ConsumerRow]:
-    return page(tx, select(consumers), FIELDS, listing, into=ConsumerRow, unique="id")
-
-
-def add(tx: Tx, row: ConsumerRow) -> None:
-    tx.run(_INSERT, **{name: getattr(row, name) for name in row.__struct_fields__})
-
-
-def change(tx: Tx, id: str, values: Mapping[str, object]) -> None:
-    tx.execute(update(consumers).where(_c.id == id).values(**values))
-
-
-def remove(tx: Tx, id: str) -> None:
-    tx.run(_DELETE, id=id)
 
 
 def note_signature(tx: Tx, consumer_id: str, token_id: str, signed_at: int, nonce: str) -> bool:

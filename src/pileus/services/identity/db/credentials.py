@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Column, Index, Integer, String, Table, Text, bindparam, delete, func, insert, select, update
+from sqlalchemy import Column, Index, Integer, String, Table, Text, bindparam, delete, func, select, update
 
-from pileus.kernel.db import Json, Page, Query, Tx, metadata, page
-from pileus.kernel.types import Listing
+from pileus.kernel.db import Json, Query, Tx, metadata
 from pileus.services.identity.db.filters import LOWER, by_name
+from pileus.services.identity.db.keyed import Keyed
 
 credentials = Table(
     "identity_credential",
@@ -45,7 +45,8 @@ FIELDS = {
     **by_name(credentials, "id", "user_id", "project_id", "type"),
     **{name + LOWER: func.lower(credentials.c[name], type_=String) for name in ("user_id", "type")},
 }
-_FIND = Query(select(credentials).where(_c.id == bindparam("id")), into=CredentialRow)
+_keyed = Keyed(credentials, CredentialRow, FIELDS)
+find, list_page, add, remove = _keyed.find, _keyed.page, _keyed.add, _keyed.remove
 _OF_USER = Query(
     select(credentials).where(_c.user_id == bindparam("user"), _c.type == bindparam("type")).order_by(_c.id),
     into=CredentialRow,
@@ -56,7 +57,6 @@ _OLD = Query(
     into=CredentialRow,
 )
 _KEYS = Query(select(_c.key_id).distinct(), into=int)
-_INSERT = Query(insert(credentials))
 _SEAL = Query(
     update(credentials)
     .where(_c.id == bindparam("credential"))
@@ -67,13 +67,8 @@ _USE = Query(
     .where(_c.id == bindparam("credential"), func.coalesce(_c.last_step, -1) < bindparam("step"))
     .values(last_step=bindparam("step"))
 )
-_DELETE = Query(delete(credentials).where(_c.id == bindparam("id")))
 _DELETE_OF_USER = Query(delete(credentials).where(_c.user_id == bindparam("id")))
 _DELETE_OF_PROJECT = Query(delete(credentials).where(_c.project_id == bindparam("id")))
-
-
-def find(tx: Tx, id: str) -> CredentialRow | None:
-    return tx.row(_FIND, id=id)
 
 
 def of_user(tx: Tx, user_id: str, type: str) -> list[CredentialRow]:
@@ -82,14 +77,6 @@ def of_user(tx: Tx, user_id: str, type: str) -> list[CredentialRow]:
 
 def count_of_user(tx: Tx, user_id: str) -> int:
     return tx.row(_COUNT, user=user_id) or 0
-
-
-def list_page(tx: Tx, listing: Listing) -> Page[CredentialRow]:
-    return page(tx, select(credentials), FIELDS, listing, into=CredentialRow, unique="id")
-
-
-def add(tx: Tx, row: CredentialRow) -> None:
-    tx.run(_INSERT, **{name: getattr(row, name) for name in row.__struct_fields__})
 
 
 def reseal(tx: Tx, sealed: Iterable[tuple[str, str, int]]) -> None:
@@ -108,10 +95,6 @@ def not_sealed_with(tx: Tx, key_id: int, most: int) -> list[CredentialRow]:
 
 def keys_used(tx: Tx) -> set[int]:
     return set(tx.rows(_KEYS))
-
-
-def remove(tx: Tx, id: str) -> None:
-    tx.run(_DELETE, id=id)
 
 
 def remove_of_user(tx: Tx, user_id: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy import Column, Integer, String, Table, bindparam, delete, insert, select
 
 from pileus.kernel.db import Flag, Json, Query, Tx, metadata
@@ -65,7 +66,7 @@ def put(tx: Tx, rows: Iterable[DomainOptionRow]) -> None:
     """Each in place of what the domain had under that name."""
     for row in rows:
         remove(tx, row.domain_id, row.section, row.name)
-        tx.run(_INSERT, **{name: getattr(row, name) for name in row.__struct_fields__})
+        tx.run(_INSERT, **asdict(row))
 
 
 def remove(tx: Tx, domain_id: str, section: str, name: str) -> None:

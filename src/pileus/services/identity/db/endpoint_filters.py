@@ -1,15 +1,14 @@
 """Which endpoints a project sees: those named for it, and those of the groups named for it."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Column, Index, String, Table, Text, bindparam, delete, insert, literal, select, update
+from sqlalchemy import Column, Index, String, Table, Text, bindparam, delete, insert, literal, select
 
-from pileus.kernel.db import Json, Page, Query, Tx, metadata, page
-from pileus.kernel.types import Listing
+from pileus.kernel.db import Json, Query, Tx, metadata
 from pileus.services.identity.db.catalog import EndpointRow, endpoints
 from pileus.services.identity.db.filters import by_name
+from pileus.services.identity.db.keyed import Keyed
 from pileus.services.identity.db.projects import ProjectRow, projects
 
 endpoint_groups = Table(
@@ -47,9 +46,8 @@ class EndpointGroupRow(Struct, frozen=True):
 
 _g, _e, _m = endpoint_groups.c, project_endpoints.c, project_groups.c
 FIELDS = by_name(endpoint_groups, "id", "name")
-_FIND = Query(select(endpoint_groups).where(_g.id == bindparam("id")), into=EndpointGroupRow)
-_INSERT = Query(insert(endpoint_groups))
-_DELETE = Query(delete(endpoint_groups).where(_g.id == bindparam("id")))
+_keyed = Keyed(endpoint_groups, EndpointGroupRow, FIELDS)
+find_group, list_groups, add_group, change_group = _keyed.find, _keyed.page, _keyed.add, _keyed.change
 _ANY = Query(
     select(literal(1)).select_from(project_endpoints).union_all(select(literal(1)).select_from(project_groups)).limit(1)
 )
@@ -99,25 +97,9 @@ _FORGET_PROJECT = (
 )
 
 
-def find_group(tx: Tx, id: str) -> EndpointGroupRow | None:
-    return tx.row(_FIND, id=id)
-
-
-def list_groups(tx: Tx, listing: Listing) -> Page[EndpointGroupRow]:
-    return page(tx, select(endpoint_groups), FIELDS, listing, into=EndpointGroupRow, unique="id")
-
-
-def add_group(tx: Tx, row: EndpointGroupRow) -> None:
-    tx.run(_INSERT, **{name: getattr(row, name) for name in row.__struct_fields__})
-
-
-def change_group(tx: Tx, id: str, values: Mapping[str, object]) -> None:
-    tx.execute(update(endpoint_groups).where(_g.id == id).values(**values))
-
-
 def remove_group(tx: Tx, id: str) -> None:
     tx.run(_FORGET_GROUP, id=id)
-    tx.run(_DELETE, id=id)
+    _keyed.remove(tx, id)
 
 
 def any_filter(tx: Tx) -> bool:

@@ -1,8 +1,7 @@
 """Whom identity providers know by which name."""
 
-from collections.abc import Iterable
-
 from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy import Column, Index, String, Table, bindparam, delete, insert, select
 
 from pileus.kernel.db import Flag, Query, Tx, metadata
@@ -71,12 +70,7 @@ def users_where(tx: Tx, provider_id: str, protocol_id: str, unique_id: str) -> s
 
 
 def add(tx: Tx, row: LinkRow) -> None:
-    tx.run(_INSERT, **{name: getattr(row, name) for name in row.__struct_fields__})
-
-
-def add_many(tx: Tx, rows: Iterable[LinkRow]) -> None:
-    for row in rows:
-        add(tx, row)
+    tx.run(_INSERT, **asdict(row))
 
 
 def forget_user(tx: Tx, user_id: str) -> None:

@@ -1,14 +1,15 @@
 """Groups and who is in them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Column, Index, String, Table, Text, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Column, Index, String, Table, Text, bindparam, delete, func, insert, or_, select
 
-from pileus.kernel.db import Json, Page, Query, Time, Tx, metadata, page
+from pileus.kernel.db import Json, Page, Query, Time, Tx, metadata
 from pileus.kernel.types import Listing
 from pileus.services.identity.db.filters import by_name
+from pileus.services.identity.db.keyed import InDomain
 
 groups = Table(
     "identity_group",
@@ -41,14 +42,9 @@ class GroupRow(Struct, frozen=True):
 
 _c, _m = groups.c, memberships.c
 FIELDS = by_name(groups, "id", "domain_id", "name", "description")
-_FIND = Query(select(groups).where(_c.id == bindparam("id")), into=GroupRow)
-_FIND_NAMED = Query(
-    select(groups).where(_c.domain_id == bindparam("domain_id"), _c.name == bindparam("name")), into=GroupRow
-)
-_OF_DOMAIN = Query(select(_c.id).where(_c.domain_id == bindparam("domain_id")))
-_FIND_MANY = Query(select(groups).where(_c.id.in_(bindparam("ids", expanding=True))), into=GroupRow)
-_INSERT = Query(insert(groups))
-_DELETE = Query(delete(groups).where(_c.id == bindparam("id")))
+_keyed = InDomain(groups, GroupRow, FIELDS)
+find, find_many, find_named, ids_of_domain = _keyed.find, _keyed.find_many, _keyed.find_named, _keyed.ids_of_domain
+add, change = _keyed.add, _keyed.change
 LIVE = or_(_m.expires_at.is_(None), _m.expires_at > bindparam("now"))
 """Of memberships that count at `now`."""
 _JOIN = Query(insert(memberships))
@@ -58,7 +54,6 @@ _GROUPS_OF = Query(select(_m.group_id, _m.expires_at).where(_m.user_id == bindpa
 _NEXT_END = Query(
     select(func.min(_m.expires_at)).where(_m.user_id == bindparam("user_id"), _m.expires_at > bindparam("now"))
 )
-_MEMBERS = Query(select(_m.user_id).where(_m.group_id == bindparam("group_id"), _m.expires_at.is_(None)))
 _STALE = Query(
     delete(memberships).where(
         _m.user_id == bindparam("user_id"),
@@ -73,41 +68,14 @@ _EMPTY = Query(delete(memberships).where(_m.group_id == bindparam("group_id")))
 _LEAVE_ALL = Query(delete(memberships).where(_m.user_id == bindparam("user_id")))
 
 
-def find(tx: Tx, id: str) -> GroupRow | None:
-    return tx.row(_FIND, id=id)
-
-
-def find_named(tx: Tx, name: str, domain_id: str) -> GroupRow | None:
-    return tx.row(_FIND_NAMED, name=name, domain_id=domain_id)
-
-
-def find_many(tx: Tx, ids: Iterable[str]) -> dict[str, GroupRow]:
-    wanted = list(set(ids))
-    if not wanted:
-        return {}
-    return {row.id: row for row in tx.rows(_FIND_MANY, ids=wanted)}
-
-
-def ids_of_domain(tx: Tx, domain_id: str) -> list[str]:
-    return [row[0] for row in tx.rows(_OF_DOMAIN, domain_id=domain_id)]
-
-
 def list_page(tx: Tx, listing: Listing, among: Iterable[str] | None = None) -> Page[GroupRow]:
-    query = select(groups) if among is None else select(groups).where(_c.id.in_(list(among)))
-    return page(tx, query, FIELDS, listing, into=GroupRow, unique="id")
-
-
-def add(tx: Tx, row: GroupRow) -> None:
-    tx.run(_INSERT, **{name: getattr(row, name) for name in row.__struct_fields__})
-
-
-def change(tx: Tx, id: str, values: Mapping[str, object]) -> None:
-    tx.execute(update(groups).where(_c.id == id).values(**values))
+    """A page of groups; `among` bounds it to these ids."""
+    return _keyed.page(tx, listing, *([] if among is None else [_c.id.in_(list(among))]))
 
 
 def remove(tx: Tx, id: str) -> None:
     tx.run(_EMPTY, group_id=id)
-    tx.run(_DELETE, id=id)
+    _keyed.remove(tx, id)
 
 
 def join(tx: Tx, user_id: str, group_id: str) -> None:
@@ -151,11 +119,6 @@ def next_end(tx: Tx, user_id: str) -> int | None:
     """When the next membership of a user ends by itself; None when all are for good."""
     found = tx.row(_NEXT_END, user_id=user_id, now=tx.now)
     return found[0] if found is not None else None
-
-
-def members_of(tx: Tx, group_id: str) -> list[str]:
-    """Those who are in it for good: lists of members tell no others, says Keystone."""
-    return [row[0] for row in tx.rows(_MEMBERS, group_id=group_id)]
 
 
 def members_of_many(tx: Tx, group_ids: Iterable[str]) -> dict[str, list[str]]:

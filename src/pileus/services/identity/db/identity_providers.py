@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy import Column, Index, Integer, String, Table, Text, bindparam, delete, func, insert, select, update
 
 from pileus.kernel.db import Flag, Json, Page, Query, Tx, metadata, page
 from pileus.kernel.types import Listing
 from pileus.services.identity.db.filters import LOWER
+from pileus.services.identity.db.keyed import Keyed
 
 providers = Table(
     "identity_provider",
@@ -80,17 +82,13 @@ _p, _r, _o, _m = providers.c, remotes.c, protocols.c, mappings.c
 PROVIDER_FIELDS = {"id": _p.id, "enabled": _p.enabled, "id" + LOWER: func.lower(_p.id, type_=String)}
 PROTOCOL_FIELDS = {"id": _o.id}
 MAPPING_FIELDS = {"id": _m.id}
-_FIND = Query(select(providers).where(_p.id == bindparam("id")), into=ProviderRow)
-_FIND_REMOTE = Query(
-    select(providers).where(
-        _p.id == select(_r.provider_id).where(_r.remote_id == bindparam("remote")).scalar_subquery()
-    ),
-    into=ProviderRow,
-)
+_providers = Keyed(providers, ProviderRow, PROVIDER_FIELDS)
+find, list_page = _providers.find, _providers.page
+_mappings = Keyed(mappings, MappingRow, MAPPING_FIELDS)
+find_mapping, list_mappings, add_mapping = _mappings.find, _mappings.page, _mappings.add
+change_mapping, remove_mapping = _mappings.change, _mappings.remove
 _OF_DOMAIN = Query(select(providers).where(_p.domain_id == bindparam("domain_id")), into=ProviderRow)
 _OWNERS = Query(select(_r.remote_id, _r.provider_id).where(_r.remote_id.in_(bindparam("ids", expanding=True))))
-_INSERT = Query(insert(providers))
-_DELETE = Query(delete(providers).where(_p.id == bindparam("id")))
 _FORGET_REMOTES = Query(delete(remotes).where(_r.provider_id == bindparam("id")))
 _INSERT_REMOTE = Query(insert(remotes))
 _FIND_PROTOCOL = Query(
@@ -99,26 +97,10 @@ _FIND_PROTOCOL = Query(
 _INSERT_PROTOCOL = Query(insert(protocols))
 _DELETE_PROTOCOL = Query(delete(protocols).where(_o.provider_id == bindparam("provider"), _o.id == bindparam("id")))
 _DELETE_PROTOCOLS = Query(delete(protocols).where(_o.provider_id == bindparam("provider")))
-_FIND_MAPPING = Query(select(mappings).where(_m.id == bindparam("id")), into=MappingRow)
-_INSERT_MAPPING = Query(insert(mappings))
-_DELETE_MAPPING = Query(delete(mappings).where(_m.id == bindparam("id")))
-
-
-def find(tx: Tx, id: str) -> ProviderRow | None:
-    return tx.row(_FIND, id=id)
-
-
-def find_by_remote(tx: Tx, remote_id: str) -> ProviderRow | None:
-    """The provider that calls itself so."""
-    return tx.row(_FIND_REMOTE, remote=remote_id)
 
 
 def of_domain(tx: Tx, domain_id: str) -> list[ProviderRow]:
     return tx.rows(_OF_DOMAIN, domain_id=domain_id)
-
-
-def list_page(tx: Tx, listing: Listing) -> Page[ProviderRow]:
-    return page(tx, select(providers), PROVIDER_FIELDS, listing, into=ProviderRow, unique="id")
 
 
 def owners(tx: Tx, remote_ids: Sequence[str]) -> set[str]:
@@ -127,12 +109,12 @@ def owners(tx: Tx, remote_ids: Sequence[str]) -> set[str]:
 
 
 def add(tx: Tx, row: ProviderRow) -> None:
-    tx.run(_INSERT, **{name: getattr(row, name) for name in row.__struct_fields__})
+    _providers.add(tx, row)
     _set_remotes(tx, row.id, row.remote_ids)
 
 
 def change(tx: Tx, id: str, values: Mapping[str, Any]) -> None:
-    tx.execute(update(providers).where(_p.id == id).values(**values))
+    _providers.change(tx, id, values)
     if "remote_ids" in values:
         tx.run(_FORGET_REMOTES, id=id)
         _set_remotes(tx, id, values["remote_ids"])
@@ -147,7 +129,7 @@ def remove(tx: Tx, id: str) -> None:
     """Its protocols go along."""
     tx.run(_DELETE_PROTOCOLS, provider=id)
     tx.run(_FORGET_REMOTES, id=id)
-    tx.run(_DELETE, id=id)
+    _providers.remove(tx, id)
 
 
 def find_protocol(tx: Tx, provider_id: str, id: str) -> ProtocolRow | None:
@@ -160,7 +142,7 @@ def list_protocols(tx: Tx, provider_id: str, listing: Listing) -> Page[ProtocolR
 
 
 def add_protocol(tx: Tx, row: ProtocolRow) -> None:
-    tx.run(_INSERT_PROTOCOL, **{name: getattr(row, name) for name in row.__struct_fields__})
+    tx.run(_INSERT_PROTOCOL, **asdict(row))
 
 
 def change_protocol(tx: Tx, row: ProtocolRow, values: Mapping[str, Any]) -> None:
@@ -169,23 +151,3 @@ def change_protocol(tx: Tx, row: ProtocolRow, values: Mapping[str, Any]) -> None
 
 def remove_protocol(tx: Tx, row: ProtocolRow) -> None:
     tx.run(_DELETE_PROTOCOL, provider=row.provider_id, id=row.id)
-
-
-def find_mapping(tx: Tx, id: str) -> MappingRow | None:
-    return tx.row(_FIND_MAPPING, id=id)
-
-
-def list_mappings(tx: Tx, listing: Listing) -> Page[MappingRow]:
-    return page(tx, select(mappings), MAPPING_FIELDS, listing, into=MappingRow, unique="id")
-
-
-def add_mapping(tx: Tx, row: MappingRow) -> None:
-    tx.run(_INSERT_MAPPING, id=row.id, rules=row.rules, schema_version=row.schema_version)
-
-
-def change_mapping(tx: Tx, id: str, values: Mapping[str, Any]) -> None:
-    tx.execute(update(mappings).where(_m.id == id).values(**values))
-
-
-def remove_mapping(tx: Tx, id: str) -> None:
-    tx.run(_DELETE_MAPPING, id=id)

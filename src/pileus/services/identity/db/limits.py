@@ -1,13 +1,13 @@
 """Registered limits (what a service counts, and how much of it everybody has) and limits (who has more or less)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from msgspec import Struct
-from sqlalchemy import Column, Index, Integer, String, Table, Text, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Column, Index, Integer, String, Table, Text, bindparam, delete, or_, select
 
 from pileus.kernel.db import Page, Query, Tx, metadata, page
 from pileus.kernel.types import Listing
-from pileus.services.identity.db.catalog import services
+from pileus.services.identity.db.keyed import Keyed
 from pileus.services.identity.db.projects import projects
 
 registered_limits = Table(
@@ -71,22 +71,16 @@ LIMIT_FIELDS = {
     **{name: _l[name] for name in ("id", "project_id", "domain_id", "resource_limit")},
     **{name: _r[name] for name in _KEY},
 }
-_OF_TYPE = Query(
-    select(_r.resource_name, _r.default_limit, _l.resource_limit)
-    .join(services, services.c.id == _r.service_id)
-    .outerjoin(limits, and_(_l.registered_limit_id == _r.id, _l.project_id == bindparam("project_id")))
-    .where(services.c.type == bindparam("type"), _r.region_id.in_(bindparam("regions", expanding=True)))
-    .order_by(_r.region_id)
-)
-_FIND_REGISTERED = Query(select(registered_limits).where(_r.id == bindparam("id")), into=RegisteredLimitRow)
+_limits = Keyed(limits, LimitRow, LIMIT_FIELDS, _JOINED)
+find, list_page, add, change, remove = _limits.find, _limits.page, _limits.add, _limits.change, _limits.remove
+_registered = Keyed(registered_limits, RegisteredLimitRow, REGISTERED_FIELDS)
+find_registered, list_registered, add_registered = _registered.find, _registered.page, _registered.add
+change_registered, remove_registered = _registered.change, _registered.remove
 _FIND_KEY = Query(
     select(registered_limits).where(*(_r[name] == bindparam(name) for name in _KEY)), into=RegisteredLimitRow
 )
 _OF_SERVICE = Query(select(_r.id).where(_r.service_id == bindparam("id")).limit(1))
 _OF_REGION = Query(select(_r.id).where(_r.region_id == bindparam("id")).limit(1))
-_INSERT_REGISTERED = Query(insert(registered_limits))
-_DELETE_REGISTERED = Query(delete(registered_limits).where(_r.id == bindparam("id")))
-_FIND = Query(_JOINED.where(_l.id == bindparam("id")), into=LimitRow)
 _FIND_ON = Query(
     _JOINED.where(
         _l.registered_limit_id == bindparam("registered_limit_id"),
@@ -104,27 +98,11 @@ _OF_PROJECTS = Query(
     into=LimitRow,
 )
 _ALL_OF_PROJECTS = Query(_JOINED.where(_l.project_id.in_(bindparam("ids", expanding=True))), into=LimitRow)
-_INSERT = Query(insert(limits))
-_DELETE = Query(delete(limits).where(_l.id == bindparam("id")))
 _DELETE_OF = Query(delete(limits).where(or_(_l.project_id == bindparam("id"), _l.domain_id == bindparam("id"))))
-
-
-def of_service(tx: Tx, service_type: str, region_id: str, project_id: str) -> dict[str, int]:
-    """What a project has of all that is registered with services of a type, in a region or in none."""
-    rows = tx.rows(_OF_TYPE, type=service_type, regions=["", region_id], project_id=project_id)
-    return {name: default if limit is None else limit for name, default, limit in rows}
-
-
-def find_registered(tx: Tx, id: str) -> RegisteredLimitRow | None:
-    return tx.row(_FIND_REGISTERED, id=id)
 
 
 def find_registered_for(tx: Tx, service_id: str, region_id: str, resource_name: str) -> RegisteredLimitRow | None:
     return tx.row(_FIND_KEY, service_id=service_id, region_id=region_id, resource_name=resource_name)
-
-
-def list_registered(tx: Tx, listing: Listing) -> Page[RegisteredLimitRow]:
-    return page(tx, select(registered_limits), REGISTERED_FIELDS, listing, into=RegisteredLimitRow, unique="id")
 
 
 def service_counts(tx: Tx, service_id: str) -> bool:
@@ -135,22 +113,6 @@ def service_counts(tx: Tx, service_id: str) -> bool:
 def region_counts(tx: Tx, region_id: str) -> bool:
     """Whether something is registered for a region."""
     return tx.row(_OF_REGION, id=region_id) is not None
-
-
-def add_registered(tx: Tx, row: RegisteredLimitRow) -> None:
-    tx.run(_INSERT_REGISTERED, **{name: getattr(row, name) for name in row.__struct_fields__})
-
-
-def change_registered(tx: Tx, id: str, values: Mapping[str, object]) -> None:
-    tx.execute(update(registered_limits).where(_r.id == id).values(**values))
-
-
-def remove_registered(tx: Tx, id: str) -> None:
-    tx.run(_DELETE_REGISTERED, id=id)
-
-
-def find(tx: Tx, id: str) -> LimitRow | None:
-    return tx.row(_FIND, id=id)
 
 
 def find_on(tx: Tx, registered_limit_id: str, project_id: str, domain_id: str) -> LimitRow | None:
@@ -171,27 +133,11 @@ def is_in_use(tx: Tx, registered_limit_id: str) -> bool:
     return tx.row(_IN_USE, id=registered_limit_id) is not None
 
 
-def list_page(tx: Tx, listing: Listing) -> Page[LimitRow]:
-    return page(tx, _JOINED, LIMIT_FIELDS, listing, into=LimitRow, unique="id")
-
-
 def list_of_domain(tx: Tx, listing: Listing, domain_id: str) -> Page[LimitRow]:
     """Those of a domain and of the projects in it."""
     inside = _l.project_id.in_(select(projects.c.id).where(projects.c.domain_id == domain_id))
     query = _JOINED.where(or_(_l.domain_id == domain_id, inside))
     return page(tx, query, LIMIT_FIELDS, listing, into=LimitRow, unique="id", scope=())
-
-
-def add(tx: Tx, row: LimitRow) -> None:
-    tx.run(_INSERT, **{name: getattr(row, name) for name in limits.c.keys()})  # noqa: SIM118 - columns, no mapping
-
-
-def change(tx: Tx, id: str, values: Mapping[str, object]) -> None:
-    tx.execute(update(limits).where(_l.id == id).values(**values))
-
-
-def remove(tx: Tx, id: str) -> None:
-    tx.run(_DELETE, id=id)
 
 
 def remove_of(tx: Tx, target_id: str) -> None:

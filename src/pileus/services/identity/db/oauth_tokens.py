@@ -1,11 +1,11 @@
 """OAuth1's request tokens (asked for, not yet granted) and access tokens (granted by a user). Their secrets are sealed."""
 
 from msgspec import Struct
-from sqlalchemy import Column, Index, Integer, String, Table, Text, bindparam, delete, insert, select, update
+from sqlalchemy import Column, Index, Integer, String, Table, Text, bindparam, delete, update
 
-from pileus.kernel.db import Json, Page, Query, Time, Tx, metadata, page
-from pileus.kernel.types import Listing
+from pileus.kernel.db import Json, Query, Time, Tx, metadata
 from pileus.services.identity.db.filters import by_name
+from pileus.services.identity.db.keyed import Keyed
 
 request_tokens = Table(
     "identity_request_token",
@@ -68,9 +68,10 @@ class AccessTokenRow(Struct, frozen=True):
 
 _r, _a = request_tokens.c, access_tokens.c
 FIELDS = by_name(access_tokens, "id", "user_id", "project_id", "consumer_id")
-_FIND_REQUEST = Query(select(request_tokens).where(_r.id == bindparam("id")), into=RequestTokenRow)
-_FIND_ACCESS = Query(select(access_tokens).where(_a.id == bindparam("id")), into=AccessTokenRow)
-_INSERT_REQUEST, _INSERT_ACCESS = Query(insert(request_tokens)), Query(insert(access_tokens))
+_requests = Keyed(request_tokens, RequestTokenRow, {})
+find_request, remove_request = _requests.find, _requests.remove
+_access = Keyed(access_tokens, AccessTokenRow, FIELDS)
+find_access, list_page, add_access, remove_access = _access.find, _access.page, _access.add, _access.remove
 _GRANT = Query(
     update(request_tokens)
     .where(_r.id == bindparam("token"))
@@ -79,44 +80,20 @@ _GRANT = Query(
 _DELETE = {
     (kind, by): Query(delete(table).where(table.c[by] == bindparam("value")))
     for kind, table in (("request", request_tokens), ("access", access_tokens))
-    for by in ("id", "consumer_id", "user_id", "project_id")
+    for by in ("consumer_id", "user_id", "project_id")
 }
 _END_ACCESS = Query(delete(access_tokens).where(_a.expires_at < bindparam("before")))
 _END = Query(delete(request_tokens).where(_r.expires_at < bindparam("before")))
 
 
-def find_request(tx: Tx, id: str) -> RequestTokenRow | None:
-    return tx.row(_FIND_REQUEST, id=id)
-
-
-def find_access(tx: Tx, id: str) -> AccessTokenRow | None:
-    return tx.row(_FIND_ACCESS, id=id)
-
-
-def list_page(tx: Tx, listing: Listing) -> Page[AccessTokenRow]:
-    return page(tx, select(access_tokens), FIELDS, listing, into=AccessTokenRow, unique="id")
-
-
 def add_request(tx: Tx, row: RequestTokenRow) -> None:
     """Beside it, requests that nobody granted in time are dropped."""
     tx.run(_END, before=tx.now)
-    tx.run(_INSERT_REQUEST, **{name: getattr(row, name) for name in row.__struct_fields__})
-
-
-def add_access(tx: Tx, row: AccessTokenRow) -> None:
-    tx.run(_INSERT_ACCESS, **{name: getattr(row, name) for name in row.__struct_fields__})
+    _requests.add(tx, row)
 
 
 def grant(tx: Tx, id: str, user_id: str, verifier: str, role_ids: list[str]) -> None:
     tx.run(_GRANT, token=id, granter=user_id, proof=verifier, roles=role_ids)
-
-
-def remove_request(tx: Tx, id: str) -> None:
-    tx.run(_DELETE["request", "id"], value=id)
-
-
-def remove_access(tx: Tx, id: str) -> None:
-    tx.run(_DELETE["access", "id"], value=id)
 
 
 def remove_of_consumer(tx: Tx, id: str) -> None:

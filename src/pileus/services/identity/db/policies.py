@@ -1,13 +1,12 @@
 """Policies (texts that services may fetch) and what they are for."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Column, Index, String, Table, Text, bindparam, delete, insert, select, update
+from sqlalchemy import Column, Index, String, Table, Text, bindparam, delete, insert, select
 
-from pileus.kernel.db import Json, Page, Query, Tx, metadata, page
-from pileus.kernel.types import Listing
+from pileus.kernel.db import Json, Query, Tx, metadata
+from pileus.services.identity.db.keyed import Keyed
 
 policies = Table(
     "identity_policy",
@@ -45,9 +44,8 @@ class Place(Struct, frozen=True, kw_only=True):
 
 _p, _a = policies.c, associations.c
 FIELDS = {name: _p[name] for name in ("id", "type")}
-_FIND = Query(select(policies).where(_p.id == bindparam("id")), into=PolicyRow)
-_INSERT = Query(insert(policies))
-_DELETE = Query(delete(policies).where(_p.id == bindparam("id")))
+_keyed = Keyed(policies, PolicyRow, FIELDS)
+find, list_page, add, change = _keyed.find, _keyed.page, _keyed.add, _keyed.change
 _KEY = ("endpoint_id", "service_id", "region_id")
 _AT = tuple(_a[name] == bindparam(name) for name in _KEY)
 _POLICY_AT = Query(select(_a.policy_id).where(*_AT), into=str)
@@ -60,25 +58,9 @@ _TAKE = Query(delete(associations).where(*_AT))
 _FORGET = {name: Query(delete(associations).where(_a[name] == bindparam("id"))) for name in (*_KEY, "policy_id")}
 
 
-def find(tx: Tx, id: str) -> PolicyRow | None:
-    return tx.row(_FIND, id=id)
-
-
-def list_page(tx: Tx, listing: Listing) -> Page[PolicyRow]:
-    return page(tx, select(policies), FIELDS, listing, into=PolicyRow, unique="id")
-
-
-def add(tx: Tx, row: PolicyRow) -> None:
-    tx.run(_INSERT, **{name: getattr(row, name) for name in row.__struct_fields__})
-
-
-def change(tx: Tx, id: str, values: Mapping[str, object]) -> None:
-    tx.execute(update(policies).where(_p.id == id).values(**values))
-
-
 def remove(tx: Tx, id: str) -> None:
     tx.run(_FORGET["policy_id"], id=id)
-    tx.run(_DELETE, id=id)
+    _keyed.remove(tx, id)
 
 
 def policy_at(tx: Tx, place: Place) -> str | None:

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Column, Index, String, Table, Text, and_, bindparam, delete, insert, select, update
+from sqlalchemy import Column, Index, String, Table, Text, and_, bindparam, delete, insert, select
 from sqlalchemy.sql import ColumnElement
 
-from pileus.kernel.db import Flag, Json, Page, Query, Tx, metadata, page
+from pileus.kernel.db import Flag, Json, Page, Query, Tx, metadata
 from pileus.kernel.types import Listing
 from pileus.services.identity.db.filters import by_name
+from pileus.services.identity.db.keyed import Keyed
 
 projects = Table(
     "identity_project",
@@ -70,33 +71,26 @@ class ProjectRow(Struct, frozen=True):
 
 _c = projects.c
 FIELDS = by_name(projects, "id", "domain_id", "parent_id", "name", "description", "enabled", "is_domain")
-_FIND = Query(select(projects).where(_c.id == bindparam("id")), into=ProjectRow)
+_keyed = Keyed(projects, ProjectRow, FIELDS)
+find, find_many, change = _keyed.find, _keyed.find_many, _keyed.change
 _FIND_NAMED = Query(
     select(projects).where(
         _c.domain_id == bindparam("domain_id"), _c.name == bindparam("name"), _c.is_domain == bindparam("is_domain")
     ),
     into=ProjectRow,
 )
-_FIND_MANY = Query(select(projects).where(_c.id.in_(bindparam("ids", expanding=True))), into=ProjectRow)
-_NAMES = Query(select(_c.id, _c.name).where(_c.id.in_(bindparam("ids", expanding=True))))
 _SUBTREE = Query(
     select(projects).where(_c.path.like(bindparam("below")), _c.id != bindparam("id")).order_by(_c.path),
     into=ProjectRow,
 )
 _ALL = Query(select(projects), into=ProjectRow)
 _CHILDREN = Query(select(_c.id).where(_c.parent_id == bindparam("id")))
-_INSERT = Query(insert(projects))
-_DELETE = Query(delete(projects).where(_c.id == bindparam("id")))
 _INSERT_TAG = Query(insert(tag_index))
 _DELETE_TAGS = Query(delete(tag_index).where(tag_index.c.project_id == bindparam("id")))
 
 
 _FEW = 8
 """Up to so many subtrees are read one by one; beyond, all projects at once."""
-
-
-def find(tx: Tx, id: str) -> ProjectRow | None:
-    return tx.row(_FIND, id=id)
 
 
 def find_named(tx: Tx, name: str, domain_id: str) -> ProjectRow | None:
@@ -106,19 +100,6 @@ def find_named(tx: Tx, name: str, domain_id: str) -> ProjectRow | None:
 
 def find_domain_named(tx: Tx, name: str) -> ProjectRow | None:
     return tx.row(_FIND_NAMED, name=name, domain_id="", is_domain=True)
-
-
-def find_many(tx: Tx, ids: Iterable[str]) -> dict[str, ProjectRow]:
-    wanted = list(set(ids))
-    if not wanted:
-        return {}
-    return {row.id: row for row in tx.rows(_FIND_MANY, ids=wanted)}
-
-
-def names(tx: Tx, ids: Iterable[str]) -> dict[str, str]:
-    """Names by id; unknown ids are left out."""
-    wanted = list(set(ids))
-    return {row[0]: row[1] for row in tx.rows(_NAMES, ids=wanted)} if wanted else {}
 
 
 def subtree(tx: Tx, row: ProjectRow) -> list[ProjectRow]:
@@ -160,12 +141,12 @@ def has_children(tx: Tx, id: str) -> bool:
 def list_page(tx: Tx, listing: Listing, conditions: Mapping[str, list[str]]) -> Page[ProjectRow]:
     """A page of projects; `conditions` are the four tag filters, from the query's name to the tags asked for."""
     wanted = [_tagged(name, names) for name, names in conditions.items() if names]
-    return page(tx, select(projects).where(*wanted), FIELDS, listing, into=ProjectRow, unique="id")
+    return _keyed.page(tx, listing, *wanted)
 
 
 def list_among(tx: Tx, listing: Listing, ids: Iterable[str]) -> Page[ProjectRow]:
     """A page of the projects with these ids."""
-    return page(tx, select(projects).where(_c.id.in_(list(ids))), FIELDS, listing, into=ProjectRow, unique="id")
+    return _keyed.page(tx, listing, _c.id.in_(list(ids)))
 
 
 def _tagged(name: str, asked: list[str]) -> ColumnElement[bool]:
@@ -185,22 +166,14 @@ def _tagged(name: str, asked: list[str]) -> ColumnElement[bool]:
 
 
 def add(tx: Tx, row: ProjectRow) -> None:
-    tx.run(_INSERT, **{name: getattr(row, name) for name in row.__struct_fields__})
+    _keyed.add(tx, row)
     _index_tags(tx, row.id, row.tags)
-
-
-def change(tx: Tx, id: str, values: Mapping[str, object]) -> None:
-    tx.execute(update(projects).where(_c.id == id).values(**values))
-
-
-def enable_below(tx: Tx, row: ProjectRow, enabled: bool) -> None:
-    tx.execute(update(projects).where(_c.path.like(row.path + "%"), _c.id != row.id).values(enabled=enabled))
 
 
 def remove(tx: Tx, ids: Iterable[str]) -> None:
     for id in ids:
         tx.run(_DELETE_TAGS, id=id)
-        tx.run(_DELETE, id=id)
+        _keyed.remove(tx, id)
 
 
 def set_tags(tx: Tx, id: str, wanted: list[str]) -> None:

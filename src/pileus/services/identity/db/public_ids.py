@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy import Column, Index, Integer, String, Table, bindparam, delete, insert, select, update
 
 from pileus.kernel.db import Query, Tx, metadata
@@ -56,7 +57,7 @@ def of_domain(tx: Tx, domain_id: str, kind: Kind) -> list[PublicIdRow]:
 
 
 def add(tx: Tx, row: PublicIdRow) -> None:
-    tx.run(_INSERT, **{name: getattr(row, name) for name in row.__struct_fields__})
+    tx.run(_INSERT, **asdict(row))
 
 
 def set_epoch(tx: Tx, public_id: str, epoch: int) -> None:

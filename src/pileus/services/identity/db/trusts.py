@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Column, Index, Integer, String, Table, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Column, Index, Integer, String, Table, bindparam, delete, or_, select, update
 
-from pileus.kernel.db import Flag, Json, Page, Query, Time, Tx, metadata, page
-from pileus.kernel.types import Listing
+from pileus.kernel.db import Flag, Json, Query, Time, Tx, metadata
 from pileus.services.identity.db.filters import by_name
+from pileus.services.identity.db.keyed import Keyed
 
 trusts = Table(
     "identity_trust",
@@ -55,7 +55,8 @@ class TrustRow(Struct, frozen=True):
 
 _c = trusts.c
 FIELDS = by_name(trusts, "id", "trustor_user_id", "trustee_user_id")
-_FIND = Query(select(trusts).where(_c.id == bindparam("id")), into=TrustRow)
+_keyed = Keyed(trusts, TrustRow, FIELDS)
+find, list_page, add = _keyed.find, _keyed.page, _keyed.add
 _SAME = Query(
     select(_c.id).where(
         _c.trustor_user_id == bindparam("trustor"),
@@ -70,17 +71,12 @@ _OF_USER = Query(
     select(_c.id).where(or_(_c.trustor_user_id == bindparam("user"), _c.trustee_user_id == bindparam("user"))), into=str
 )
 _OF_PROJECT = Query(select(_c.id).where(_c.project_id == bindparam("project")), into=str)
-_INSERT = Query(insert(trusts))
 _DELETE = Query(delete(trusts).where(_c.id.in_(bindparam("ids", expanding=True))))
 _USE = Query(
     update(trusts)
     .where(_c.id == bindparam("trust"), _c.remaining_uses > 0)
     .values(remaining_uses=_c.remaining_uses - 1)
 )
-
-
-def find(tx: Tx, id: str) -> TrustRow | None:
-    return tx.row(_FIND, id=id)
 
 
 def same_exists(tx: Tx, row: TrustRow) -> bool:
@@ -94,14 +90,6 @@ def same_exists(tx: Tx, row: TrustRow) -> bool:
         ends=row.expires_at,
     )
     return found is not None
-
-
-def list_page(tx: Tx, listing: Listing) -> Page[TrustRow]:
-    return page(tx, select(trusts), FIELDS, listing, into=TrustRow, unique="id")
-
-
-def add(tx: Tx, row: TrustRow) -> None:
-    tx.run(_INSERT, **{name: getattr(row, name) for name in row.__struct_fields__})
 
 
 def use(tx: Tx, id: str) -> bool:

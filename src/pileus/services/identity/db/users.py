@@ -1,14 +1,15 @@
 """Users and their passwords."""
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Column, Index, Integer, String, Table, Text, bindparam, delete, insert, select, update
+from sqlalchemy import Column, Index, Integer, String, Table, Text, bindparam, select, update
 
-from pileus.kernel.db import Flag, Json, Page, Query, Time, Tx, metadata, page
+from pileus.kernel.db import Flag, Json, Page, Query, Time, Tx, metadata
 from pileus.kernel.types import Listing
 from pileus.services.identity.db.filters import by_name
+from pileus.services.identity.db.groups import memberships
+from pileus.services.identity.db.keyed import InDomain
 
 users = Table(
     "identity_user",
@@ -58,14 +59,9 @@ class UserRow(Struct, frozen=True):
 
 _c = users.c
 FIELDS = by_name(users, "id", "domain_id", "name", "enabled", "default_project_id", "password_expires_at")
-_FIND = Query(select(users).where(_c.id == bindparam("id")), into=UserRow)
-_FIND_NAMED = Query(
-    select(users).where(_c.domain_id == bindparam("domain_id"), _c.name == bindparam("name")), into=UserRow
-)
-_OF_DOMAIN = Query(select(_c.id).where(_c.domain_id == bindparam("domain_id")))
-_FIND_MANY = Query(select(users).where(_c.id.in_(bindparam("ids", expanding=True))), into=UserRow)
-_INSERT = Query(insert(users))
-_DELETE = Query(delete(users).where(_c.id == bindparam("id")))
+_keyed = InDomain(users, UserRow, FIELDS)
+find, find_many, find_named, ids_of_domain = _keyed.find, _keyed.find_many, _keyed.find_named, _keyed.ids_of_domain
+list_page, add, change, remove = _keyed.page, _keyed.add, _keyed.change, _keyed.remove
 _FORGET_DEFAULT = Query(
     update(users).where(_c.default_project_id == bindparam("project")).values(default_project_id=None)
 )
@@ -76,46 +72,16 @@ _REHASH = Query(
 )
 
 
-def find(tx: Tx, id: str) -> UserRow | None:
-    return tx.row(_FIND, id=id)
-
-
-def find_named(tx: Tx, name: str, domain_id: str) -> UserRow | None:
-    return tx.row(_FIND_NAMED, name=name, domain_id=domain_id)
-
-
-def find_many(tx: Tx, ids: Iterable[str]) -> dict[str, UserRow]:
-    wanted = list(set(ids))
-    if not wanted:
-        return {}
-    return {row.id: row for row in tx.rows(_FIND_MANY, ids=wanted)}
-
-
-def ids_of_domain(tx: Tx, domain_id: str) -> list[str]:
-    return [row[0] for row in tx.rows(_OF_DOMAIN, domain_id=domain_id)]
-
-
-def list_page(tx: Tx, listing: Listing, among: Iterable[str] | None = None) -> Page[UserRow]:
-    """A page of users; `among` bounds it to these ids."""
-    query = select(users) if among is None else select(users).where(_c.id.in_(list(among)))
-    return page(tx, query, FIELDS, listing, into=UserRow, unique="id")
-
-
-def add(tx: Tx, row: UserRow) -> None:
-    tx.run(_INSERT, **{name: getattr(row, name) for name in row.__struct_fields__})
-
-
-def change(tx: Tx, id: str, values: Mapping[str, object]) -> None:
-    tx.execute(update(users).where(_c.id == id).values(**values))
+def list_members(tx: Tx, listing: Listing, group_id: str) -> Page[UserRow]:
+    """A page of those who are in a group for good: lists of members tell no others, says Keystone."""
+    m = memberships.c
+    members = select(m.user_id).where(m.group_id == group_id, m.expires_at.is_(None))
+    return _keyed.page(tx, listing, _c.id.in_(members))
 
 
 def rehash(tx: Tx, id: str, old: str, new: str) -> None:
     """Put a better hash of the same password in the old one's place, unless the password changed meanwhile."""
     tx.run(_REHASH, user=id, old=old, new=new)
-
-
-def remove(tx: Tx, id: str) -> None:
-    tx.run(_DELETE, id=id)
 
 
 def forget_default_project(tx: Tx, project_id: str) -> None:

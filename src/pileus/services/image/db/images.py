@@ -1,6 +1,7 @@
 """Images: one row each, gone when the image is deleted (the change log remembers)."""
 
 from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy import BigInteger, Column, Integer, Table, Text, bindparam, delete, func, insert, select, update
 
 from pileus.kernel.db import Flag, Json, Query, Time, Tx, metadata
@@ -108,7 +109,7 @@ def find(tx: Tx, image_id: str) -> ImageRow | None:
 
 
 def add(tx: Tx, row: ImageRow) -> None:
-    tx.run(_INSERT, **{name: getattr(row, name) for name in row.__struct_fields__})
+    tx.run(_INSERT, **asdict(row))
 
 
 def change(tx: Tx, image_id: str, /, **values: object) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy import Column, Table, Text, bindparam, delete, func, insert, select, update
 
 from pileus.kernel.db import Query, Time, Tx, metadata
@@ -65,7 +66,7 @@ def count(tx: Tx, image_id: str) -> int:
 
 
 def add(tx: Tx, row: MemberRow) -> None:
-    tx.run(_INSERT, **{name: getattr(row, name) for name in row.__struct_fields__})
+    tx.run(_INSERT, **asdict(row))
 
 
 def answer(tx: Tx, image_id: str, member_id: str, status: str) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy import Column, ColumnElement, Table, Text, bindparam, delete, exists, insert, or_, select, update
 
 from pileus.kernel.db import Flag, Json, Page, Query, Time, Tx, metadata, page
@@ -100,12 +101,12 @@ def find(tx: Tx, namespace: str) -> NamespaceRow | None:
 
 
 def add(tx: Tx, row: NamespaceRow) -> None:
-    tx.run(_INSERT, **{name: getattr(row, name) for name in row.__struct_fields__})
+    tx.run(_INSERT, **asdict(row))
 
 
 def change(tx: Tx, namespace: str, row: NamespaceRow) -> None:
     """Also under a new name: what is defined in it goes along."""
-    tx.run(_UPDATE, b_namespace=namespace, **{name: getattr(row, name) for name in row.__struct_fields__})
+    tx.run(_UPDATE, b_namespace=namespace, **asdict(row))
     if row.namespace != namespace:
         tx.run(_MOVE, b_namespace=namespace, namespace=row.namespace)
 
@@ -136,7 +137,7 @@ def find_one(tx: Tx, namespace: str, kind: str, name: str) -> DefinitionRow | No
 
 
 def add_one(tx: Tx, row: DefinitionRow) -> None:
-    tx.run(_INSERT_ONE, **{name: getattr(row, name) for name in row.__struct_fields__})
+    tx.run(_INSERT_ONE, **asdict(row))
 
 
 def change_one(tx: Tx, row: DefinitionRow, name: str, content: Mapping[str, object]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy import Column, ColumnElement, Table, Text, bindparam, delete, insert, select, update
 
 from pileus.kernel.db import Json, Page, Query, Time, Tx, metadata, page
@@ -66,7 +67,7 @@ def of_image(tx: Tx, image_id: str) -> list[TaskRow]:
 
 
 def add(tx: Tx, row: TaskRow) -> None:
-    tx.run(_INSERT, **{name: getattr(row, name) for name in row.__struct_fields__})
+    tx.run(_INSERT, **asdict(row))
 
 
 def change(tx: Tx, task_id: str, /, **values: object) -> None:

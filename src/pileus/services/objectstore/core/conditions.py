@@ -14,6 +14,9 @@ class Conditions(Struct, frozen=True, kw_only=True):
     if_none_match: tuple[str, ...] = ()
     modified_since: Micros | None = None
     unmodified_since: Micros | None = None
+    size: int | None = None
+    """What is there has so many bytes (of writers); `modified_at`: and was changed in that second. Both pass where nothing is."""
+    modified_at: Micros | None = None
 
 
 ANYTHING = Conditions()
@@ -27,10 +30,20 @@ def check_write(wanted: Conditions, row: ObjectRow | None) -> None:
     refused = (
         (bool(wanted.if_match) and not there.intersection(wanted.if_match))
         or bool(there.intersection(wanted.if_none_match))
-        or (row is not None and wanted.unmodified_since is not None and _seconds(row) > wanted.unmodified_since)
+        or (row is not None and _has_changed(wanted, row))
     )
     if refused:
         raise Stale("A precondition does not hold.", type="Precondition")
+
+
+def _has_changed(wanted: Conditions, row: ObjectRow) -> bool:
+    at = _seconds(row)
+    return (
+        (wanted.unmodified_since is not None and at > wanted.unmodified_since)
+        or (wanted.modified_since is not None and at <= wanted.modified_since)
+        or (wanted.modified_at is not None and at != wanted.modified_at)
+        or (wanted.size is not None and row.size != wanted.size)
+    )
 
 
 def check_read(wanted: Conditions, row: ObjectRow) -> None:

@@ -4,9 +4,9 @@ Each function does one slice of the work and says whether there is more.
 """
 
 from pileus.kernel.db import Tx
-from pileus.kernel.types import DAY, SECOND, Forbidden, Stale, cloud
+from pileus.kernel.types import DAY, SECOND, Forbidden, Micros, Stale, cloud
 from pileus.services.objectstore.core import containers as rooms
-from pileus.services.objectstore.core import multipart
+from pileus.services.objectstore.core import multipart, syncing
 from pileus.services.objectstore.core import objects as decisions
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.core.stock import NULL
@@ -98,19 +98,37 @@ def _empty(tx: Tx, near: Neighbours, container: ContainerRow) -> bool:
     return bool(items)
 
 
-def ripe_garbage(tx: Tx, near: Neighbours) -> list[GarbageRow]:
-    """What has been without a name long enough for its readers to have opened it."""
-    return bodies.some_garbage(tx, tx.now - near.settings.grace_seconds * SECOND, SLICE)
+def forget_deletions(tx: Tx, near: Neighbours) -> bool:
+    """A slice of the deletions in synced containers that nobody needs to know any more."""
+    return syncing.forget_old(tx, SLICE)
 
 
-def let_pieces_go(tx: Tx, row: GarbageRow) -> bool:
-    """A slice of the pieces of a body that is no more; whether there are more of them."""
+def ripe_garbage(tx: Tx, near: Neighbours, after: int) -> list[GarbageRow]:
+    """What has been without a name long enough for its readers to have opened it; behind that id."""
+    return bodies.some_garbage(tx, after, _ripe_since(tx, near), SLICE)
+
+
+def _ripe_since(tx: Tx, near: Neighbours) -> Micros:
+    return tx.now - near.settings.grace_seconds * SECOND
+
+
+def let_pieces_go(tx: Tx, near: Neighbours, row: GarbageRow) -> bool:
+    """A slice of the pieces of a body that is no more, with the last of them `row`; whether there are more.
+
+    Nothing while another process keeps it for its readers.
+    """
+    now = bodies.find_garbage(tx, row.id)
+    if now is None or now.since > _ripe_since(tx, near):
+        return False
     found = bodies.pieces_of(tx, row.whole_id, 0, 2**62, PIECES)
     for piece in found:
         bodies.let_go(tx, piece.part_id)
     if found:
         bodies.drop_pieces(tx, row.whole_id, found[-1].number)
-    return len(found) == PIECES
+    if len(found) == PIECES:
+        return True
+    bodies.drop_garbage(tx, [row.id])
+    return False
 
 
 def unnamed(tx: Tx, blobs: list[str]) -> set[str]:

@@ -2,7 +2,7 @@
 
 Types in use, beside the class: `NoSuchAccount NoSuchContainer NoSuchObject NoSuchVersion NoSuchUpload NoSuchPart
 ContainerNotEmpty BucketTaken BucketOwned BucketLocked BadDigest InvalidPart InvalidPartOrder PartTooSmall Locked SegmentChanged LinkLoop
-QuotaExceeded Older Precondition NotModified`.
+QuotaExceeded SourceGone Older Precondition NotModified`.
 """
 
 from typing import ClassVar

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from pileus.drivers.blob.protocol import BlobError, BlobFull
+from pileus.drivers.blob.protocol import BlobError, BlobFull, BlobStore
 from pileus.kernel.db import Tx
 from pileus.kernel.types import OutOfSpace, TooLarge, Unavailable, digest, new_hex
 from pileus.services.objectstore.core.neighbours import Neighbours
@@ -53,7 +53,7 @@ async def store(
     chunks = _bounded(chunks, near.settings.largest if most is None else most)
     head, rest = await _head(chunks, near.settings.inline_bytes)
     if rest is None:
-        body = Body(size=len(head), hashes=_hashed(head, hashes), data=head or None)
+        body = Body(size=len(head), hashes=hashed(head, hashes), data=head or None)
         return await settled(near.db.write(decide, body))
     blob, blobs = new_hex(), near.stores.get(place)
     if blobs is None:
@@ -65,14 +65,31 @@ async def store(
             raise OutOfSpace("There is no space left for objects.") from error
         except BlobError as error:
             raise Unavailable(f"The object store failed: {error}.") from error
-        try:
-            return await settled(
-                near.db.write(decide, Body(size=seen.size, hashes=seen.hashes, place=place, blob=blob))
-            )
-        except BaseException:
-            if not await near.db.read(_is_named, blob):
-                await settled(blobs.remove(blob))
-            raise
+        return await _named(near, blobs, decide, Body(size=seen.size, hashes=seen.hashes, place=place, blob=blob))
+
+
+async def _named(near: Neighbours, blobs: BlobStore, decide: Callable[[Tx, Body], R], body: Body) -> R:
+    """Let `decide` name the blob; one that nobody named is removed.
+
+    But not when the database was lost in the very commit: that may still come to be, and its row would then name nothing.
+    The sweep knows later.
+    """
+    decided = False
+
+    def decision(tx: Tx) -> R:
+        nonlocal decided
+        decided = False
+        made = decide(tx, body)
+        decided = True
+        return made
+
+    try:
+        return await settled(near.db.write(decision))
+    except BaseException as error:
+        unknown = decided and isinstance(error, Unavailable | asyncio.CancelledError)
+        if not unknown and not await near.db.read(_is_named, body.blob):
+            await settled(blobs.remove(body.blob))
+        raise
 
 
 async def settled(work: Awaitable[R]) -> R:
@@ -90,7 +107,8 @@ async def settled(work: Awaitable[R]) -> R:
         raise
 
 
-def _hashed(data: bytes, names: Sequence[str]) -> dict[str, str]:
+def hashed(data: bytes, names: Sequence[str]) -> dict[str, str]:
+    """MD5 and those named, in hex."""
     found = {}
     for name in dict.fromkeys((MD5, *names)):
         one = digest(name)

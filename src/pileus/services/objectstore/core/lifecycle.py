@@ -18,7 +18,7 @@ from pileus.services.objectstore.core.stock import NULL
 from pileus.services.objectstore.core.version_listings import Version
 from pileus.services.objectstore.db import containers
 from pileus.services.objectstore.db.containers import ContainerRow
-from pileus.services.objectstore.db.objects import MARKER, ItemRow
+from pileus.services.objectstore.db.objects import MARKER, ItemRow, ObjectRow
 
 KEPT = "lifecycle"
 SLICE = 200
@@ -42,8 +42,10 @@ class Rule(Struct, frozen=True, omit_defaults=True):
     noncurrent_kept: int = 0
     """So many of the newest versions that are not current stay, whatever their age."""
     upload_days: int = 0
+    plain: bool = False
+    """Whether its prefix was written beside the actions, as the first form of rules had it, and not in a filter."""
 
-    def covers(self, row: ItemRow, tags: Mapping[str, str]) -> bool:
+    def covers(self, row: ItemRow | ObjectRow, tags: Mapping[str, str]) -> bool:
         return (
             row.name.startswith(self.prefix)
             and (self.larger < 0 or row.size > self.larger)
@@ -51,11 +53,13 @@ class Rule(Struct, frozen=True, omit_defaults=True):
             and self.tags.items() <= tags.items()
         )
 
+    def end(self, since: Micros) -> Micros:
+        """When a current object made then has had its time; 0: never."""
+        return self.date or (due(since, self.days) if self.days else 0)
+
     def ends(self, since: Micros, now: Micros) -> bool:
-        """Whether an object made then has had its time."""
-        if self.date:
-            return now >= self.date
-        return bool(self.days) and now >= due(since, self.days)
+        """Whether it has."""
+        return 0 < self.end(since) <= now
 
 
 class Place(Struct, frozen=True):
@@ -156,7 +160,7 @@ def drop_uploads(tx: Tx, container_id: int) -> bool:
     dropped = False
     for rule in rules:
         assert container is not None
-        found, _ = multipart.under_way(tx, container, rule.prefix, limit=SLICE)
+        found = multipart.under_way(tx, container, rule.prefix, limit=SLICE)
         for upload in found:
             if tx.now >= due(upload.created_at, rule.upload_days):
                 multipart.drop(tx, container, upload)

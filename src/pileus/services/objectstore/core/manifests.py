@@ -145,6 +145,42 @@ def put_static(
     return decisions.put(tx, near, ctx, account, container, name, made, body), segments
 
 
+def put_kept(
+    tx: Tx, near: Neighbours, ctx: Ctx, account: str, container: str, name: str, text: bytes, want: Put
+) -> ObjectRow:
+    """A manifest as another cluster keeps it. Its segments are not looked at: they may come later.
+
+    `want.etag` is the MD5 of the text. Raises `Invalid` of type `BadManifest`, and what `objects.put` raises.
+    """
+    segments = _kept(text, near.settings.segments_max)
+    body = Body(size=len(text), hashes={"md5": hashlib.md5(text, usedforsecurity=False).hexdigest()}, data=text)
+    shown = sum(segment.size for segment in segments)
+    made = msgspec.structs.replace(want, kind=SLO, shown_size=shown, shown_etag=etag_of(segments))
+    return decisions.put(tx, near, ctx, account, container, name, made, body)
+
+
+def _kept(text: bytes, most: int) -> list[Segment]:
+    """What a manifest of another cluster says, every field looked at. Raises `Invalid`."""
+    try:
+        segments = [_sound(one) for one in segments_of(text)]
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise Invalid(f"The manifest cannot be read: {error}.", type="BadManifest") from error
+    if not 0 < len(segments) <= most:
+        raise Invalid(f"A manifest has from 1 to {most} segments.", type="BadManifest")
+    return segments
+
+
+def _sound(one: Segment) -> Segment:
+    """Raises `ValueError`."""
+    if one.data:
+        data = base64.b64decode(one.data, validate=True)
+        return Segment(data=one.data, bytes=len(data), hash=hashlib.md5(data, usedforsecurity=False).hexdigest())
+    first, end = one.span
+    if not (all(one.place) and one.hash and 0 <= first < end <= max(one.bytes, 1)):
+        raise ValueError(f"segment {one.name!r} is not whole")
+    return one
+
+
 def etag_of(segments: Sequence[Segment]) -> str:
     """MD5 over the segments' ETags, each followed by its range where it has one."""
     words = (f"{one.hash}:{one.range};" if one.range else one.hash for one in segments)

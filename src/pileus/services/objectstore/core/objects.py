@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from pileus.kernel import events
 from pileus.kernel.db import Tx
-from pileus.kernel.types import Conflict, Ctx, Micros, NotFound
+from pileus.kernel.types import Ctx, Micros, NotFound
 from pileus.services.objectstore.core import accounts, archives, limits, locks, quotas, syncing
 from pileus.services.objectstore.core.conditions import ANYTHING, Conditions, check_write
 from pileus.services.objectstore.core.faults import Mismatch
@@ -56,17 +56,19 @@ def fetch(
     `version` is a stamp, or `NULL` for the null version; None: the current one. Raises `NotFound` of type `NoSuchContainer`,
     `NoSuchObject` or `NoSuchVersion`, and what `permit` raises.
     """
-    opened = objects.opened(tx, account, container, name) if version is None else None
-    row = opened[0] if opened is not None else containers.find(tx, account, container)
+    row = near.rooms.container(tx, account, container)
     if row is None:
         raise NotFound("The resource could not be found.", type="NoSuchContainer")
     permit(row)
-    found = opened[1] if opened is not None else None
-    if version is not None:
-        found = _whole_version(tx, row, name, version)
+    return row, fetch_in(tx, row, name, version)
+
+
+def fetch_in(tx: Tx, row: ContainerRow, name: str, version: Micros | None = None) -> Whole:
+    """The same of a container that is known, for a caller who has been judged."""
+    found = objects.whole(tx, row.id, name) if version is None else _whole_version(tx, row, name, version)
     if found is None or 0 < found.object.delete_at <= tx.now:
         raise NotFound("The resource could not be found.", type="NoSuchObject" if version is None else "NoSuchVersion")
-    return row, found
+    return found
 
 
 def find_version(tx: Tx, container: ContainerRow, name: str, version: Micros | None) -> ObjectRow | None:
@@ -104,12 +106,13 @@ def admit(
     """
     row, settings = standing(tx, account, container)
     permit(row)
+    limits.check_room(near)
     limits.check_object_name(near, name)
     limits.check_meta(near, want.details.meta)
     if want.conditions is not ANYTHING or want.stamp:
         before = objects.find(tx, row.id, name)
         check_write(want.conditions, before)
-        _check_stamp(want, before)
+        syncing.check_stamp(tx, row, name, want.stamp, before.modified_at if before else 0)
     quotas.check(tx, row, settings, 0, size or 0)
     return row
 
@@ -120,21 +123,22 @@ def put(
     """Make the object exist, with the bytes of `body`.
 
     Raises `NotFound` (`NoSuchContainer`), `Stale` (`Precondition`), `Mismatch` (`BadDigest`), `TooLarge` (`QuotaExceeded`),
-    `Conflict` (`Older`), `Forbidden` (`Locked`).
+    `Conflict` (`Older`), `Forbidden` (`Locked`), `OutOfSpace`.
     """
+    limits.check_room(near)
     row, settings = standing(tx, account, container)
     if want.etag and want.etag != body.md5:
         raise Mismatch("The bytes are not those of the ETag.", type="BadDigest", details={"computed": body.md5})
     before = objects.find(tx, row.id, name)
     check_write(want.conditions, before)
-    _check_stamp(want, before)
+    syncing.check_stamp(tx, row, name, want.stamp, before.modified_at if before else 0)
     weight = body.size
     replaced = before is not None and not row.versioning
     quotas.check(
         tx, row, settings, 0 if before else 1, weight - (before.weight if before is not None and replaced else 0)
     )
     body_id = named(tx, body)  # first: an object copied onto itself must not lose its last name
-    stamp = retire(tx, near, row, name, before, want.stamp)
+    stamp = retire(tx, near, row, name, before, syncing.risen_at(tx, row, name, want.stamp))
     made = ObjectRow(
         container_id=row.id,
         name=name,
@@ -221,12 +225,14 @@ def delete(
     """
     before = objects.find(tx, container.id, name)
     check_write(conditions, before)
-    if stamp and before is not None and before.stamp >= stamp:
-        raise Conflict("What is there is newer.", type="Older")
+    syncing.check_stamp(tx, container, name, stamp, before.modified_at if before else 0)
+    gone_at = stamp or max(now(tx), before.modified_at + TICK if before is not None else 0)
     if before is not None:
-        syncing.note(tx, container, name, stamp or now(tx))
+        syncing.note(tx, container, name, gone_at)
     if container.kept.archive and (restored := archives.before_delete(tx, near, ctx, container, before, name)):
         return restored
+    if before is not None or stamp:
+        syncing.bury(tx, container, name, gone_at)
     if container.versioning == "suspended" and not marks and before is not None and before.versioned:
         return hide(tx, container, before)
     if not container.versioning or (container.versioning == "suspended" and not marks):
@@ -283,6 +289,11 @@ def delete_version(
     else:
         versions.remove(tx, row)
     promoted = promote and (was_current or current is None) and _promote(tx, container, name)
+    if was_current:
+        gone_at = max(now(tx), row.modified_at + TICK)
+        syncing.note(tx, container, name, gone_at)
+        if not promoted:
+            syncing.bury(tx, container, name, gone_at)
     counters.bump(tx, container.account, container.id, container.place, int(promoted) - int(was_current), -row.weight)
     _gone(tx, near, ctx, container, row)
     return Deleted(found=True, removed=row)
@@ -309,11 +320,12 @@ def copy(
 ) -> ObjectRow:
     """Another object with the same body, without a byte moved; `source` was read before and may be gone by now.
 
-    `want` says everything but the bytes; kind, size and ETag are the source's. Raises what `put` raises, and `NotFound`.
+    `want` says everything but the bytes; kind, size and ETag are the source's. Raises what `put` raises, and `NotFound` of
+    type `SourceGone`: whoever read it in another transaction reads it again, as it may have been overwritten meanwhile.
     """
     body = bodies.get(tx, source.body_id) if source.body_id else None
     if source.body_id and body is None:
-        raise NotFound("The resource could not be found.", type="NoSuchObject")
+        raise NotFound("The resource could not be found.", type="SourceGone")
     shared = Body(size=source.weight, hashes={"md5": source.inner_etag or source.etag}, body_id=source.body_id)
     same = msgspec.structs.replace(want, kind=source.kind, shown_size=source.size, shown_etag=source.etag)
     return put(tx, near, ctx, account, container, name, same, shared)
@@ -330,7 +342,7 @@ def retire(
     The row of `before` itself stays for the caller to replace or remove; the bytes that went are taken off the counters.
     Returns the new row's stamp.
     """
-    at = max(stamp or now(tx), before.stamp + TICK if before is not None else 0)
+    at = max(stamp or now(tx), before.modified_at + TICK if before is not None else 0)
     if container.versioning:
         newest = versions.latest(tx, container.id, name)
         at = max(at, newest.stamp + TICK if newest is not None else 0)
@@ -373,11 +385,6 @@ def standing(tx: Tx, account: str, container: str) -> tuple[ContainerRow, Settin
     if row is None:
         raise NotFound("The resource could not be found.", type="NoSuchContainer")
     return row, accounts.settings(tx, account)
-
-
-def _check_stamp(want: Put, before: ObjectRow | None) -> None:
-    if want.stamp and before is not None and before.stamp >= want.stamp:
-        raise Conflict("What is there is newer.", type="Older")
 
 
 def _gone(tx: Tx, near: Neighbours, ctx: Ctx, container: ContainerRow, row: ObjectRow) -> None:

@@ -53,7 +53,7 @@ async def raw(near: Neighbours, whole: Whole, first: int = 0, end: int | None = 
     """The object's own bytes: of a manifest its text."""
     if whole.data is not None:
         yield whole.data[first:end]
-    elif whole.blob:
+    elif whole.object.weight:
         async for chunk in _blob(near, whole.place, whole.blob, first, end):
             yield chunk
 
@@ -115,34 +115,47 @@ def _fetched(tx: Tx, near: Neighbours, account: str, container: str, name: str, 
 
 async def _parts(near: Neighbours, whole_id: int, first: int, end: int) -> AsyncIterator[bytes]:
     at = first
-    while at < end:
-        found = await near.db.read(_pieces, whole_id, at, end)
-        if not found:
-            raise Unavailable("The object's parts are no longer there.")
-        for piece, body in found:
-            skip, stop = max(0, at - piece.start), min(piece.size, end - piece.start)
-            if body.data is not None:
-                yield body.data[skip:stop]
-            else:
-                async for chunk in _blob(near, body.place, body.blob, skip, stop):
-                    yield chunk
-            at = piece.start + stop
+    with near.departures.running(whole_id):
+        while at < end:
+            for piece, body in await near.db.read(_pieces, whole_id, at, end):
+                skip, stop = at - piece.start, min(piece.size, end - piece.start)
+                if body.data is not None:
+                    yield body.data[skip:stop]
+                else:
+                    async for chunk in _blob(near, body.place, body.blob, skip, stop):
+                        yield chunk
+                at = piece.start + stop
 
 
 def _pieces(tx: Tx, whole_id: int, first: int, end: int) -> list[tuple[PieceRow, BodyRow]]:
+    """Pieces without a gap, the first of them with the byte `first`. Raises `Unavailable`."""
     rows = bodies.pieces_of(tx, whole_id, first, end, PIECES)
     found = bodies.some(tx, [row.part_id for row in rows])
-    return [(row, found[row.part_id]) for row in rows if row.part_id in found]
+    at = first
+    for row in rows:
+        if row.start > at or row.part_id not in found:
+            break
+        at = row.start + row.size
+    else:
+        if rows:
+            return [(row, found[row.part_id]) for row in rows]
+    raise Unavailable("The object's parts are no longer there.", type="BodyLost")
 
 
 async def _blob(near: Neighbours, place: str, blob: str, first: int, end: int | None) -> AsyncIterator[bytes]:
+    if not blob:  # it lay in the database, and was found to be bad
+        raise Unavailable("The object's bytes are not there; they may be in quarantine.", type="BodyLost")
     store = near.stores.get(place)
     if store is None:
         raise Unavailable(f"The storage policy {place} is not configured.")
     stream = store.open(blob, first, None if end is None else end - first)
+    missing = 0 if end is None else end - first
     try:
         async for chunk in stream:
+            missing -= len(chunk)
             yield chunk
+        if missing > 0:
+            raise BlobMissing(f"blob {blob} ends {missing} bytes early")
     except BlobMissing as error:
         raise Unavailable("The object's bytes are not there; they may be in quarantine.", type="BodyLost") from error
     except BlobError as error:

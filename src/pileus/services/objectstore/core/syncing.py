@@ -1,21 +1,24 @@
 """Container sync: what changes in a container is owed to the one that follows it, noted by the transaction that changes it."""
 
 import hmac
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from msgspec import Struct
 
 from pileus.kernel.config import ConfigError
 from pileus.kernel.db import Tx
-from pileus.kernel.types import Invalid, Micros
+from pileus.kernel.types import DAY, Conflict, Invalid, Micros
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.core.settings import ObjectSettings
-from pileus.services.objectstore.db import syncs
+from pileus.services.objectstore.core.stock import TICK
+from pileus.services.objectstore.db import graves, syncs
 from pileus.services.objectstore.db.columns import Settings
 from pileus.services.objectstore.db.containers import ContainerRow
 
 TO, KEY = "sync-to", "sync-key"
 """In a container's `system`: the container that follows it, and the key that both have."""
+REMEMBERED = 7 * DAY
+"""How long a deletion is remembered: what other clusters send later than that may bring an object back."""
 SIGNAL = "objectstore:sync"
 """Woken when something is owed."""
 
@@ -29,13 +32,14 @@ class Follower(Struct, frozen=True):
 
 
 def follower(near: Neighbours, text: str) -> Follower:
-    """Who `//realm/cluster/account/container` is. Raises `Invalid`."""
+    """Who `//realm/cluster/account/container` is, the names quoted as in a URL. Raises `Invalid`."""
     if not text.startswith("//"):
         raise Invalid(f'Invalid scheme {text.partition(":")[0]!r} in X-Container-Sync-To, must be "//".')
     realm, _, rest = text[2:].partition("/")
     cluster, _, rest = rest.partition("/")
-    account, _, container = rest.partition("/")
-    if not (realm and cluster and account and container) or "/" in container:
+    account, _, container = rest.rstrip("/").partition("/")
+    account, container = unquote(account), unquote(container)
+    if not (realm and cluster and account and container) or "/" in container or "/" in account:
         raise Invalid(f"Invalid X-Container-Sync-To format {text!r}")
     if realm.lower() not in near.settings.sync_realms:
         raise Invalid(f"No realm key for {realm!r}")
@@ -108,3 +112,39 @@ def note_all(tx: Tx, container: ContainerRow, before: Settings) -> None:
         syncs.forget(tx, container.id)
         syncs.add(tx, container.id, "", walks=True)
         tx.wake(SIGNAL)
+
+
+def check_stamp(tx: Tx, container: ContainerRow, name: str, stamp: Micros, there: Micros) -> None:
+    """Whether what came to be at `stamp`, here or elsewhere, is newer than what is there (its time; 0: nothing) or was.
+
+    Raises `Conflict` of type `Older`.
+    """
+    if stamp and max(there, buried_at(tx, container, name)) >= stamp:
+        raise Conflict("What is there is newer.", type="Older")
+
+
+def buried_at(tx: Tx, container: ContainerRow, name: str) -> Micros:
+    """When an object of a container that takes part in syncing was deleted; 0: it was not, or long ago."""
+    return graves.find(tx, container.id, name) if KEY in container.kept.system else 0
+
+
+def risen_at(tx: Tx, container: ContainerRow, name: str, stamp: Micros) -> Micros:
+    """An object comes to be at `stamp` (0: now): its time, later than that of its deletion; 0: now. The deletion is forgotten."""
+    gone_at = buried_at(tx, container, name)
+    if gone_at:
+        graves.remove(tx, container.id, name)
+    return stamp or (gone_at + TICK if gone_at >= tx.now else 0)
+
+
+def bury(tx: Tx, container: ContainerRow, name: str, gone_at: Micros) -> None:
+    """Remember a deletion. Costs nothing in containers that take no part."""
+    if KEY in container.kept.system:
+        graves.put(tx, container.id, name, gone_at)
+
+
+def forget_old(tx: Tx, limit: int) -> bool:
+    """A slice of what needs no longer be remembered; whether there may be more."""
+    found = graves.some_old(tx, tx.now - REMEMBERED, limit)
+    for container_id, name in found:
+        graves.remove(tx, container_id, name)
+    return len(found) == limit

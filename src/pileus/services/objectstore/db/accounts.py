@@ -1,7 +1,8 @@
 """Accounts: one per project that keeps objects, made by its first container."""
 
 from msgspec import Struct
-from sqlalchemy import Column, Index, Table, bindparam, delete, insert, select, update
+from msgspec.structs import asdict
+from sqlalchemy import Column, Index, Table, bindparam, delete, func, insert, select, update
 
 from pileus.kernel.db import Json, Query, Time, Tx, metadata
 from pileus.kernel.types import Micros
@@ -37,6 +38,7 @@ _DELETED = Query(
     select(accounts).where(accounts.c.deleted_at > 0).order_by(accounts.c.deleted_at).limit(bindparam("b_limit")),
     into=AccountRow,
 )
+_OLDEST = Query(select(func.min(accounts.c.created_at)), into=lambda moment: moment)
 
 
 def find(tx: Tx, name: str) -> AccountRow | None:
@@ -44,7 +46,7 @@ def find(tx: Tx, name: str) -> AccountRow | None:
 
 
 def add(tx: Tx, row: AccountRow) -> None:
-    tx.run(_INSERT, **{field: getattr(row, field) for field in row.__struct_fields__})
+    tx.run(_INSERT, **asdict(row))
 
 
 def change(tx: Tx, name: str, /, **values: object) -> None:
@@ -58,3 +60,8 @@ def remove(tx: Tx, name: str) -> None:
 def deleted(tx: Tx, limit: int) -> list[AccountRow]:
     """Those deleted, the longest ago first."""
     return tx.rows(_DELETED, b_limit=limit)
+
+
+def oldest(tx: Tx) -> Micros | None:
+    """When the first of those that are here was made; None: there are none."""
+    return tx.row(_OLDEST)

@@ -19,7 +19,7 @@ from sqlalchemy import (
     update,
 )
 
-from pileus.kernel.db import Query, Time, Tx, metadata
+from pileus.kernel.db import Json, Query, Time, Tx, metadata
 from pileus.kernel.types import Micros
 from pileus.services.objectstore.db.columns import Id, Name
 
@@ -59,6 +59,7 @@ pieces = Table(
     Column("start", BigInteger, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("part_id", BigInteger, nullable=False),
+    Column("checks", Json(dict[str, str])),
     sqlite_with_rowid=False,
 )
 garbage = Table(
@@ -97,6 +98,8 @@ class PieceRow(Struct, frozen=True):
     """Offset in the whole."""
     size: int
     part_id: int
+    checks: dict[str, str] | None = None
+    """Checksums that its writer asked for, base64 by name."""
 
 
 class GarbageRow(Struct, frozen=True):
@@ -120,7 +123,7 @@ _LET_GO = Query(
 )
 _DELETE = Query(delete(bodies).where(bodies.c.id == bindparam("id")))
 _PIECES = Query(
-    select(pieces.c.number, pieces.c.start, pieces.c.size, pieces.c.part_id)
+    select(pieces.c.number, pieces.c.start, pieces.c.size, pieces.c.part_id, pieces.c.checks)
     .where(
         pieces.c.whole_id == bindparam("whole_id"),
         pieces.c.start < bindparam("end"),
@@ -136,8 +139,15 @@ _PIECES_DELETE = Query(
 )
 _GARBAGE_INSERT = Query(insert(garbage))
 _GARBAGE = Query(
-    select(garbage).where(garbage.c.since <= bindparam("before")).order_by(garbage.c.id).limit(bindparam("b_limit")),
+    select(garbage)
+    .where(garbage.c.id > bindparam("after"), garbage.c.since <= bindparam("before"))
+    .order_by(garbage.c.id)
+    .limit(bindparam("b_limit")),
     into=GarbageRow,
+)
+_GARBAGE_GET = Query(select(garbage).where(garbage.c.id == bindparam("id")), into=GarbageRow)
+_GARBAGE_KEEP = Query(
+    update(garbage).where(garbage.c.id.in_(bindparam("ids", expanding=True))).values(since=bindparam("b_now"))
 )
 _GARBAGE_DELETE = Query(delete(garbage).where(garbage.c.id.in_(bindparam("ids", expanding=True))))
 _SOME = Query(select(bodies).where(bodies.c.id.in_(bindparam("ids", expanding=True))), into=BodyRow)
@@ -224,9 +234,18 @@ def drop_pieces(tx: Tx, whole_id: int, last: int) -> None:
     tx.run(_PIECES_DELETE, whole_id=whole_id, last=last)
 
 
-def some_garbage(tx: Tx, before: Micros, limit: int) -> list[GarbageRow]:
-    """What lost its last name before that, the longest ago first."""
-    return tx.rows(_GARBAGE, before=before, b_limit=limit)
+def some_garbage(tx: Tx, after: int, before: Micros, limit: int) -> list[GarbageRow]:
+    """What lost its last name before that moment; behind that id, in the order of ids."""
+    return tx.rows(_GARBAGE, after=after, before=before, b_limit=limit)
+
+
+def find_garbage(tx: Tx, garbage_id: int) -> GarbageRow | None:
+    return tx.row(_GARBAGE_GET, id=garbage_id)
+
+
+def keep_garbage(tx: Tx, ids: list[int]) -> None:
+    """As if they had lost their last names just now: somebody still reads them."""
+    tx.run(_GARBAGE_KEEP, ids=ids, b_now=tx.now)
 
 
 def drop_garbage(tx: Tx, ids: list[int]) -> None:

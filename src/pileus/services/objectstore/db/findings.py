@@ -1,6 +1,7 @@
 """What the scrubber found wrong. A row stays until the body is gone or sound again."""
 
 from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy import BigInteger, Column, Table, Text, bindparam, delete, insert, select
 
 from pileus.kernel.db import Query, Time, Tx, metadata
@@ -46,7 +47,7 @@ def forget_gone(tx: Tx) -> None:
 
 def put(tx: Tx, row: FindingRow) -> None:
     forget(tx, row.body_id)
-    tx.run(_INSERT, **{name: getattr(row, name) for name in row.__struct_fields__})
+    tx.run(_INSERT, **asdict(row))
 
 
 def forget(tx: Tx, body_id: int) -> None:

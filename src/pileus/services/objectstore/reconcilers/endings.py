@@ -3,12 +3,12 @@
 import logging
 from collections.abc import Callable
 
-from pileus.drivers.blob.protocol import BlobStore
+from pileus.drivers.blob.protocol import BlobError, BlobSeen, BlobStore
 from pileus.kernel.db import Tx
 from pileus.kernel.types import MINUTE, clock
 from pileus.services.objectstore.core import ending
 from pileus.services.objectstore.core.neighbours import Neighbours
-from pileus.services.objectstore.db import bodies
+from pileus.services.objectstore.db import accounts, bodies
 from pileus.services.objectstore.db.bodies import GarbageRow
 
 log = logging.getLogger("pileus.objectstore")
@@ -19,17 +19,24 @@ class Endings:
         self._near = near
 
     async def expire(self) -> None:
-        """Expired objects, uploads never completed, accounts deleted."""
-        for work in (ending.expire, ending.drop_old_uploads, ending.empty_accounts):
+        """Expired objects, uploads never completed, accounts deleted, old deletions."""
+        for work in (ending.expire, ending.drop_old_uploads, ending.empty_accounts, ending.forget_deletions):
             await self._slices(work)
 
     async def clear(self) -> None:
-        """Bodies that lost their last name: first the bytes, then the row that remembers them."""
-        near = self._near
-        while rows := await near.db.read(ending.ripe_garbage, near):
-            for row in rows:
-                await self._clear(row)
-            await near.db.write(bodies.drop_garbage, [row.id for row in rows])
+        """Bodies that lost their last name: first the bytes, then the row that remembers them.
+
+        What this process is still giving out piece by piece is kept, so that no other process takes it either.
+        """
+        near, last = self._near, 0
+        while rows := await near.db.read(ending.ripe_garbage, near, last):
+            last = rows[-1].id
+            read = near.departures.alive()
+            held = [row.id for row in rows if row.whole_id in read]
+            if held:
+                await near.db.write(bodies.keep_garbage, held)
+            gone = [row.id for row in rows if row.id not in held and await self._clear(row)]
+            await near.db.write(bodies.drop_garbage, gone)
 
     async def sweep(self) -> None:
         """Blobs without a row: what a process was taking in when it was killed."""
@@ -39,30 +46,43 @@ class Endings:
                 alive = near.arrivals.alive()
                 old = clock() - near.settings.orphan_minutes * MINUTE
                 seen = [
-                    blob.id
+                    blob
                     for blob in portion
                     if blob.id not in alive and (not near.db.multi_process or blob.changed_at <= old)
                 ]
                 await self._remove_unnamed(place, store, seen)
 
-    async def _remove_unnamed(self, place: str, store: BlobStore, seen: list[str]) -> None:
+    async def _remove_unnamed(self, place: str, store: BlobStore, seen: list[BlobSeen]) -> None:
         """Read after `alive`: an arrival that had ended by then has its row."""
         near = self._near
-        orphans = await near.db.read(ending.unnamed, seen) if seen else set()
+        orphans = await near.db.read(ending.unnamed, [blob.id for blob in seen]) if seen else set()
         if orphans and not await near.db.read(bodies.any_there):
-            log.error("blobs in %s and not one body: is this the right database? Nothing is removed.", place)
-            return
+            since = await near.db.read(accounts.oldest)
+            strange = {blob.id for blob in seen if since is None or blob.changed_at < since} & orphans
+            if strange:
+                log.error("blobs in %s are older than this database: is it the right one? They are not removed.", place)
+            orphans -= strange
         for blob in sorted(orphans):
             log.info("removing blob %s of %s that no row names", blob, place)
-            await store.remove(blob)
+            await self._removed(place, store, blob)
 
-    async def _clear(self, row: GarbageRow) -> None:
+    async def _clear(self, row: GarbageRow) -> bool:
+        """Whether `row` is to be dropped now."""
         near = self._near
         if row.whole_id:
-            while await near.db.write(ending.let_pieces_go, row):
+            while await near.db.write(ending.let_pieces_go, near, row):
                 pass
-        elif row.place in near.stores:
-            await near.stores[row.place].remove(row.blob)
+            return False
+        return row.place not in near.stores or await self._removed(row.place, near.stores[row.place], row.blob)
+
+    async def _removed(self, place: str, store: BlobStore, blob: str) -> bool:
+        """One that the disk does not let go of now is no reason to keep the others."""
+        try:
+            await store.remove(blob)
+        except BlobError as error:
+            log.warning("blob %s of %s cannot be removed: %s", blob, place, error)
+            return False
+        return True
 
     async def _slices(self, work: Callable[[Tx, Neighbours], bool]) -> None:
         while await self._near.db.write(work, self._near):

@@ -1,6 +1,5 @@
 """One change on its way to another cluster: the request that brings it, and what its answer means."""
 
-import logging
 import secrets
 from collections.abc import AsyncIterator
 from http import HTTPStatus
@@ -9,15 +8,20 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from pileus.kernel.types import SECOND, Micros, NotFound
-from pileus.services.objectstore.core import objects, reading, syncing
+from pileus.services.objectstore.core import links, objects, reading, syncing
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.core.syncing import Follower
 from pileus.services.objectstore.db.containers import ContainerRow
 from pileus.services.objectstore.db.objects import DLO, PARTS, SLO, SYMLINK, ObjectRow, Whole
 
-log = logging.getLogger("pileus.objectstore.sync")
 _SHORT = 1 << 16
 """Bytes of an answer worth reading, so that the connection can serve again."""
+
+
+_WORTH_ASKING = 1 << 16
+"""Bytes from which on the other cluster is asked first whether it has them."""
+_TEXTS = (DLO, SLO)
+"""Manifests: their own text is sent, not what it stands for."""
 
 
 class Failed(Exception):
@@ -43,11 +47,15 @@ class Parcels:
                 await self._send("DELETE", container, follower, name, gone_at)
             return
         row = whole.object
-        if row.kind in (SLO, SYMLINK):
-            # Their targets are named in words that each cluster writes in its own way.
-            log.warning("container %d: a link or static manifest is not sent to another cluster", container.id)
-            return
-        await self._send("PUT", container, follower, name, row.modified_at, whole)
+        if row.weight < _WORTH_ASKING or not await self._has(container, follower, name, row.modified_at):
+            await self._send("PUT", container, follower, name, row.modified_at, whole)
+
+    async def _has(self, container: ContainerRow, follower: Follower, name: str, at: Micros) -> bool:
+        """Whether what the other cluster has is no older: two that follow each other do not send all of it back."""
+        answer = await self._send("HEAD", container, follower, name, at)
+        seconds, _, rest = answer.headers.get("x-timestamp", "0").partition("_")[0].partition(".")
+        known = seconds.isdecimal() and (not rest or rest.isdecimal())
+        return answer.is_success and known and int(seconds) * SECOND + int(f"{rest}00000"[:5]) * 10 >= at
 
     async def _send(
         self,
@@ -57,7 +65,8 @@ class Parcels:
         name: str,
         at: Micros,
         whole: Whole | None = None,
-    ) -> None:
+    ) -> httpx.Response:
+        """Raises `Failed`. What is not there, and what cannot be deleted because it is newer, is none."""
         names = follower.account, follower.container, name
         url = f"{follower.url}/{syncing.quoted(*names)}"
         path = f"{urlsplit(follower.url).path}/{quote('/'.join(names))}"
@@ -67,7 +76,7 @@ class Parcels:
         headers = {"x-container-sync-auth": f"{follower.realm} {nonce} {mark}", "x-timestamp": stamp}
         content = None
         if whole is not None:
-            headers |= _described(whole.object)
+            headers |= _described(container.account, whole.object)
             content = self._bytes(container, whole)
         raw = [(key.encode(), value.encode()) for key, value in headers.items()]
         try:
@@ -76,24 +85,43 @@ class Parcels:
                     await answer.aread()
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             raise Failed(0, f"{urlsplit(url).netloc}: {type(error).__name__}") from error
-        gone = method == "DELETE" and answer.status_code in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
+        gone = method != "PUT" and answer.status_code in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
         if not (answer.is_success or gone):
             raise Failed(answer.status_code, f"{urlsplit(url).netloc} answers {answer.status_code} to {method}")
+        return answer
 
     def _bytes(self, container: ContainerRow, whole: Whole) -> AsyncIterator[bytes]:
-        if whole.object.kind == DLO:
+        if whole.object.kind in _TEXTS:
             return reading.raw(self._near, whole)
         return reading.content(self._near, container.account, whole, _ours)
 
 
-def _described(row: ObjectRow) -> dict[str, str]:
+def _described(account: str, row: ObjectRow) -> dict[str, str]:
+    """Manifests go as they are kept, links as what leads there: what they name may come later, or be elsewhere."""
     kept = row.kept
     headers = {f"x-object-meta-{name}": value for name, value in kept.meta.items()} | kept.headers
-    headers |= {"content-type": row.content_type, "content-length": str(row.weight if row.kind == DLO else row.size)}
-    if row.kind != PARTS:
+    size = row.weight if row.kind in _TEXTS else row.size
+    headers |= {"content-type": row.content_type, "content-length": str(size)}
+    if row.kind == SYMLINK:
+        headers |= _leading(account, row)
+    elif row.kind != PARTS:
         headers["etag"] = row.inner_etag or row.etag
+    if row.kind == SLO:
+        headers["x-static-large-object"] = "True"
     if row.delete_at:
         headers["x-delete-at"] = str(row.delete_at // SECOND)
+    return headers
+
+
+def _leading(account: str, row: ObjectRow) -> dict[str, str]:
+    """Without an account the target is in whatever account the link comes to."""
+    target = links.target_of(account, row)
+    headers = {"x-symlink-target": quote(f"{target.container}/{target.name}")}
+    if target.account != account:
+        headers["x-symlink-target-account"] = quote(target.account)
+    if target.etag:
+        size = row.kept.system.get(links.SIZE, "0")
+        headers |= {"x-symlink-target-etag": target.etag, "x-symlink-target-bytes": size}
     return headers
 
 

@@ -35,6 +35,11 @@ def http_date(at: Micros) -> str:
     return formatdate(-(-at // SECOND), usegmt=True)
 
 
+def modified(at: Micros) -> str:
+    """The same time in a document: clients compare the two."""
+    return moment(-(-at // SECOND) * SECOND)
+
+
 def version_id(row: ObjectRow | ItemRow) -> str:
     return f"{row.stamp:016d}" if row.versioned else "null"
 
@@ -54,8 +59,12 @@ def version_of(text: str) -> Micros:
 
 
 def number(request: Request, name: str, default: int, *, least: int = 0, most: int) -> int:
-    """A parameter that is a number; what is more than `most` is cut to it."""
-    text = request.query.one(name)
+    """A parameter that is a number; what is more than `most` is cut to it. Raises `InvalidArgument`."""
+    return checked_number(request.query.one(name), name, default, least=least, most=most)
+
+
+def checked_number(text: str | None, name: str, default: int, *, least: int = 0, most: int) -> int:
+    """The same, of a text from elsewhere."""
     if text is None or text == "":
         return default
     if not (text.isascii() and text.isdigit() and len(text) <= 10 and least <= int(text) < 1 << 31):

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import hashlib
 from collections.abc import AsyncIterator, Mapping
 
 from pileus.kernel.rest import Request
@@ -11,7 +10,7 @@ from pileus.services.objectstore.api.s3.caller import Signed
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.signing import chunks
 from pileus.services.objectstore.api.s3.signing.v4 import ClaimV4
-from pileus.services.objectstore.core.intake import Body
+from pileus.services.objectstore.core.intake import Body, hashed
 
 LARGEST_XML = 4 << 20
 
@@ -39,9 +38,8 @@ class Upload:
             self.asked = checksums.Wanted(default)
         if "x-amz-trailer" in headers and not self._chunked:
             raise fault("InvalidRequest", "A trailer needs a body in chunks.")
-        self._running = checksums.Running(self.asked.algorithm) if self.asked is not None else None
         whole = ("sha256",) if self._sha256 else ()
-        self.hashes = tuple(dict.fromkeys((*whole, *(self._running.hashes if self._running is not None else ()))))
+        self.hashes = tuple(dict.fromkeys((*whole, *((self.asked.algorithm,) if self.asked is not None else ()))))
 
     @property
     def _chunked(self) -> bool:
@@ -62,8 +60,6 @@ class Upload:
             names = self._request.headers.get("x-amz-trailer", "").lower().split(",")
             announced = [name.strip() for name in names if name.strip()]
             stream = chunks.decoded(stream, claim, self._secret, self._trailers, announced)
-        if self._running is not None:
-            stream = self._running.over(stream)
         left = self.size
         async for chunk in stream:
             left -= len(chunk)
@@ -79,9 +75,9 @@ class Upload:
             raise fault("XAmzContentSHA256Mismatch")
         if self.md5 and body.md5 != self.md5:
             raise fault("BadDigest")
-        if self.asked is None or self._running is None:
+        if self.asked is None:
             return {}
-        value = self._running.value(body.hashes)
+        value = checksums.of_hex(body.hashes[self.asked.algorithm])
         checksums.judge(self.asked, value, self._trailers)
         return {self.asked.algorithm: value}
 
@@ -94,9 +90,7 @@ async def small(request: Request, limit: int = LARGEST_XML, *, sums: bool = True
     if upload.size > limit:
         raise fault("EntityTooLarge")
     raw = b"".join([chunk async for chunk in upload.chunks()])
-    names = ("md5", *upload.hashes)
-    hashes = {name: hashlib.new(name, raw, usedforsecurity=False).hexdigest() for name in names}
-    upload.check(Body(size=len(raw), hashes=hashes))
+    upload.check(Body(size=len(raw), hashes=hashed(raw, upload.hashes)))
     return raw
 
 

@@ -2,19 +2,27 @@
 
 import base64
 import binascii
-import hashlib
-import zlib
-from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 
 from msgspec import Struct
 
+from pileus.kernel.types import digest, joined
 from pileus.services.objectstore.api.s3.faults import fault
 
 HEADER = "x-amz-checksum-"
 KEPT = "checksum-"
 """In `details.system`: `checksum-crc32`, and `checksum-type` (`FULL_OBJECT`, `COMPOSITE`)."""
-ALGORITHMS = {"crc32": 4, "crc32c": 4, "crc64nvme": 8, "sha1": 20, "sha256": 32}
+ALGORITHMS = {
+    "crc32": 4, "crc32c": 4, "crc64nvme": 8, "sha1": 20, "sha256": 32, "sha512": 64, "md5": 16,
+    "xxhash64": 8, "xxhash3": 8, "xxhash128": 16,
+}  # fmt: skip
 """By name, with the bytes of each."""
+CYCLIC = frozenset({"crc32", "crc32c", "crc64nvme"})
+"""Those of which a whole's follows from its parts': the others are composed of them."""
+DEFAULT = "crc64nvme"
+"""What an object has when its writer says nothing."""
+TYPE = HEADER + "type"
+FULL, COMPOSITE = "FULL_OBJECT", "COMPOSITE"
 
 
 class Wanted(Struct, frozen=True):
@@ -24,8 +32,8 @@ class Wanted(Struct, frozen=True):
     value: str = ""
 
 
-def wanted(headers: Mapping[str, str]) -> Wanted | None:
-    """The checksum that a request speaks of. Raises `InvalidRequest` for several or unknown ones."""
+def wanted(headers: Mapping[str, str], *, of_parts: bool = False) -> Wanted | None:
+    """The checksum that a request speaks of (`of_parts`: it may end with their number). Raises `InvalidRequest`."""
     given = [name for name in ALGORITHMS if HEADER + name in headers]
     if "x-amz-trailer" in headers:
         trailer = headers["x-amz-trailer"].strip().lower().removeprefix(HEADER)
@@ -36,18 +44,14 @@ def wanted(headers: Mapping[str, str]) -> Wanted | None:
         raise fault(
             "InvalidRequest", "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
         )
-    named = (headers.get("x-amz-sdk-checksum-algorithm") or headers.get("x-amz-checksum-algorithm") or "").lower()
-    if named and named not in ALGORITHMS:
-        raise fault(
-            "InvalidRequest",
-            "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
-            "[CRC32, CRC32C, CRC64NVME, SHA1, SHA256]",
-        )
+    named = algorithm(headers.get("x-amz-sdk-checksum-algorithm") or headers.get("x-amz-checksum-algorithm"))
     if not given:
         return Wanted(named) if named else None
     if named and named != given[0]:
         raise fault("InvalidRequest", "Value for x-amz-sdk-checksum-algorithm header is invalid.")
     value = headers.get(HEADER + given[0], "")
+    if of_parts:
+        value = value.partition("-")[0]
     if value and _size(value) != ALGORITHMS[given[0]]:
         raise fault("InvalidRequest", f"Value for {HEADER}{given[0]} header is invalid.")
     return Wanted(given[0], value)
@@ -60,41 +64,6 @@ def _size(value: str) -> int:
         return -1
 
 
-class Running:
-    """A checksum over bytes as they pass. CRCs run at GB/s, so that they need no thread; SHAs come from the intake."""
-
-    def __init__(self, algorithm: str) -> None:
-        self.algorithm = algorithm
-        self._crc = 0
-        self._step: Callable[[bytes, int], int] | None = _steps().get(algorithm)
-
-    @property
-    def hashes(self) -> tuple[str, ...]:
-        """What the intake is to compute."""
-        return () if self._step is not None else (self.algorithm,)
-
-    async def over(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        step = self._step
-        async for chunk in chunks:
-            if step is not None:
-                self._crc = step(chunk, self._crc)
-            yield chunk
-
-    def value(self, hashes: Mapping[str, str]) -> str:
-        """Base64, when all has passed; `hashes` are the intake's, hex."""
-        if self._step is None:
-            raw = bytes.fromhex(hashes[self.algorithm])
-        else:
-            raw = self._crc.to_bytes(ALGORITHMS[self.algorithm], "big")
-        return base64.b64encode(raw).decode()
-
-
-def _steps() -> dict[str, Callable[[bytes, int], int]]:
-    from awscrt import checksums  # noqa: PLC0415 - some MiB, and most clients send MD5
-
-    return {"crc32": zlib.crc32, "crc32c": checksums.crc32c, "crc64nvme": checksums.crc64nvme}
-
-
 def judge(asked: Wanted, computed: str, trailers: Mapping[str, str]) -> None:
     """Raises `BadDigest` when what came is not what was said, before or after the body."""
     said = asked.value or trailers.get(HEADER + asked.algorithm, "")
@@ -102,27 +71,36 @@ def judge(asked: Wanted, computed: str, trailers: Mapping[str, str]) -> None:
         raise fault("BadDigest", f"The {asked.algorithm.upper()} you specified did not match the calculated checksum.")
 
 
-def composite(algorithm: str, parts: list[str]) -> str:
+def of_hex(value: str) -> str:
+    """As S3 writes what `kernel.types.digest` computed."""
+    return base64.b64encode(bytes.fromhex(value)).decode()
+
+
+def composite(algorithm: str, parts: Sequence[str]) -> str:
     """The checksum of a whole by parts: that of its parts' checksums, and their number."""
-    raw = b"".join(base64.b64decode(part) for part in parts)
-    if algorithm in ("sha1", "sha256"):
-        digest = hashlib.new(algorithm, raw, usedforsecurity=False).digest()
-    else:
-        digest = _steps()[algorithm](raw, 0).to_bytes(ALGORITHMS[algorithm], "big")
-    return f"{base64.b64encode(digest).decode()}-{len(parts)}"
+    running = digest(algorithm)
+    running.update(b"".join(base64.b64decode(part) for part in parts))
+    return f"{of_hex(running.hexdigest())}-{len(parts)}"
 
 
-def joined(algorithm: str, parts: Sequence[tuple[str, int]]) -> str:
+def whole(algorithm: str, parts: Sequence[tuple[str, int]]) -> str:
     """The CRC of a whole from its parts' (base64, bytes): no byte is read again."""
-    from awscrt import checksums  # noqa: PLC0415
+    found = base64.b64decode(parts[0][0]).hex()
+    for value, size in parts[1:]:
+        found = joined(algorithm, found, base64.b64decode(value).hex(), size)
+    return of_hex(found)
 
-    combine = {
-        "crc32": checksums.combine_crc32, "crc32c": checksums.combine_crc32c, "crc64nvme": checksums.combine_crc64nvme,
-    }[algorithm]  # fmt: skip
-    whole = 0
-    for value, size in parts:
-        whole = combine(whole, int.from_bytes(base64.b64decode(value), "big"), size)
-    return base64.b64encode(whole.to_bytes(ALGORITHMS[algorithm], "big")).decode()
+
+def algorithm(name: str | None) -> str:
+    """Of a header, in lower case; empty: none is named. Raises `InvalidRequest`."""
+    found = (name or "").lower()
+    if found and found not in ALGORITHMS:
+        raise fault(
+            "InvalidRequest",
+            "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
+            f"[{', '.join(one.upper() for one in ALGORITHMS)}]",
+        )
+    return found
 
 
 def shown(system: Mapping[str, str], headers: MutableMapping[str, str]) -> None:
@@ -130,7 +108,22 @@ def shown(system: Mapping[str, str], headers: MutableMapping[str, str]) -> None:
     for name in ALGORITHMS:
         if KEPT + name in system:
             headers[HEADER + name] = system[KEPT + name]
-            headers["x-amz-checksum-type"] = system.get("checksum-type", "FULL_OBJECT")
+            headers[TYPE] = system.get("checksum-type", FULL)
+
+
+def narrow(headers: MutableMapping[str, str], sums: Mapping[str, str]) -> None:
+    """For an answer that is not the whole: its part's checksums (as headers) in the place of the whole's, or none."""
+    whole = [name for name in headers if name.startswith(HEADER)]
+    kind = headers.get(TYPE, FULL)
+    for name in whole:
+        del headers[name]
+    if whole and sums:
+        headers.update({**sums, TYPE: kind})
+
+
+def of_part(checks: Mapping[str, str] | None) -> list[tuple[str, str | None]]:
+    """A part's checksums as elements."""
+    return [("Checksum" + name.upper(), value) for name, value in (checks or {}).items()]
 
 
 def elements(system: Mapping[str, str]) -> list[tuple[str, str | None]]:
@@ -138,8 +131,8 @@ def elements(system: Mapping[str, str]) -> list[tuple[str, str | None]]:
     found: list[tuple[str, str | None]] = [
         ("Checksum" + name.upper(), system[KEPT + name]) for name in ALGORITHMS if KEPT + name in system
     ]
-    return [*found, ("ChecksumType", system.get("checksum-type", "FULL_OBJECT"))] if found else []
+    return [*found, ("ChecksumType", system.get("checksum-type", FULL))] if found else []
 
 
-def kept(algorithm: str, value: str, kind: str = "FULL_OBJECT") -> dict[str, str]:
+def kept(algorithm: str, value: str, kind: str = FULL) -> dict[str, str]:
     return {KEPT + algorithm: value, "checksum-type": kind}

@@ -39,11 +39,19 @@ _HEADERS = {
 _MOST = 100
 
 
+System = Mapping[str, str]
+"""What a face keeps of a container or an object."""
+
+
 class Grant(Struct, frozen=True):
     """`who`: `id:<account>`, or one of the groups."""
 
     right: str
     who: str
+
+    @property
+    def public(self) -> bool:
+        return self.who in (ALL, AUTHENTICATED)
 
 
 def kept(grants: list[Grant]) -> str:
@@ -56,12 +64,17 @@ def read(system: Mapping[str, str]) -> list[Grant]:
     return [Grant(right, who) for right, _, who in found]
 
 
-def allows(system: Mapping[str, str], right: str, account: str, known: bool) -> bool:
-    """Whether the list gives a right to a caller of that account (empty: none); `known`: somebody signed."""
+def allows(system: System, right: str, account: str, known: bool, *, public: bool = True) -> bool:
+    """Whether the list gives a right to a caller of that account (empty: none); `known`: somebody signed.
+
+    `public` False: what it gives to everybody is not heard.
+    """
     text = system.get(KEPT)
     if not text:
         return False
-    mine = {ALL, *((AUTHENTICATED,) if known else ()), *((f"id:{account}",) if account else ())}
+    mine = {f"id:{account}"} if account else set()
+    if public:
+        mine |= {ALL, AUTHENTICATED} if known else {ALL}
     return any(grant.right in (right, FULL) and grant.who in mine for grant in read(system))
 
 
@@ -121,8 +134,9 @@ def without_owner(grants: list[Grant], owner: str) -> list[Grant]:
 
 
 def shown(owner: str, grants: list[Grant]) -> list[xml.Node]:
-    """As `AccessControlPolicy` has it."""
-    every = [Grant(FULL, f"id:{owner}"), *grants]
+    """As `AccessControlPolicy` has it: groups, the owner, others."""
+    groups = [one for one in grants if one.who in _URIS]
+    every = [*groups, Grant(FULL, f"id:{owner}"), *(one for one in grants if one.who not in _URIS)]
     return [
         ("Owner", [("ID", owner), ("DisplayName", owner)]),
         ("AccessControlList", [("Grant", [_grantee(one.who), ("Permission", one.right)]) for one in every]),

@@ -27,10 +27,10 @@ def details_of(headers: Mapping[str, str], *, as_text: bool = True) -> Details:
     kept = {name: text(headers[name]) for name in _KEPT if headers.get(name)}
     for name, value in kept.items():
         check_value(name, value)
-    encoding = [part.strip() for part in kept.pop("content-encoding", "").split(",")]
-    encoding = [part for part in encoding if part and part != "aws-chunked"]
-    if encoding:
-        kept["content-encoding"] = ",".join(encoding)
+    if "aws-chunked" in kept.get("content-encoding", ""):
+        encodings = [part.strip() for part in kept.pop("content-encoding").split(",")]
+        if left := ",".join(part for part in encodings if part and part != "aws-chunked"):
+            kept["content-encoding"] = left
     return Details(meta=meta, headers=kept)
 
 

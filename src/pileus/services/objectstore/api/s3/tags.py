@@ -57,4 +57,4 @@ def read(system: Mapping[str, str]) -> dict[str, str]:
 
 
 def shown(tags: Mapping[str, str]) -> list[xml.Node]:
-    return [("TagSet", [("Tag", [("Key", key), ("Value", value)]) for key, value in tags.items()])]
+    return [("TagSet", [("Tag", [("Key", key), ("Value", value)]) for key, value in sorted(tags.items())])]

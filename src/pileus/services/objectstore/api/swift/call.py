@@ -8,12 +8,14 @@ from msgspec import Struct
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Query, Request
 from pileus.kernel.types import Ctx, Micros
+from pileus.services.objectstore.api.swift import guarding
 from pileus.services.objectstore.api.swift.answers import told
 from pileus.services.objectstore.api.swift.callers import Asking, Verdict
 from pileus.services.objectstore.api.swift.metadata import text
 from pileus.services.objectstore.api.swift.paths import Path
 from pileus.services.objectstore.core.accounts import project_of
 from pileus.services.objectstore.core.neighbours import Neighbours
+from pileus.services.objectstore.core.rooms import Room
 from pileus.services.objectstore.db import accounts, containers
 from pileus.services.objectstore.db.accounts import AccountRow
 from pileus.services.objectstore.db.columns import Settings
@@ -42,9 +44,18 @@ class Scene(Struct, frozen=True):
 def look(tx: Tx, path: Path) -> Scene:
     """Raises 410 for an account that is being taken away, 404 for what is in it."""
     account = accounts.find(tx, path.account)
-    if account is not None and account.deleted_at:
+    return _scene(path, (account, containers.find(tx, path.account, path.container) if path.container else None))
+
+
+def glance(tx: Tx, near: Neighbours, path: Path) -> Scene:
+    """The same, as remembered: for reads that `db.read` makes."""
+    return _scene(path, near.rooms.read(tx, path.account, path.container))
+
+
+def _scene(path: Path, room: Room) -> Scene:
+    if room[0] is not None and room[0].deleted_at:
         raise told(404) if path.container else told(410, "", {"X-Account-Status": "Deleted"})
-    return Scene(account, containers.find(tx, path.account, path.container) if path.container else None)
+    return Scene(*room)
 
 
 Judge = Callable[["Call", Asking], Verdict]
@@ -55,7 +66,7 @@ class Call:
     """A request, or one that another request causes (a file of an archive, a form's upload)."""
 
     __slots__ = (
-        "allowed", "body", "caller", "headers", "judge", "method", "near", "owner", "path", "perform", "query", "request",
+        "allowed", "body", "caller", "headers", "judge", "method", "near", "owner", "path", "perform", "query", "read_from", "request",
         "scene", "stamp",
     )  # fmt: skip
 
@@ -76,6 +87,8 @@ class Call:
         self.stamp: Micros = 0
         """When what this brings was made elsewhere (container sync)."""
         self.scene = Scene()
+        self.read_from: tuple[tuple[str, ...], tuple[int, ...]] | None = None
+        """What the answer depends on and how that stood, where the answer may be kept."""
         self.body: AsyncIterator[bytes] | None = None
         """Instead of the request's own."""
 
@@ -105,15 +118,21 @@ class Call:
 
     async def see(self) -> Scene:
         """Read what stands at the path. Raises what `look` raises, to those alone who have rights there."""
+        known = self.near.rooms.recall(self.path.account, self.path.container)
         try:
-            self.scene = await self.near.db.read(look, self.path)
+            self.scene = _scene(self.path, known) if known else await self.near.db.read(glance, self.near, self.path)
         except Answer:
             self.authorize()
             raise
         return self.scene
 
-    def authorize(self, method: str = "", path: Path | None = None, scene: Scene | None = None) -> None:
-        """Raises 401 or 403. Sets `owner`. Another path and scene: what the request touches beside its own."""
+    def authorize(
+        self, method: str = "", path: Path | None = None, scene: Scene | None = None, *, whole: bool = False
+    ) -> None:
+        """Raises 401 or 403. Sets `owner`. Another path and scene: what the request touches beside its own.
+
+        `whole`: any object of the container, whatever name the path has.
+        """
         method, path, scene = method or self.method, path or self.path, scene or self.scene
         if self.allowed is not None and self.allowed(method, path):
             return
@@ -121,14 +140,17 @@ class Call:
         rule = (kept.read if reads else kept.write) if path.name or (path.container and reads) else ""
         system = scene.account_kept.system
         asking = Asking(
-            method=method, path=path, acl=rule, referrer=self.headers.get("referer", ""),
+            method=method, path=path, acl=guarding.heard(scene.container, rule), referrer=self.headers.get("referer", ""),
             domain=system.get(PROJECT_DOMAIN), account_acl=system.get(ACCOUNT_ACL, ""),
         )  # fmt: skip
         verdict = self.judge(self, asking)
         if path == self.path:
             self.owner = verdict.owner
-        if not verdict.allowed:
+        if not verdict.allowed or (not verdict.owner and self._denied(method, path, scene.container, whole)):
             raise self.refused()
+
+    def _denied(self, method: str, path: Path, row: ContainerRow | None, whole: bool) -> bool:
+        return row is not None and guarding.denies(self.near, self.request, self.ctx, row, method, path, whole=whole)
 
     def refused(self) -> Answer:
         """403 for somebody known, 401 with the realm for the others."""

@@ -7,6 +7,7 @@ import msgspec
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer
+from pileus.kernel.types import NotFound, Unavailable
 from pileus.services.objectstore.api.swift import listings, making, metadata, reading, showing, static, times
 from pileus.services.objectstore.api.swift.answers import bad, told, unmet
 from pileus.services.objectstore.api.swift.call import Call, look
@@ -19,6 +20,8 @@ from pileus.services.objectstore.core.inheritance import inherited
 from pileus.services.objectstore.core.objects import Put
 from pileus.services.objectstore.db.columns import Details
 from pileus.services.objectstore.db.objects import DLO, SLO, ObjectRow
+
+LOOKS = 10
 
 
 async def copy_away(call: Call) -> Answer:
@@ -51,7 +54,18 @@ def _named(call: Call, header: str, account: str | None) -> Path:
 
 
 async def _copied(call: Call, source: Path, target: Path) -> Answer:
+    """A source that is overwritten between the look at it and the copy is looked at again: it is there at all times."""
     static.check_reserved(call)
+    for _ in range(LOOKS):
+        try:
+            return await _copied_once(call, source, target)
+        except NotFound as fault:
+            if fault.type != "SourceGone":
+                raise
+    raise Unavailable("The source changes faster than it can be copied.")
+
+
+async def _copied_once(call: Call, source: Path, target: Path) -> Answer:
     found = await find(call, source)
     shown = await showing.shown(call, found)
     early = await reading.answer(_asking(call), shown)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import quote
 
 from pileus.kernel.db import Tx
 from pileus.services.objectstore.api.swift import times
@@ -56,5 +57,5 @@ def link_fields(account: str, row: ObjectRow) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if "link-etag" in system:
         found = {"symlink_etag": system["link-etag"], "symlink_bytes": int(system.get("link-size", "0"))}
-    target = f"/v1/{system.get('link-account') or account}/{system.get('link-target', '')}"
+    target = f"/v1/{system.get('link-account') or account}/{quote(system.get('link-target', ''))}"
     return found | {"symlink_path": target}

@@ -2,6 +2,8 @@
 
 from urllib.parse import quote, unquote
 
+import msgspec
+
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer
 from pileus.kernel.types import NotFound
@@ -73,11 +75,19 @@ def _put(tx: Tx, call: Call, want: Put, target: Path, etag: str, system: dict[st
         raise told(404)
     media = call.word("content-type") or MEDIA
     if etag:
-        media, promised = _promised(tx, call, target, etag)
+        media, promised = _told(call, media) if call.stamp else _promised(tx, call, target, etag)
         system = system | {links.ETAG: etag, links.SIZE: str(promised)}
     details = Details(want.details.meta, want.details.headers, system)
-    link = Put(content_type=media, details=details, conditions=want.conditions, delete_at=want.delete_at, kind=SYMLINK)
+    link = msgspec.structs.replace(want, content_type=media, details=details, etag="", kind=SYMLINK)
     return Written(objects.put(tx, call.near, call.ctx, path.account, path.container, path.name, link, EMPTY), row)
+
+
+def _told(call: Call, media: str) -> tuple[str, int]:
+    """The same as another cluster says it, whose target may come later or never. Raises 400."""
+    size = call.word("x-symlink-target-bytes")
+    if not size.isdecimal():
+        raise bad("X-Symlink-Target-Bytes is no number")
+    return media, int(size)
 
 
 def _promised(tx: Tx, call: Call, target: Path, etag: str) -> tuple[str, int]:

@@ -2,10 +2,11 @@
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer
-from pileus.kernel.types import Micros
+from pileus.kernel.types import Conflict, Micros
 from pileus.services.objectstore.api.swift import (
     copying,
     links,
+    listings,
     making,
     metadata,
     reading,
@@ -70,6 +71,8 @@ async def _put(call: Call) -> Answer:
         return await static.put(call, want)
     static.check_reserved(call)
     making.check_length(call)
+    if call.stamp and listings.truth(call.headers.get("x-static-large-object")):
+        return await static.take(call, want)
     if "x-symlink-target" in call.headers:
         return await links.put(call, want)
     return made(await making.take(call, want, call.stream()))
@@ -121,7 +124,10 @@ async def _delete(call: Call) -> Answer:
     version = version_of(call, call.scene.container)
     if version is not None:
         return await versions.delete(call, version)
-    gone = await call.near.db.write(_remove, call)
+    try:
+        gone = await call.near.db.write(_remove, call)
+    except Conflict as fault:
+        raise told(409) if fault.type == "Older" else fault from None
     marked = gone.marker is not None and gone.marker.versioned
     headers = {"X-Object-Version-Id": times.stamp(gone.marker.stamp)} if gone.marker is not None and marked else {}
     if not gone.found:

@@ -40,7 +40,7 @@ async def put(call: Call, want: Put) -> Answer:
     """Raises 400, 413, 422."""
     if "x-symlink-target" in call.headers:
         raise bad("Symlink requests require a zero byte body")
-    wishes = read(await _text(call), call.path, call.near.settings.segments_max)
+    wishes = read(await _text(call, call.near.settings.manifest_bytes), call.path, call.near.settings.segments_max)
     if listings.truth(call.query.one("heartbeat")):
         return Answer(202, stream=_heartbeat(call, want, wishes), media=bulk_reports.media(call.headers))
     try:
@@ -60,8 +60,21 @@ def check_reserved(call: Call) -> None:
         raise told(400, f"X-Static-Large-Object is a reserved header. {add}")
 
 
-async def _text(call: Call) -> bytes:
-    most, size, chunks = call.near.settings.manifest_bytes, 0, []
+async def take(call: Call, want: Put) -> Answer:
+    """A manifest as another cluster keeps it, maybe before its segments (container sync). Raises 400, 413, 422."""
+    text = await _text(call, 2 * call.near.settings.manifest_bytes)
+    return made(await call.near.db.write(_keep, call, want, text))
+
+
+def _keep(tx: Tx, call: Call, want: Put, text: bytes) -> Written:
+    row = look(tx, call.path).container
+    if row is None:
+        raise told(404)
+    return Written(manifests.put_kept(tx, call.near, call.ctx, *call.path, text, want), row)
+
+
+async def _text(call: Call, most: int) -> bytes:
+    size, chunks = 0, []
     async for chunk in call.stream():
         size += len(chunk)
         if size > most:

@@ -3,6 +3,7 @@
 import hmac
 from urllib.parse import quote
 
+from pileus.kernel.rest import Query
 from pileus.kernel.types import SECOND, Invalid, Micros
 from pileus.services.objectstore.api.swift.answers import PLAIN, told
 from pileus.services.objectstore.api.swift.call import Call
@@ -22,9 +23,9 @@ def check(near: Neighbours, text: str) -> None:
 
 
 async def admit(call: Call) -> None:
-    """Lets another cluster's change through: one that knows the realm's key and the container's. Raises 401."""
+    """Lets another cluster's change of an object through: one that knows the realm's key and the container's. Raises 401."""
     words = call.headers[HEADER].split()
-    key = (await call.see()).kept.system.get(syncing.KEY, "")
+    key = (await call.see()).kept.system.get(syncing.KEY, "") if call.path.name else ""
     realm = call.near.settings.sync_realms.get(words[0].lower(), "") if len(words) == 3 else ""
     at = call.headers.get("x-timestamp", "0")
     nonce = words[1] if len(words) > 1 else ""
@@ -35,8 +36,10 @@ async def admit(call: Call) -> None:
         raise told(401, text, realm_told, PLAIN)
     call.caller = None
     call.stamp = _stamp(at)
-    own = call.path[:2]
-    call.allowed = lambda method, path: path[:2] == own
+    own = call.path
+    call.allowed = lambda method, path: path == own
+    if call.method == "HEAD":  # asks whether it has to send: the link then, not what it leads to
+        call.query = Query("symlink=get&multipart-manifest=get")
 
 
 def _stamp(text: str) -> Micros:

@@ -5,13 +5,12 @@ from urllib.parse import quote
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
-from pileus.services.objectstore.api.s3 import answers, bodies, checksums, xml
-from pileus.services.objectstore.api.s3.access import WRITE
+from pileus.services.objectstore.api.s3 import actions, answers, bodies, checksums, xml
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.conditions import write_conditions
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.operations.buckets import find
-from pileus.services.objectstore.api.s3.operations.objects import must_stand, version_header
+from pileus.services.objectstore.api.s3.operations.objects import must_stand, written
 from pileus.services.objectstore.api.s3.operations.uploads import ALGORITHM, KIND, find_upload, id_of
 from pileus.services.objectstore.core import multipart
 from pileus.services.objectstore.core.neighbours import Neighbours
@@ -44,7 +43,7 @@ async def complete(near: Neighbours, request: Request, where: Address) -> Answer
     ]
     body += checksums.elements(made.kept.system)
     answer = answers.document("CompleteMultipartUploadResult", body)
-    answer.headers.update(version_header(row, made))
+    answer.headers.update(written(row, made))
     return answer
 
 
@@ -56,7 +55,7 @@ def _complete(
     chosen: Sequence[tuple[int, str]],
     sums: Sequence[Mapping[str, str]],
 ) -> tuple[ContainerRow, ObjectRow]:
-    row = find(tx, near, request, where.bucket, WRITE)
+    row = find(tx, near, request, where.bucket, actions.PUT_OBJECT, where.key)
     must_stand(tx, request.headers, row, where.key)
 
     def finish(upload: UploadRow, used: Sequence[PartRow], details: Details) -> Details:
@@ -93,7 +92,7 @@ def _check_whole(headers: Mapping[str, str], used: Sequence[PartRow], details: D
         raise fault(
             "InvalidRequest", "The provided 'x-amz-mp-object-size' header value does not match what was computed."
         )
-    asked, system = checksums.wanted(headers), details.system
+    asked, system = checksums.wanted(headers, of_parts=True), details.system
     kind = headers.get("x-amz-checksum-type")
     if kind is not None and kind != system.get("checksum-type"):
         raise fault("InvalidRequest", "The upload was begun with another checksum type.")
@@ -107,17 +106,19 @@ def _check_whole(headers: Mapping[str, str], used: Sequence[PartRow], details: D
 
 
 def _sum(upload: UploadRow, used: Sequence[PartRow], details: Details) -> Details:
-    """The whole's checksum from its parts', where the upload was begun with one."""
+    """The whole's checksum from its parts': that which the upload was begun with, else the one that all have."""
     system = dict(details.system)
     algorithm, kind = system.pop(ALGORITHM, ""), system.pop(KIND, "")
+    if not algorithm:
+        algorithm = next(iter(used[0].checks or {}), "")
+        kind = checksums.FULL if algorithm in checksums.CYCLIC else checksums.COMPOSITE
     sums = [(part.checks or {}).get(algorithm, "") for part in used]
-    if algorithm and all(sums):
-        if kind == "COMPOSITE":
-            system |= checksums.kept(algorithm, checksums.composite(algorithm, sums), kind)
+    if all(sums):
+        if kind == checksums.COMPOSITE:
+            value = checksums.composite(algorithm, sums)
         else:
-            system |= checksums.kept(
-                algorithm, checksums.joined(algorithm, [(s, p.size) for s, p in zip(sums, used, strict=True)])
-            )
+            value = checksums.whole(algorithm, [(s, p.size) for s, p in zip(sums, used, strict=True)])
+        system |= checksums.kept(algorithm, value, kind)
     return Details(details.meta, details.headers, system)
 
 

@@ -8,14 +8,13 @@ from msgspec import Struct
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
 from pileus.kernel.types import Micros
-from pileus.services.objectstore.api.s3 import access, answers, checksums, tags, xml
-from pileus.services.objectstore.api.s3.access import LOOK, WRITE
+from pileus.services.objectstore.api.s3 import access, actions, answers, checksums, tags, xml
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.conditions import source_conditions, write_conditions
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.metadata import details_of
 from pileus.services.objectstore.api.s3.operations.buckets import find
-from pileus.services.objectstore.api.s3.operations.objects import added, fetch, must_stand, put_object, version_header
+from pileus.services.objectstore.api.s3.operations.objects import added, fetch, must_stand, put_object, written
 from pileus.services.objectstore.core import dynamic, intake, limits, links, objects, reading
 from pileus.services.objectstore.core.conditions import check_read
 from pileus.services.objectstore.core.faults import NotModified
@@ -56,24 +55,16 @@ async def put(near: Neighbours, request: Request, where: Address) -> Answer:
             "This copy request is illegal because it is trying to copy an object to itself without changing the object's "
             "metadata, storage class, website redirect location or encryption attributes.",
         )
-    algorithm = _algorithm(request)
+    algorithm = checksums.algorithm(request.headers.get("x-amz-checksum-algorithm"))
     container, whole = await near.db.read(read, near, request, source)
     row, made = await _make(near, request, where, source, fresh, container, whole, algorithm)
-    body: list[xml.Node] = [("LastModified", answers.moment(made.modified_at)), ("ETag", f'"{made.etag}"')]
+    body: list[xml.Node] = [("LastModified", answers.modified(made.modified_at)), ("ETag", f'"{made.etag}"')]
     body += checksums.elements(made.kept.system)
     answer = answers.document("CopyObjectResult", body)
-    answer.headers.update(version_header(row, made))
+    answer.headers.update(written(row, made))
     if whole.object.versioned:
         answer.headers["x-amz-copy-source-version-id"] = answers.version_id(whole.object)
     return answer
-
-
-def _algorithm(request: Request) -> str:
-    """The checksum that the copy is to have; empty: the source's. Raises `InvalidRequest`."""
-    name = request.headers.get("x-amz-checksum-algorithm", "").lower()
-    if name and name not in checksums.ALGORITHMS:
-        raise fault("InvalidRequest", "Checksum algorithm provided is unsupported.")
-    return name
 
 
 async def _make(
@@ -88,20 +79,22 @@ async def _make(
 ) -> tuple[ContainerRow, ObjectRow]:
     """Bytes are shared, but for manifests, which would be another account's, and for a checksum that nobody has yet."""
     kept = whole.object.kept.system
-    new_sum = bool(algorithm) and (checksums.KEPT + algorithm not in kept or kept.get("checksum-type") == "COMPOSITE")
+    new_sum = bool(algorithm) and (
+        checksums.KEPT + algorithm not in kept or kept.get("checksum-type") == checksums.COMPOSITE
+    )
     if whole.object.kind not in (SLO, DLO) and not new_sum:
         return await near.db.write(_share, near, request, where, source, fresh)
-    target = await near.db.read(find, near, request, where.bucket, WRITE)
-    running = checksums.Running(algorithm or "crc64nvme")
-    stream = running.over(await content_of(near, request, container, whole))
+    target = await near.db.read(find, near, request, where.bucket, actions.PUT_OBJECT, where.key)
+    algorithm = algorithm or checksums.DEFAULT
+    stream = await content_of(near, request, container, whole)
 
     def decide(tx: Tx, body: Body) -> tuple[ContainerRow, ObjectRow]:
-        row = find(tx, near, request, where.bucket, WRITE)
-        sums = checksums.kept(running.algorithm, running.value(body.hashes))
+        row = find(tx, near, request, where.bucket, actions.PUT_OBJECT, where.key)
+        sums = checksums.kept(algorithm, checksums.of_hex(body.hashes[algorithm]))
         want = _want(tx, near, request, row, where.key, whole.object, fresh, sums)
         return row, objects.put(tx, near, request.ctx, row.account, row.name, where.key, want, body)
 
-    return await intake.store(near, target.place, stream, decide, hashes=running.hashes)
+    return await intake.store(near, target.place, stream, decide, hashes=(algorithm,))
 
 
 async def content_of(
@@ -131,7 +124,7 @@ def _share(
     tx: Tx, near: Neighbours, request: Request, where: Address, source: Source, fresh: Details | None
 ) -> tuple[ContainerRow, ObjectRow]:
     _, whole = read(tx, near, request, source)
-    row = find(tx, near, request, where.bucket, WRITE)
+    row = find(tx, near, request, where.bucket, actions.PUT_OBJECT, where.key)
     kept = whole.object.kept.system
     sums = {name: value for name, value in kept.items() if name.startswith(checksums.KEPT) or name == "checksum-type"}
     want = _want(tx, near, request, row, where.key, whole.object, fresh, sums)
@@ -151,7 +144,7 @@ def _want(
     limits.check_object_name(near, key)
     must_stand(tx, request.headers, row, key)
     old = source.kept
-    system = {**sums, **_tags(request, old), **added(tx, near, request, request.headers, row)}
+    system = {**sums, **_tags(request, old), **added(tx, near, request, request.headers, row, key)}
     conditions = write_conditions(request.headers)
     if fresh is None:
         headers = {name: value for name, value in old.headers.items() if name != "x-object-manifest"}
@@ -183,7 +176,7 @@ def read(tx: Tx, near: Neighbours, request: Request, source: Source) -> tuple[Co
             "The source of a copy request may not specifically refer to a delete marker by version id.",
         )
     if tags.KEPT in whole.object.kept.system and request.headers.get("x-amz-tagging-directive", "COPY") == "COPY":
-        access.check_object(near, request, row, whole.object, LOOK)
+        access.check(near, request, row, actions.GET_TAGS.on(source.version is not None), source.key, whole.object)
     row, whole = links.follow(tx, near, row.account, row, whole, access.contents(near, request))
     try:
         check_read(source_conditions(request.headers), whole.object)

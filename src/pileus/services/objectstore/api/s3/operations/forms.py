@@ -6,12 +6,12 @@ from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
 from pileus.kernel.types import clock
 from pileus.services.objectstore.api.forms import Malformed, Part, boundary_of, parts
-from pileus.services.objectstore.api.s3 import answers, caller, metadata, refusals, tags
-from pileus.services.objectstore.api.s3.access import WRITE
+from pileus.services.objectstore.api.s3 import actions, answers, caller, checksums, metadata, refusals, tags, xml
 from pileus.services.objectstore.api.s3.address import Address
+from pileus.services.objectstore.api.s3.facts import Form
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.operations.buckets import find
-from pileus.services.objectstore.api.s3.operations.objects import added, version_header
+from pileus.services.objectstore.api.s3.operations.objects import added, written
 from pileus.services.objectstore.api.s3.signing import forms
 from pileus.services.objectstore.core import intake, limits, objects
 from pileus.services.objectstore.core.intake import Body
@@ -57,31 +57,34 @@ async def _text(part: Part, most: int) -> str:
 
 
 async def _store(near: Neighbours, request: Request, where: Address, fields: dict[str, str], file: Part) -> Answer:
-    least, most = await _judge(near, request, where, fields)
-    key = fields.get("key", "").replace("${filename}", file.file or "")
+    key = fields["key"] = fields.get("key", "").replace("${filename}", file.file or "")
     if not key:
         raise fault("InvalidArgument", "Bucket POST must contain a field named 'key'.", ArgumentName="key")
+    least, most = await _judge(near, request, where, fields)
     said = {**fields, **({"x-amz-acl": fields["acl"]} if "acl" in fields else {})}
     refusals.check_headers(said)
-    if any(name.startswith("x-amz-checksum-") for name in said):
-        raise fault("NotImplemented", "Checksums are not taken from forms.")
+    asked = checksums.wanted(said) or checksums.Wanted(checksums.DEFAULT)
     if "tagging" in fields:
         said[tags.HEADER] = tags.kept(tags.of_document(fields["tagging"].encode(), tags.ON_OBJECT))
     limits.check_object_name(near, key)
     details = metadata.details_of(said, as_text=False)
     media = fields.get("content-type") or file.headers.get("content-type") or "binary/octet-stream"
     metadata.check_value("Content-Type", media)
-    row = await near.db.read(find, near, request, where.bucket, WRITE)
+    request.memo[Form] = Form(said)
+    row = await near.db.read(find, near, request, where.bucket, actions.PUT_OBJECT, key)
 
     def decide(tx: Tx, body: Body) -> ObjectRow:
-        standing = find(tx, near, request, where.bucket, WRITE)
+        standing = find(tx, near, request, where.bucket, actions.PUT_OBJECT, key)
         if body.size < least:
             raise fault("EntityTooSmall")
-        kept = Details(details.meta, details.headers, {**details.system, **added(tx, near, request, said, standing)})
+        made = checksums.of_hex(body.hashes[asked.algorithm])
+        checksums.judge(asked, made, {})
+        system = {**checksums.kept(asked.algorithm, made), **added(tx, near, request, said, standing, key)}
+        kept = Details(details.meta, details.headers, system)
         want = Put(content_type=media, details=kept)
         return objects.put(tx, near, request.ctx, row.account, row.name, key, want, body)
 
-    made = await intake.store(near, row.place, file.body, decide, most=most)
+    made = await intake.store(near, row.place, file.body, decide, hashes=(asked.algorithm,), most=most)
     return _answer(request, row, made, fields)
 
 
@@ -98,7 +101,7 @@ async def _judge(near: Neighbours, request: Request, where: Address, fields: dic
 
 def _answer(request: Request, row: ContainerRow, made: ObjectRow, fields: dict[str, str]) -> Answer:
     location = f"{request.base}/{quote(row.name)}/{quote(made.name)}"
-    headers = {"ETag": f'"{made.etag}"', "Location": location, **version_header(row, made)}
+    headers = {"ETag": f'"{made.etag}"', "Location": location, **written(row, made)}
     redirect = fields.get("success_action_redirect") or fields.get("redirect")
     if redirect and urlsplit(redirect).scheme in ("http", "https"):
         told = urlencode({"bucket": row.name, "key": made.name, "etag": f'"{made.etag}"'})
@@ -108,10 +111,7 @@ def _answer(request: Request, row: ContainerRow, made: ObjectRow, fields: dict[s
     status = fields.get("success_action_status", "204")
     if status == "201":
         body = [("Location", location), ("Bucket", row.name), ("Key", made.name), ("ETag", f'"{made.etag}"')]
-        answer = answers.document("PostResponse", body)
-        answer.status = 201
-        answer.headers.update(headers)
-        return answer
+        return Answer(201, raw=xml.document("PostResponse", body, namespace=""), headers=headers, media=answers.XML)
     return Answer(200, raw=b"", headers=headers, media=answers.XML) if status == "200" else Answer(204, headers=headers)
 
 

@@ -7,8 +7,7 @@ from xml.etree.ElementTree import Element
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
 from pileus.kernel.types import DAY, Micros, new_id, parse
-from pileus.services.objectstore.api.s3 import answers, bodies, tags, xml
-from pileus.services.objectstore.api.s3.access import LOOK, OWNER
+from pileus.services.objectstore.api.s3 import actions, answers, bodies, tags, xml
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.operations.buckets import find
@@ -27,7 +26,7 @@ _REFUSED = ("Transition", "NoncurrentVersionTransition")
 
 
 async def get_rules(near: Neighbours, request: Request, where: Address) -> Answer:
-    row = await near.db.read(find, near, request, where.bucket, LOOK)
+    row = await near.db.read(find, near, request, where.bucket, actions.GET_LIFECYCLE)
     rules = lifecycle.read(row.kept.system)
     if not rules:
         raise fault("NoSuchLifecycleConfiguration")
@@ -51,7 +50,7 @@ async def delete_rules(near: Neighbours, request: Request, where: Address) -> An
 
 
 def _set(tx: Tx, near: Neighbours, request: Request, name: str, text: str) -> None:
-    row = find(tx, near, request, name, OWNER)
+    row = find(tx, near, request, name, actions.PUT_LIFECYCLE)
     containers.update(tx, near, request.ctx, row, Change(system={lifecycle.KEPT: text}))
 
 
@@ -64,8 +63,10 @@ def _read(one: Element) -> Rule:
         if (found := one.find(name)) is not None:
             _only(found, inner)
     status, id = xml.text_of(one, "Status"), xml.text_of(one, "ID") or new_id()
-    if status not in ("Enabled", "Disabled") or len(id) > 255:
+    if status not in ("Enabled", "Disabled"):
         raise fault("MalformedXML")
+    if len(id) > 255:
+        raise fault("InvalidArgument", "ID length should not exceed allowed limit of 255")
     ends, old = one.find("Expiration"), one.find("NoncurrentVersionExpiration")
     rule = Rule(
         id=id,
@@ -99,7 +100,7 @@ def _filter(one: Element) -> dict[str, Any]:
     if found is None:
         if one.find("Prefix") is None:
             raise fault("MalformedXML")
-        return {"prefix": one.findtext("Prefix") or ""}
+        return {"prefix": one.findtext("Prefix") or "", "plain": True}
     if one.find("Prefix") is not None:
         raise fault("MalformedXML")
     inner = found.find("And")
@@ -147,7 +148,7 @@ def _shown(rule: Rule) -> list[xml.Node]:
     if rule.prefix or not marks:
         marks.insert(0, ("Prefix", rule.prefix))
     body: list[xml.Node] = [("ID", rule.id), ("Status", "Enabled" if rule.enabled else "Disabled")]
-    body.append(("Filter", marks if len(marks) == 1 else [("And", marks)]))
+    body += marks if rule.plain else [("Filter", marks if len(marks) == 1 else [("And", marks)])]
     if rule.days or rule.date or rule.markers:
         date = answers.moment(rule.date) if rule.date else None
         marker = True if rule.markers else None

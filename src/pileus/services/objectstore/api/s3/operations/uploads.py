@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
-from pileus.services.objectstore.api.s3 import access, answers, bodies, checksums, xml
-from pileus.services.objectstore.api.s3.access import WRITE
+from pileus.services.objectstore.api.s3 import access, actions, answers, bodies, checksums, expiry, xml
+from pileus.services.objectstore.api.s3.actions import Action
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.metadata import details_of
@@ -14,6 +14,7 @@ from pileus.services.objectstore.api.s3.operations import copies
 from pileus.services.objectstore.api.s3.operations.buckets import find
 from pileus.services.objectstore.api.s3.operations.objects import added
 from pileus.services.objectstore.core import intake, multipart
+from pileus.services.objectstore.core.bucket_policy import Effect
 from pileus.services.objectstore.core.intake import Body
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.db.columns import Details
@@ -27,34 +28,49 @@ ALGORITHM, KIND = "upload-checksum", "upload-checksum-type"
 
 async def begin(near: Neighbours, request: Request, where: Address) -> Answer:
     details = details_of(request.headers)
-    algorithm = request.headers.get("x-amz-checksum-algorithm", "").lower()
-    kind = request.headers.get("x-amz-checksum-type", "COMPOSITE" if algorithm != "crc64nvme" else "FULL_OBJECT")
+    algorithm, kind = _summed(request.headers)
     if algorithm:
-        if algorithm not in checksums.ALGORITHMS:
-            raise fault("InvalidRequest", "Checksum algorithm provided is unsupported.")
-        if (kind == "FULL_OBJECT" and algorithm in ("sha1", "sha256")) or (
-            kind == "COMPOSITE" and algorithm == "crc64nvme"
-        ):
-            raise fault(
-                "InvalidRequest", f"The {kind} checksum type cannot be used with the {algorithm} checksum algorithm."
-            )
         details = Details(details.meta, details.headers, {ALGORITHM: algorithm, KIND: kind})
     media = request.headers.get("content-type") or "binary/octet-stream"
     row, upload = await near.db.write(_begin, near, request, where, media, details)
     body: list[xml.Node] = [("Bucket", row.name), ("Key", where.key), ("UploadId", upload.id)]
     answer = answers.document("InitiateMultipartUploadResult", body)
+    answer.headers |= expiry.of_upload(row, upload)
     if algorithm:
         answer.headers |= {"x-amz-checksum-algorithm": algorithm.upper(), "x-amz-checksum-type": kind}
     return answer
 
 
+def _summed(headers: Mapping[str, str]) -> tuple[str, str]:
+    """By what parts are summed, and how the whole is; both empty when nothing is said. Raises `InvalidRequest`."""
+    algorithm, kind = checksums.algorithm(headers.get("x-amz-checksum-algorithm")), headers.get("x-amz-checksum-type")
+    if not algorithm:
+        if kind is not None:
+            raise fault(
+                "InvalidRequest",
+                "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.",
+            )
+        return "", ""
+    if kind is None:
+        return algorithm, checksums.FULL if algorithm == checksums.DEFAULT else checksums.COMPOSITE
+    if kind not in (checksums.FULL, checksums.COMPOSITE):
+        raise fault("InvalidRequest", "Value for x-amz-checksum-type header is invalid.")
+    if (kind == checksums.FULL and algorithm not in checksums.CYCLIC) or (
+        kind == checksums.COMPOSITE and algorithm == checksums.DEFAULT
+    ):
+        raise fault(
+            "InvalidRequest", f"The {kind} checksum type cannot be used with the {algorithm} checksum algorithm."
+        )
+    return algorithm, kind
+
+
 def _begin(
     tx: Tx, near: Neighbours, request: Request, where: Address, media: str, details: Details
 ) -> tuple[ContainerRow, UploadRow]:
-    row = find(tx, near, request, where.bucket, WRITE)
+    row = find(tx, near, request, where.bucket, actions.PUT_OBJECT, where.key)
     if not request.ctx.user_id:
         raise fault("AccessDenied", "Anonymous users cannot initiate multipart uploads.  Please authenticate.")
-    system = {**details.system, **added(tx, near, request, request.headers, row)}
+    system = {**details.system, **added(tx, near, request, request.headers, row, where.key)}
     kept = Details(details.meta, details.headers, system)
     return row, multipart.begin(tx, near, request.ctx, row, where.key, media, kept)
 
@@ -65,7 +81,7 @@ async def put_part(near: Neighbours, request: Request, where: Address) -> Answer
         return await _copy_part(near, request, where, number)
     row, begun = await near.db.read(find_upload, near, request, where)
     algorithm = algorithm_of(begun)
-    upload = bodies.Upload(request, default=algorithm)
+    upload = bodies.Upload(request, default=algorithm or checksums.DEFAULT)
     if upload.asked is not None and algorithm and upload.asked.algorithm != algorithm:
         raise fault(
             "InvalidRequest",
@@ -101,17 +117,15 @@ async def _copy_part(near: Neighbours, request: Request, where: Address, number:
     size = await copies.length(near, request, container, whole)
     span = _source_range(request, size)
     stream = await copies.content_of(near, request, container, whole, *span)
-    algorithm = algorithm_of(begun)
-    running = checksums.Running(algorithm) if algorithm else None
+    algorithm = algorithm_of(begun) or checksums.DEFAULT
 
     def decide(tx: Tx, body: Body) -> PartRow:
-        sums = {algorithm: running.value(body.hashes)} if running is not None else {}
+        sums = {algorithm: checksums.of_hex(body.hashes[algorithm])}
         return _decided(tx, near, request, where, number, body, sums)
 
-    taken = running.over(stream) if running is not None else stream
-    made = await intake.store(near, row.place, taken, decide, hashes=running.hashes if running is not None else ())
-    body: list[xml.Node] = [("LastModified", answers.moment(made.modified_at)), ("ETag", f'"{made.etag}"')]
-    body += [("Checksum" + name.upper(), value) for name, value in (made.checks or {}).items()]
+    made = await intake.store(near, row.place, stream, decide, hashes=(algorithm,))
+    body: list[xml.Node] = [("LastModified", answers.modified(made.modified_at)), ("ETag", f'"{made.etag}"')]
+    body += checksums.of_part(made.checks)
     answer = answers.document("CopyPartResult", body)
     if whole.object.versioned:
         answer.headers["x-amz-copy-source-version-id"] = answers.version_id(whole.object)
@@ -148,17 +162,24 @@ async def abort(near: Neighbours, request: Request, where: Address) -> Answer:
 
 
 def _abort(tx: Tx, near: Neighbours, request: Request, where: Address) -> None:
-    row, upload = find_upload(tx, near, request, where)
+    row, upload = find_upload(tx, near, request, where, actions.ABORT_UPLOAD)
     multipart.drop(tx, row, upload)
 
 
 def find_upload(
-    tx: Tx, near: Neighbours, request: Request, where: Address, right: str = WRITE
+    tx: Tx, near: Neighbours, request: Request, where: Address, action: Action = actions.PUT_OBJECT
 ) -> tuple[ContainerRow, UploadRow]:
-    """The upload that is meant: the bucket's owner's to go on with, and that one's who began it. Raises `NoSuchUpload`."""
+    """The upload that is meant: the bucket's owner's to go on with, and that one's who began it while he may write.
+
+    A policy may let others look at it and give it up, but not go on with it. Raises `NoSuchUpload`, `AccessDenied`.
+    """
     row = access.bucket(tx, near, request, where.bucket)
-    if not access.owns(near, request, row, right):
-        access.permit(near, request, WRITE)(row)
+    effect = access.by_policy(near, request, row, action, where.key)
+    if effect is Effect.DENY:
+        raise access.denied(near, row, action.right)
+    mine = access.owns(near, request, row.account, action.right)
+    if not mine and (effect is None or action == actions.PUT_OBJECT):
+        access.check(near, request, row, actions.PUT_OBJECT, where.key)
         upload = multipart.find(tx, row, where.key, id_of(request))
         if not request.ctx.user_id or upload.owner != request.ctx.user_id:
             raise fault("AccessDenied")

@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,9 @@ from pileus.services.objectstore.api.s3.signing.v4 import ALGORITHM, Scope, sign
 
 _FREE = frozenset({"policy", "x-amz-signature", "signature", "awsaccesskeyid", "file"})
 """Fields that no condition has to allow; so are those that begin with `x-ignore-`."""
+
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z\Z")
 
 
 class Form(Struct, frozen=True, kw_only=True):
@@ -96,7 +100,7 @@ def _document(policy: str) -> dict[str, Any]:
 def _check_end(document: Mapping[str, Any], now: int) -> None:
     text = document.get("expiration")
     try:
-        if not isinstance(text, str):
+        if not isinstance(text, str) or not _MOMENT.match(text):
             raise ValueError
         ends = parse(text)
     except (ValueError, OverflowError):

@@ -61,7 +61,7 @@ def read(message: Message, now: int) -> Iterator[ClaimV2]:
         # With x-amz-date, which is signed among its kind, the place of the date stays empty.
         date = "" if "x-amz-date" in message.headers else message.headers.get("date", "")
         yield ClaimV2(access=access, signature=signature, strings=_strings(message, date))
-    parameters = message.parameters()
+    parameters = message.parameters
     if "AWSAccessKeyId" in parameters or ("Signature" in parameters and "Expires" in parameters):
         yield _of_query(message, parameters, now)
 
@@ -80,9 +80,11 @@ def _of_query(message: Message, parameters: Mapping[str, str], now: int) -> Clai
 
 
 def _check_date(headers: Mapping[str, str], now: int) -> None:
-    given = headers.get("x-amz-date") or headers.get("date", "")
+    given = headers["x-amz-date"] if "x-amz-date" in headers else headers.get("date", "")
     try:
         at = int(parsedate_to_datetime(given).timestamp()) * SECOND
+        if at < 0:
+            raise ValueError
     except (ValueError, TypeError, OverflowError):
         raise fault("AccessDenied", "AWS authentication requires a valid Date or x-amz-date header") from None
     if abs(at - now) > SKEW:
@@ -105,6 +107,6 @@ def _parameters(message: Message) -> str:
     for part in message.query.split("&") if message.query else ():
         name, equals, _ = part.partition("=")
         if name in _SIGNED_PARAMETERS:
-            value = Message(method="", path="", query=part, headers={}).parameters()[name]
+            value = Message(method="", path="", query=part, headers={}).parameters[name]
             found.append(name + (f"={value}" if equals else ""))
     return "?" + "&".join(sorted(found)) if found else ""
