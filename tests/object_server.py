@@ -10,6 +10,7 @@ from typing import Any
 
 from cloud_runs import free_ports
 from image_server import authenticate as caller_of
+from pileus.contracts.identity import AccessKey
 from pileus.drivers.blob.file import FileBlobs
 from pileus.kernel.config import Settings
 from pileus.kernel.db import Database
@@ -42,6 +43,10 @@ class People:
             **names, **domains,
         )  # fmt: skip
 
+    async def access_key(self, access: str) -> AccessKey:
+        """S3's keys are tokens with dots in the place of colons; their secret is `secret`."""
+        return AccessKey(secret="secret", ctx=await self.authenticate(access.replace(".", ":")))
+
 
 def free_port() -> int:
     return free_ports(1)[0]
@@ -60,13 +65,13 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    folder: Path, port: int = 0, url: str = "", *, synchronous: str = "OFF", **section: Any
+    folder: Path, port: int = 0, url: str = "", *, synchronous: str = "OFF", reserve: int = 0, **section: Any
 ) -> AsyncIterator[Running]:
     """`port` 0: any free one of this suite's own. Two storage policies: gold, the default, and silver."""
     port = port or free_port()
-    db = Database(url or f"sqlite:///{folder}/pileus.db", synchronous=synchronous)
+    db = Database(url or f"sqlite:///{folder}/pileus.db", synchronous=synchronous, reserve=reserve)
     await db.start()
-    stores = {name: FileBlobs(folder / name) for name in ("gold", "silver")}
+    stores = {name: FileBlobs(folder / name, reserve=reserve) for name in ("gold", "silver")}
     for store in stores.values():
         await store.start()
     people: Any = People()

@@ -51,6 +51,17 @@ class EntrySettings:
     """Addresses of proxies that are believed in this."""
 
 
+_ANY_LINE = vars(logging.makeLogRecord({"name": access.name, "levelno": logging.INFO, "levelname": "INFO"}))
+
+
+class _Line(logging.LogRecord):
+    """A line of the access log. It has what handlers and formatters ask for, and is made in a third of `Logger.info`'s time."""
+
+    def __init__(self, message: str, **fields: str) -> None:
+        now = time.time()
+        self.__dict__.update(_ANY_LINE, msg=message, created=now, msecs=now % 1 * 1000, **fields)
+
+
 class Entry:
     """The ASGI application of all listeners."""
 
@@ -112,11 +123,10 @@ class Entry:
             self._tell(f'{name} "{method} {shown}" {answer.status} {sent} {took:.1f}ms', request, request_id, self._client(scope, headers))  # fmt: skip
 
     def _tell(self, message: str, request: Request | None, request_id: str, address: str) -> None:
-        """One line of the access log; made by hand, for `Logger.info` costs twice as much."""
-        record = logging.LogRecord(access.name, logging.INFO, "", 0, message, None, None)
         ctx = request.ctx if request is not None else Ctx()
-        record.__dict__.update(request_id=request_id, user_id=ctx.user_id, project_id=ctx.project_id, address=address)
-        access.handle(record)
+        access.handle(
+            _Line(message, request_id=request_id, user_id=ctx.user_id, project_id=ctx.project_id, address=address)
+        )
 
     async def _ask(
         self,

@@ -106,6 +106,7 @@ def admit(
     """
     row, settings = standing(tx, account, container)
     permit(row)
+    limits.check_room(near)
     limits.check_object_name(near, name)
     limits.check_meta(near, want.details.meta)
     if want.conditions is not ANYTHING or want.stamp:
@@ -122,8 +123,9 @@ def put(
     """Make the object exist, with the bytes of `body`.
 
     Raises `NotFound` (`NoSuchContainer`), `Stale` (`Precondition`), `Mismatch` (`BadDigest`), `TooLarge` (`QuotaExceeded`),
-    `Conflict` (`Older`), `Forbidden` (`Locked`).
+    `Conflict` (`Older`), `Forbidden` (`Locked`), `OutOfSpace`.
     """
+    limits.check_room(near)
     row, settings = standing(tx, account, container)
     if want.etag and want.etag != body.md5:
         raise Mismatch("The bytes are not those of the ETag.", type="BadDigest", details={"computed": body.md5})

@@ -56,7 +56,7 @@ async def raw(near: Neighbours, whole: Whole, first: int = 0, end: int | None = 
     """The object's own bytes: of a manifest its text."""
     if whole.data is not None:
         yield whole.data[first:end]
-    elif whole.blob:
+    elif whole.object.weight:
         async for chunk in _blob(near, whole.place, whole.blob, first, end):
             yield chunk
 
@@ -174,6 +174,8 @@ def _pieces(tx: Tx, whole_id: int, first: int, end: int) -> list[tuple[PieceRow,
 
 
 async def _blob(near: Neighbours, place: str, blob: str, first: int, end: int | None) -> AsyncIterator[bytes]:
+    if not blob:  # it lay in the database, and was found to be bad
+        raise Unavailable("The object's bytes are not there; they may be in quarantine.", type="BodyLost")
     store = near.stores.get(place)
     if store is None:
         raise Unavailable(f"The storage policy {place} is not configured.")

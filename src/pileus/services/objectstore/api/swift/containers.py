@@ -9,7 +9,7 @@ import msgspec
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer
 from pileus.kernel.types import Conflict, Fault, Invalid
-from pileus.services.objectstore.api.swift import acl, listings, metadata, versions
+from pileus.services.objectstore.api.swift import acl, guarding, listings, metadata, versions
 from pileus.services.objectstore.api.swift import syncing as checks
 from pileus.services.objectstore.api.swift.accounts import domain_of
 from pileus.services.objectstore.api.swift.answers import bad, told, unmet
@@ -151,6 +151,8 @@ def _change(call: Call) -> Change:
         }
     except ValueError as error:
         raise told(400, str(error)) from None
+    if any(guarding.blocked(call.scene.container, words) for words in rules.values()):
+        raise told(403, "Public access control lists are blocked in this container.")
     return msgspec.structs.replace(change, system=system, **rules)
 
 

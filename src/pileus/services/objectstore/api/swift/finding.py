@@ -74,7 +74,7 @@ def permit(call: Call, method: str = "GET") -> Permit:
 
     def judge(row: ContainerRow) -> None:
         account = call.scene.account if row.account == call.path.account else None
-        call.authorize(method, Path(row.account, row.name, "-"), Scene(account, row))
+        call.authorize(method, Path(row.account, row.name, "-"), Scene(account, row), whole=True)
 
     return judge
 
@@ -86,7 +86,9 @@ async def find(call: Call, path: Path | None = None, *, follow: bool = True) -> 
 
 
 def depends_on(whole: Whole) -> tuple[str, ...] | None:
-    """By what a plain answer is stamped; None for one that depends on more: the time, or other objects, or a file."""
+    """By what a plain answer is stamped; None for one that depends on more: the time, or other objects, or a file.
+
+    A bucket policy may ask of the time and of the request: it is not kept either."""
     row = whole.object
     if row.kind != DATA or row.delete_at or (row.body_id and whole.data is None):
         return None
@@ -117,7 +119,9 @@ def _found(tx: Tx, call: Call, path: Path, version: Micros | None, follow: bool)
         version_id = stamp(whole.object.stamp) if whole.object.versioned else "null"
         raise told(404, None, {"X-Object-Version-Id": version_id}, DELETED)
     if whole.object.kind != SYMLINK or not follow:
-        depends = depends_on(whole) if tx.stamps is not None and path == call.path else None
+        depends = (
+            depends_on(whole) if tx.stamps is not None and path == call.path and not scene.container.policy else None
+        )
         if depends is not None and tx.stamps is not None:
             call.read_from = depends, tx.stamps.of(depends)
         return Found(path, scene.container, whole)

@@ -2,8 +2,7 @@
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
-from pileus.services.objectstore.api.s3 import answers, xml
-from pileus.services.objectstore.api.s3.access import READ
+from pileus.services.objectstore.api.s3 import actions, answers, xml
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.operations.buckets import find
@@ -29,7 +28,7 @@ async def _first(near: Neighbours, request: Request, where: Address) -> Answer:
     query, name = request.query, answers.writer_of_names(request)
     limit = answers.number(request, "max-keys", PAGE, most=PAGE)
     prefix, delimiter, marker = (query.one(key) or "" for key in ("prefix", "delimiter", "marker"))
-    row, found = await near.db.read(
+    row, found = await near.db.read_aside(
         _list, near, request, where.bucket, Wanted(prefix=prefix, delimiter=delimiter, marker=marker, limit=limit)
     )
     body: list[xml.Node] = [("Name", row.name), ("Prefix", name(prefix)), ("Marker", name(marker))]
@@ -54,7 +53,7 @@ async def _second(near: Neighbours, request: Request, where: Address) -> Answer:
             "InvalidArgument", "The continuation token provided is incorrect", ArgumentName="continuation-token"
         )
     marker = start if token is None else answers.opened(token)
-    row, found = await near.db.read(
+    row, found = await near.db.read_aside(
         _list, near, request, where.bucket, Wanted(prefix=prefix, delimiter=delimiter, marker=marker, limit=limit)
     )
     body: list[xml.Node] = [
@@ -76,7 +75,7 @@ async def _second(near: Neighbours, request: Request, where: Address) -> Answer:
 def _list(
     tx: Tx, near: Neighbours, request: Request, bucket: str, wanted: Wanted
 ) -> tuple[ContainerRow, Listed[ItemRow]]:
-    row = find(tx, near, request, bucket, READ)
+    row = find(tx, near, request, bucket, actions.LIST_BUCKET)
     if not wanted.limit:
         return row, Listed([], False)
     return row, listings.of_container(tx, row, wanted)
