@@ -144,9 +144,13 @@ class Call:
         return self.caller is not None and self.judge(self, whole).allowed
 
     async def see(self) -> Scene:
-        """Read what stands at the path."""
+        """Read what stands at the path. Raises what `look` raises, to those alone who have rights there."""
         known = self.near.rooms.recall(self.path.account, self.path.container)
-        self.scene = _scene(self.path, known) if known else await self.near.db.read(glance, self.near, self.path)
+        try:
+            self.scene = _scene(self.path, known) if known else await self.near.db.read(glance, self.near, self.path)
+        except Answer:
+            self.authorize()
+            raise
         return self.scene
 
     def authorize(
