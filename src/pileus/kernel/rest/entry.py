@@ -10,7 +10,8 @@ from typing import Any
 
 from pileus.kernel.rest.face import Face
 from pileus.kernel.rest.openapi import document
-from pileus.kernel.rest.request import Answer, ClientGone, Query, Receive, Request, encode
+from pileus.kernel.rest.request import Answer, Query, Receive, Request, encode
+from pileus.kernel.rest.streamed import send_stream
 from pileus.kernel.rest.whole import Send, plain, send_whole
 from pileus.kernel.types import Ctx, Fault, Invalid, new_id
 
@@ -85,7 +86,7 @@ class Entry:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
-        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+        headers = {k.decode("latin-1"): v.rstrip(b" \t").decode("latin-1") for k, v in scope["headers"]}
         method = scope["method"]
         path = scope["raw_path"].decode("latin-1") if scope.get("raw_path") else scope["path"]
         face, prefix, below = self._door(scope).find(path)
@@ -338,7 +339,8 @@ async def _respond(
     if "content-type" not in names and (raw or raw is None or answer.status not in (204, 304)):
         headers["Content-Type" if cased else "content-type"] = media
     if raw is None:
-        return await _respond_stream(answer, send, head, plain(headers, cased))
+        assert answer.stream is not None
+        return await send_stream(send, answer.status, plain(headers, cased), answer.stream, head=head)
     if "content-length" not in names and answer.status not in (204, 304):
         headers["Content-Length" if cased else "content-length"] = str(len(raw))
     if unread is None:
@@ -349,25 +351,3 @@ async def _respond(
     await _linger(unread)
     await send({"type": "http.response.body", "body": b""})
     return len(raw)
-
-
-async def _respond_stream(answer: Answer, send: Send, head: bool, headers: list[tuple[bytes, bytes]]) -> int:
-    stream, sent = answer.stream, 0
-    assert stream is not None
-    try:
-        if head:
-            await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-            await send({"type": "http.response.body", "body": b""})
-            return 0
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        async for chunk in stream:
-            sent += len(chunk)
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
-    except ClientGone:
-        pass
-    finally:
-        close = getattr(stream, "aclose", None)
-        if close is not None:
-            await close()
-    return sent
