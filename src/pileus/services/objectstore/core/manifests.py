@@ -3,21 +3,23 @@
 import base64
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from pileus.kernel.db import Tx
-from pileus.kernel.types import Conflict, Ctx, Invalid, NotFound, iso_naive
+from pileus.kernel.types import Conflict, Ctx, Fault, Invalid, NotFound, iso_naive
 from pileus.services.objectstore.core import links
 from pileus.services.objectstore.core import objects as decisions
 from pileus.services.objectstore.core.faults import Mismatch
 from pileus.services.objectstore.core.intake import Body
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.core.objects import Permit, Put
+from pileus.services.objectstore.core.stock import expired
 from pileus.services.objectstore.db import containers, objects
+from pileus.services.objectstore.db.containers import ContainerRow
 from pileus.services.objectstore.db.objects import SLO, SYMLINK, ObjectRow, Whole
 
 DEPTH = 10
@@ -85,6 +87,8 @@ class Wish(Struct, frozen=True, kw_only=True):
     """`first-last`, `first-` or `-count`."""
     data: bytes | None = None
     """Bytes of the manifest's own, instead of an object."""
+    said: str = ""
+    """The path as the client wrote it, for what is told of problems; empty: `/container/name`."""
 
 
 class Piece(Struct, frozen=True):
@@ -128,7 +132,8 @@ def put_static(
     """Check the segments and make the manifest, in one decision.
 
     `want.etag` is the MD5 of the segments' ETags, when the client says one. Raises `Invalid` of type `BadSegments`, its details:
-    `problems`, a list of (`/container/object`, reason); `Mismatch`; and what `objects.put` raises.
+    `problems`, a list of (path as it was written, reason); `Mismatch`; and what `objects.put` raises. A `Fault` of `permit` is the reason
+    why that segment will not do.
     """
     segments, problems = _resolved(tx, near, account, wishes, permit)
     if problems:
@@ -189,36 +194,52 @@ def _resolved(
     tx: Tx, near: Neighbours, account: str, wishes: Sequence[Wish], permit: Permit
 ) -> tuple[list[Segment], list[tuple[str, str]]]:
     """The segments as they are, and what speaks against any. One query per container."""
-    rows: dict[tuple[str, str], ObjectRow] = {}
+    rows: dict[tuple[str, str], ObjectRow | Fault] = {}
     problems: list[tuple[str, str]] = []
     for container in sorted({wish.container for wish in wishes if wish.data is None}):
-        row = containers.find(tx, account, container)
-        if row is not None:
-            permit(row)
-            names = sorted({wish.name for wish in wishes if wish.container == container and wish.data is None})
-            for name, found in objects.some(tx, row.id, names).items():
-                rows[container, name] = found
-                if found.kind == SYMLINK:
-                    start = Whole(found, "", "", None)
-                    try:
-                        rows[container, name] = links.follow(tx, near, account, row, start, permit)[1].object
-                    except (Conflict, NotFound):
-                        del rows[container, name]
+        names = sorted({wish.name for wish in wishes if wish.container == container and wish.data is None})
+        # one that is not there is judged as one without an ACL: strangers are not to learn which there are
+        row = containers.find(tx, account, container) or ContainerRow(0, account, container, "", "", 0, 0)
+        rows |= {(container, name): found for name, found in _rows(tx, near, account, row, names, permit).items()}
     segments: list[Segment] = []
     for wish in wishes:
         try:
             segments.append(_segment(tx, wish, rows.get((wish.container, wish.name))))
-        except (Invalid, NotFound) as fault:
-            problems.append((f"/{wish.container}/{wish.name}", fault.message))
+        except Fault as fault:
+            problems.append((wish.said or f"/{wish.container}/{wish.name}", fault.message))
     return segments, problems
 
 
-def _segment(tx: Tx, wish: Wish, row: ObjectRow | None) -> Segment:
-    """Raises `Invalid` or `NotFound`, whose message is the reason."""
+def _rows(
+    tx: Tx, near: Neighbours, account: str, container: ContainerRow, names: list[str], permit: Permit
+) -> Mapping[str, ObjectRow | Fault]:
+    """What stands at those names, links followed; or why nobody may know."""
+    try:
+        permit(container)
+    except Fault as fault:
+        return dict.fromkeys(names, fault)
+    found: dict[str, ObjectRow | Fault] = {}
+    for name, row in objects.some(tx, container.id, names).items():
+        found[name] = row
+        if row.kind == SYMLINK:
+            start = Whole(row, "", "", None)
+            try:
+                found[name] = links.follow(tx, near, account, container, start, permit)[1].object
+            except (Conflict, NotFound):
+                del found[name]
+            except Fault as fault:
+                found[name] = fault
+    return found
+
+
+def _segment(tx: Tx, wish: Wish, row: ObjectRow | Fault | None) -> Segment:
+    """Raises a `Fault` whose message is the reason."""
+    if isinstance(row, Fault):
+        raise row
     if wish.data is not None:
         digest = hashlib.md5(wish.data, usedforsecurity=False).hexdigest()
         return Segment(bytes=len(wish.data), hash=digest, data=base64.b64encode(wish.data).decode())
-    if row is None or 0 < row.delete_at <= tx.now:
+    if row is None or expired(tx, row):
         raise NotFound("404 Not Found")
     if wish.size is not None and wish.size != row.size:
         raise Invalid("Size Mismatch")

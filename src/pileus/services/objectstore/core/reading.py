@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from collections.abc import AsyncIterator
+from urllib.parse import unquote
 
 from pileus.drivers.blob.protocol import BlobError, BlobMissing
 from pileus.kernel.db import Tx
@@ -63,7 +64,7 @@ async def raw(near: Neighbours, whole: Whole, first: int = 0, end: int | None = 
 
 def dynamic_folder(whole: Whole) -> tuple[str, str]:
     """Container and prefix of a dynamic manifest's segments."""
-    container, _, prefix = whole.object.kept.headers["x-object-manifest"].partition("/")
+    container, _, prefix = unquote(whole.object.kept.headers["x-object-manifest"]).partition("/")
     return container, prefix
 
 
@@ -196,5 +197,5 @@ async def _blob(near: Neighbours, place: str, blob: str, first: int, end: int | 
 
 
 def _check_depth(depth: int) -> None:
-    if depth > manifests.DEPTH:
+    if depth >= manifests.DEPTH:
         raise Conflict("Max recursion depth exceeded", type="TooDeep")

@@ -7,7 +7,7 @@ from pileus.kernel.rest import Answer
 from pileus.services.objectstore.api.swift.answers import told
 from pileus.services.objectstore.api.swift.call import Call
 from pileus.services.objectstore.api.swift.paths import CONTAINER_MAX, OBJECT_MAX, Path
-from pileus.services.objectstore.api.swift.removing import remove_all
+from pileus.services.objectstore.api.swift.removing import Doomed, remove_all
 
 MOST = 10_000
 LINE_MAX = 3 * (OBJECT_MAX + CONTAINER_MAX) + 2
@@ -20,7 +20,7 @@ async def delete(call: Call) -> Answer:
     return await remove_all(call, _named(call))
 
 
-async def _named(call: Call) -> AsyncIterator[Path | tuple[str, int]]:
+async def _named(call: Call) -> AsyncIterator[Doomed | tuple[str, int]]:
     """Raises 413 for too many, 400 for a line without end."""
     count = 0
     async for line in lines(call.stream()):
@@ -41,7 +41,7 @@ async def _named(call: Call) -> AsyncIterator[Path | tuple[str, int]]:
         elif len(name.encode()) > OBJECT_MAX + CONTAINER_MAX + 2:
             yield quote(name[:64]), 414
         else:
-            yield Path(call.path.account, container, rest)
+            yield Doomed(Path(call.path.account, container, rest))
 
 
 async def lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

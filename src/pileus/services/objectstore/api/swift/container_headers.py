@@ -1,5 +1,7 @@
 """What a container tells of itself."""
 
+from urllib.parse import quote
+
 from pileus.services.objectstore.api.swift import metadata, times
 from pileus.services.objectstore.core.containers import Usage
 from pileus.services.objectstore.db.containers import ContainerRow
@@ -28,7 +30,7 @@ def shown(row: ContainerRow, usage: Usage, owner: bool) -> dict[str, str]:
     if owner:
         found |= {name: value for name, value in private.items() if value}
     if kept.archive:
-        found["X-History-Location" if kept.history else "X-Versions-Location"] = kept.archive
+        found["X-History-Location" if kept.history else "X-Versions-Location"] = quote(kept.archive)
     if row.versioning:
         found["X-Versions-Enabled"] = str(row.versioning == "enabled")
     return found | metadata.shown("container", kept.meta, () if owner else OWNERS)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from msgspec import Struct
 
 from pileus.kernel.db import Tx
+from pileus.kernel.rest import Answer
 from pileus.kernel.types import Conflict, Fault, Micros, NotFound
 from pileus.services.objectstore.api.swift.answers import PLAIN, told
 from pileus.services.objectstore.api.swift.call import Call, Scene, look
@@ -125,6 +126,9 @@ def _followed(tx: Tx, call: Call, path: Path, row: ContainerRow, whole: Whole) -
         raise told(409, fault.message, _location(fault, end), PLAIN) from None
     except NotFound:
         raise told(404, None, {"Content-Location": str(end)}) from None
+    except Answer as refusal:
+        refusal.headers["Content-Location"] = str(end)
+        raise
     return Found(Path(row.account, row.name, last.object.name), row, last, True)
 
 

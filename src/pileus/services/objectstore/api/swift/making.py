@@ -8,7 +8,7 @@ from pileus.kernel.types import SECOND, Micros, clock
 from pileus.services.objectstore.api.swift import listings, metadata
 from pileus.services.objectstore.api.swift.answers import bad, told
 from pileus.services.objectstore.api.swift.call import Call, look
-from pileus.services.objectstore.api.swift.manifest_names import checked
+from pileus.services.objectstore.api.swift.manifest_names import check
 from pileus.services.objectstore.api.swift.written import Written
 from pileus.services.objectstore.core import intake, objects
 from pileus.services.objectstore.core.conditions import ANYTHING, Conditions
@@ -65,7 +65,7 @@ def kept_headers(call: Call) -> dict[str, str]:
     """Raises 400."""
     found = {name: metadata.text(call.headers[name]) for name in KEPT if call.headers.get(name)}
     if "x-object-manifest" in found:
-        found["x-object-manifest"] = checked(found["x-object-manifest"])
+        check(found["x-object-manifest"])
     return found
 
 

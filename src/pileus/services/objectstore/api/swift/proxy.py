@@ -103,9 +103,13 @@ class Proxy:
             return await archive.extract(call)
         if tempurl.concerns(call):
             await tempurl.admit(call)
-            return tempurl.dressed(call, await self.perform(call))
+            return tempurl.dressed(call, await self._visited(call))
         if formpost.concerns(call):
             return await formpost.take(call)
+        return await self._visited(call)
+
+    async def _visited(self, call: Call) -> Answer:
+        """What a site shows, where the container is one."""
         site = await website.serve(call) if website.concerns(call) else None
         return site or await self.perform(call)
 

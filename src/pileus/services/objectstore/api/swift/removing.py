@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from typing import NamedTuple
 
 from pileus.kernel.rest import Answer
 from pileus.kernel.types import Fault
@@ -72,8 +73,15 @@ class Tally:
         return bulk_reports.rendered(kind, facts, self.problems, "delete")
 
 
-async def remove_all(call: Call, paths: AsyncIterator[Path | tuple[str, int]]) -> Answer:
-    """A report of the deletion of all `paths`; a pair is a name that is none, and the status of that."""
+class Doomed(NamedTuple):
+    """What is to go. `version`: that one of it alone."""
+
+    path: Path
+    version: str | None = None
+
+
+async def remove_all(call: Call, paths: AsyncIterator[Doomed | tuple[str, int]]) -> Answer:
+    """A report of the deletion of all `paths`; a plain pair is a name that is none, and the status of that."""
     kind = bulk_reports.accepted(call.headers)
     tally = Tally()
     if kind is None:
@@ -82,14 +90,17 @@ async def remove_all(call: Call, paths: AsyncIterator[Path | tuple[str, int]]) -
     return Answer(200, stream=await pulsed(_removed(call, paths, tally), lambda: tally.report(kind)), media=kind)
 
 
-async def _removed(call: Call, paths: AsyncIterator[Path | tuple[str, int]], tally: Tally) -> None:
+async def _removed(call: Call, paths: AsyncIterator[Doomed | tuple[str, int]], tally: Tally) -> None:
     try:
-        async for path in paths:
-            if not isinstance(path, Path):
-                name, status = path
+        async for one in paths:
+            if not isinstance(one, Doomed):
+                name, status = one
             else:
-                name = bulk_reports.named("/".join(filter(None, path[1:])))
-                status, _ = await outcome(call.perform(call.caused("DELETE", path, {}, None)))
+                name = bulk_reports.named("/".join(filter(None, one.path[1:])))
+                other = call.caused("DELETE", one.path, {}, None)
+                if one.version is not None:
+                    other.query.pairs = [("version-id", one.version)]
+                status, _ = await outcome(call.perform(other))
             if not tally.count(name, status):
                 return
     except Answer as refusal:

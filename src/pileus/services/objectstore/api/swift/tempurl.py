@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from pileus.kernel.rest import Answer
 from pileus.kernel.types import SECOND, clock
+from pileus.services.objectstore.api.swift import website
 from pileus.services.objectstore.api.swift.answers import told
 from pileus.services.objectstore.api.swift.call import Call
 from pileus.services.objectstore.api.swift.metadata import title
@@ -31,9 +32,11 @@ async def admit(call: Call) -> None:
     """Lets the call through whoever asks, when its URL is signed. Raises 400, 401."""
     signature, expires = call.query.one("temp_url_sig") or "", moment(call.query.one("temp_url_expires") or "")
     path, method = call.path, call.method
-    if not (signature and expires and path.name and method in METHODS and expires > clock() // SECOND):
-        raise refused(INVALID)
     prefix, network = call.query.one("temp_url_prefix"), call.query.one("temp_url_ip_range")
+    whole = prefix == "" and bool(path.container) and method in ("GET", "HEAD")
+    """The page of a site's root, which `dressed` sees to."""
+    if not (signature and expires and (path.name or whole) and method in METHODS and expires > clock() // SECOND):
+        raise refused(INVALID)
     if prefix is not None and not path.name.startswith(prefix):
         raise refused(INVALID)
     if network is not None and not _within(call.request.ctx.address, network):
@@ -77,12 +80,15 @@ def _within(address: str, network: str) -> bool:
 
 
 def dressed(call: Call, answer: Answer) -> Answer:
-    """An answer as the URL's reader gets it: no private metadata, and a name to save it under."""
+    """An answer as the URL's reader gets it: no private metadata, and a name to save it under. Raises 401 for a container's own."""
     for name in [n for n in answer.headers if n.lower().startswith(REMOVED) and not n.lower().startswith(KEPT)]:
         del answer.headers[name]
     if call.method not in ("GET", "HEAD") or answer.status // 100 != 2:
         return answer
-    wanted, inline = call.query.one("filename"), call.query.has("inline")
+    page = isinstance(answer, website.Listing)
+    if not (page or call.path.name):
+        raise refused(INVALID)
+    wanted, inline = call.query.one("filename"), call.query.has("inline") or page
     own = answer.headers.get("Content-Disposition")
     if wanted or not inline:
         if not (own and not wanted):

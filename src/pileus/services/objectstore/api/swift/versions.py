@@ -68,6 +68,8 @@ async def delete(call: Call, version: Micros) -> Answer:
             raise told(404)
         check_versioned(row, version)
         check_expiry(tx, call, row, version)
+        if version == NULL and not row.versioning:
+            return objects.delete(tx, call.near, call.ctx, row, call.path.name), ""
         gone = _without(tx, call, row, version)
         current = objects.find_version(tx, row, call.path.name, None)
         left = times.stamp(current.stamp) if current is not None and current.versioned else "null"
@@ -122,7 +124,8 @@ def _read(
         marker = null.stamp if null is not None else LAST
     walk = _backwards if asked.wanted.reverse else version_listings.of_container
     found = walk(tx, row, asked.wanted, version_marker=marker).items
-    return containers.usage(tx, row), [_item(one) for one in found]
+    begun = asked.wanted.marker if marker is not None and not asked.wanted.reverse else ""
+    return containers.usage(tx, row), [_item(one, begun) for one in found]
 
 
 def _backwards(tx: Tx, row: ContainerRow, wanted: Wanted, *, version_marker: Micros | None) -> Listed[Version]:
@@ -148,12 +151,16 @@ def _stamp(one: Version | Subdir) -> Micros:
     return one.row.stamp if isinstance(one, Version) else 0
 
 
-def _item(one: Version | Subdir) -> dict[str, Any]:
+def _item(one: Version | Subdir, begun: str) -> dict[str, Any]:
+    """`begun`: the name within whose versions the page begins. Swift calls none of these the latest."""
     if isinstance(one, Subdir):
         return {"subdir": one.name}
     row = one.row
     if row.kind == MARKER:
         row = msgspec.structs.replace(row, content_type=DELETED, etag=_EMPTY)
-    mark = {"version_id": times.stamp(row.stamp) if row.versioned else "null", "is_latest": one.latest}
+    mark = {
+        "version_id": times.stamp(row.stamp) if row.versioned else "null",
+        "is_latest": one.latest and row.name != begun,
+    }
     order = ("is_latest", "version_id") if row.versioned else ("version_id", "is_latest")
     return items.fields(row) | {name: mark[name] for name in order}

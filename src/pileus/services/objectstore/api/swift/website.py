@@ -1,4 +1,6 @@
-"""Containers as web sites: index pages, listings as HTML, pages for what is not found. For visitors without a token."""
+"""Containers as web sites: index pages, listings as HTML, pages for what is not found. For visitors without a token, also those
+with a signed URL: it goes on in the links of listings.
+"""
 
 from html import escape
 from typing import Any
@@ -29,7 +31,7 @@ _NOTHING = '    <td class="colsize">&nbsp;</td>\n    <td class="coldate">&nbsp;<
 
 
 def concerns(call: Call) -> bool:
-    if call.method not in ("GET", "HEAD") or not call.path.container or call.allowed is not None:
+    if call.method not in ("GET", "HEAD") or not call.path.container:
         return False
     return truth(call.headers.get("x-web-mode")) if call.caller is not None else True
 
@@ -64,9 +66,27 @@ async def _tried(call: Call, path: Path) -> Answer:
         return worded(fault)
 
 
+class Listing(Answer):
+    """A page that is no object's."""
+
+
+def _signed(call: Call) -> str:
+    """What a link must bear to lead on from a signed URL: its query, escaped."""
+    words = ("temp_url_prefix", "temp_url_expires", "temp_url_sig", "temp_url_ip_range")
+    given = {word: call.query.one(word) for word in words} | {"temp_url_prefix": _bound(call)}
+    parts = [f"{word}={quote(value)}" for word, value in given.items() if value is not None]
+    return escape("?" + "&".join(parts + (["inline"] if call.query.has("inline") else [])))
+
+
+def _bound(call: Call) -> str:
+    """Above that folder a signed URL does not lead."""
+    return call.query.one("temp_url_prefix") or ""
+
+
 class _Site:
     def __init__(self, call: Call, row: ContainerRow) -> None:
         self._call, self._row = call, row
+        self._query = _signed(call) if call.allowed is not None else ""
         kept: Settings = row.kept
         self.index, self.error = kept.meta.get("web-index", ""), kept.meta.get("web-error", "")
         self.lists = truth(kept.meta.get("web-listings"))
@@ -131,14 +151,16 @@ class _Site:
     async def _listing(self, prefix: str) -> Answer:
         call = self._call
         try:
-            call.authorize("GET", self._path(""), call.scene)
+            if call.allowed is None:
+                call.authorize("GET", self._path(""), call.scene)
         except Answer as refusal:
             return await self.failed(refusal)
         wanted = Wanted(prefix=prefix, delimiter="/", limit=call.near.settings.listing)
         rows = await call.near.db.read_aside(_rows, self._row, wanted)
         if prefix and not rows:
             return await self.failed(told(404))
-        return told(200, self._html(prefix, rows), media=HTML)
+        raw = self._html(prefix, rows).encode()
+        return Listing(200, raw=raw, headers={"Content-Type": HTML, "Content-Length": str(len(raw))})
 
     def _title(self, prefix: str) -> str:
         path = self._call.path
@@ -150,20 +172,22 @@ class _Site:
         if self._css:
             up = "" if self._css.startswith(("/", "http://", "https://")) else "../" * prefix.count("/")
             style = f'  <link rel="stylesheet" type="text/css" href="{escape(up + quote(self._css, safe=":/"))}" />\n'
-        parent = f'   <tr id="parent" class="item">\n    <td class="colname"><a href="../">../</a></td>\n{_NOTHING}   </tr>\n'
-        listed = "".join(_line(row, len(prefix)) for row in sorted(rows, key=lambda row: "subdir" not in row))
+        parent = f'   <tr id="parent" class="item">\n    <td class="colname"><a href="../{self._query}">../</a></td>\n{_NOTHING}   </tr>\n'
+        folders_first = sorted(rows, key=lambda row: "subdir" not in row)
+        listed = "".join(_line(row, len(prefix), self._query) for row in folders_first)
+        bound = _bound(self._call) if self._query else ""
         return (
             f"<!DOCTYPE html>\n<html>\n <head>\n  <title>{title}</title>\n{style} </head>\n <body>\n"
             f'  <h1 id="title">{title}</h1>\n  <table id="listing">\n   <tr id="heading">\n'
             '    <th class="colname">Name</th>\n    <th class="colsize">Size</th>\n    <th class="coldate">Date</th>\n'
-            f"   </tr>\n{parent if prefix else ''}{listed}  </table>\n </body>\n</html>\n"
+            f"   </tr>\n{parent if len(prefix) > len(bound) else ''}{listed}  </table>\n </body>\n</html>\n"
         )
 
 
-def _line(row: dict[str, Any], cut: int) -> str:
+def _line(row: dict[str, Any], cut: int, query: str) -> str:
     name = str(row.get("subdir") or row["name"])[cut:]
     target = quote(name).replace(".", "%2E")
-    link = f'    <td class="colname"><a href="./{escape(target)}">{escape(name)}</a></td>\n'
+    link = f'    <td class="colname"><a href="./{escape(target)}{query}">{escape(name)}</a></td>\n'
     if "subdir" in row:
         return f'   <tr class="item subdir">\n{link}{_NOTHING}   </tr>\n'
     media = str(row["content_type"]).partition(";")[0]
