@@ -98,6 +98,11 @@ class LiveCloud:
             self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join(30)
 
+    def start_again(self) -> LiveCloud:
+        """With the settings as they stand now."""
+        self._ready.clear()
+        return self.start()
+
     def client(self, user: str = "admin", project: str = "", **scope: Any) -> httpx.Client:
         """A client of `url` with a token of `user`, by default scoped to the project of the same name."""
         target = scope or {"project": {"name": project or user, "domain": {"id": "default"}}}

@@ -10,6 +10,7 @@ from typing import Any
 
 from cloud_runs import free_ports
 from image_server import authenticate as caller_of
+from pileus.contracts.identity import AccessKey
 from pileus.drivers.blob.file import FileBlobs
 from pileus.kernel.config import Settings
 from pileus.kernel.db import Database
@@ -22,7 +23,16 @@ from pileus.services.objectstore.service import build
 class People:
     """Identity as far as objects ask it: names are ids with `-name` behind them, all in the default domain."""
 
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], Ctx] = {}
+
     async def authenticate(self, token: str, service_token: str = "") -> Ctx:
+        """The same object for the same token, as identity gives it: what is kept for a caller is kept for that object."""
+        if (token, service_token) not in self._known:
+            self._known[token, service_token] = await self._caller(token, service_token)
+        return self._known[token, service_token]
+
+    async def _caller(self, token: str, service_token: str) -> Ctx:
         known = await caller_of(token)
         names = {"user_name": f"{known.user_id}-name", "project_name": f"{known.project_id}-name"}
         domains = {"user_domain_id": "default", "project_domain_id": "default"}
@@ -32,6 +42,10 @@ class People:
             user_id=known.user_id, project_id=known.project_id, roles=roles, service_roles=service, token=token,
             **names, **domains,
         )  # fmt: skip
+
+    async def access_key(self, access: str) -> AccessKey:
+        """S3's keys are tokens with dots in the place of colons; their secret is `secret`."""
+        return AccessKey(secret="secret", ctx=await self.authenticate(access.replace(".", ":")))
 
 
 def free_port() -> int:
@@ -51,13 +65,13 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    folder: Path, port: int = 0, url: str = "", *, synchronous: str = "OFF", **section: Any
+    folder: Path, port: int = 0, url: str = "", *, synchronous: str = "OFF", reserve: int = 0, **section: Any
 ) -> AsyncIterator[Running]:
     """`port` 0: any free one of this suite's own. Two storage policies: gold, the default, and silver."""
     port = port or free_port()
-    db = Database(url or f"sqlite:///{folder}/pileus.db", synchronous=synchronous)
+    db = Database(url or f"sqlite:///{folder}/pileus.db", synchronous=synchronous, reserve=reserve)
     await db.start()
-    stores = {name: FileBlobs(folder / name) for name in ("gold", "silver")}
+    stores = {name: FileBlobs(folder / name, reserve=reserve) for name in ("gold", "silver")}
     for store in stores.values():
         await store.start()
     people: Any = People()

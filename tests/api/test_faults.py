@@ -212,6 +212,20 @@ def test_bodies_that_are_none(place: Place, path: str, kind: str, body: bytes) -
     assert answer.json()
 
 
+@pytest.mark.parametrize("number", ["²", "٣.٣", "--5", "9" * 5000], ids=["small", "arabic", "twice minus", "endless"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{SERVERS}?power_state=%s", f"{SERVERS}?limit=%s", "/compute/v2.1/flavors?minRam=%s",
+        "/compute/v2.1/os-aggregates/%s", "/compute/v2.1/os-hypervisors/%s", "/compute/v2.1/os-services/%s",
+        f"{V2}/networks?limit=%s", f"{IMAGES}?limit=%s", "/identity/v3/users?limit=%s",
+    ],
+)  # fmt: skip
+def test_numbers_that_are_none(place: Place, path: str, number: str) -> None:
+    answer = place.admin.get(path % number)
+    assert 400 <= answer.status_code < 500, f"{answer.status_code} {answer.text[:300]}"
+
+
 def test_a_disk_that_is_full(tmp_path: Path) -> None:
     state = tmp_path / "state"
     (state / "images").mkdir(parents=True)

@@ -36,6 +36,15 @@ request = function()
 end
 """
 
+MANY = 20_000
+GETS = """
+local at = 0
+request = function()
+  at = at + 1
+  return wrk.format("GET", wrk.path .. "/many" .. tostring(at % {many}), wrk.headers)
+end
+"""
+
 
 def small(cloud: Cloud, base: float) -> None:
     """The client's own CPU is on the same two cores: rates per second of the server's CPU tell more."""
@@ -48,6 +57,10 @@ def small(cloud: Cloud, base: float) -> None:
     call(cloud, "PUT", f"{root}/one", b"x" * 1024)
     found = wrk(PORT, f"{root}/one", cloud.token, pid=pid)
     say("GET 1 KB, per second of CPU", f"{found:,.0f}/s", ">= 0.25 of hello", f"{found / base:.3f}")
+    for number in range(MANY):
+        call(cloud, "PUT", f"{root}/many{number}", b"x" * 1024)
+    found = wrk(PORT, root, cloud.token, seconds=2, script=GETS.format(many=MANY), pid=pid)
+    say(f"GET 1 KB of {MANY:,} objects, each for the first time", f"{found:,.0f}/s", "-", f"{found / base:.3f}")
 
 
 def large(cloud: Cloud, base: float) -> None:

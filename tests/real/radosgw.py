@@ -1,4 +1,5 @@
-"""A real Ceph RADOS gateway with our identity as its own, by hand: Swift by our tokens, S3 by our EC2 keys.
+"""A real Ceph RADOS gateway with our identity as its own, by hand: Swift by our tokens, S3 by our EC2 keys, and the gateway as
+the cloud's object store (`[objectstore] engine = "ceph"`), found by the catalog.
 
     PYTHONPATH=src:tests python tests/real/radosgw.py START-CEPH [PORT]
 
@@ -19,6 +20,7 @@ from typing import Any
 
 import boto3
 import httpx
+import openstack
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -95,6 +97,28 @@ def try_swift(town: Town, url: str, bucket: str) -> None:
     print("  Swift: put, list (what S3 made, too); a wrong token is refused")
 
 
+def try_catalog(live: LiveCloud, url: str) -> None:
+    """What a user of the cloud sees, who knows nothing of Ceph."""
+    cloud = openstack.connect(
+        auth_url=f"{live.url}/identity/v3", username="demo", password=PASSWORD, project_name="demo",
+        user_domain_id="default", project_domain_id="default",
+    )  # fmt: skip
+    store = cloud.object_store
+    assert store.get_endpoint().startswith(f"{url}/swift/v1/AUTH_"), store.get_endpoint()
+    store.create_container("by-catalog")
+    store.upload_object("by-catalog", "object", data=b"hello")
+    assert store.download_object("object", container="by-catalog") == b"hello"
+    assert {"by-catalog", "of-admin"} <= {one.name for one in store.containers()}
+    store.delete_object("object", container="by-catalog")
+    store.delete_container("by-catalog")
+    try:
+        httpx.get(f"http://127.0.0.1:{8080 + live.shift}/info")
+    except httpx.ConnectError:
+        print("the cloud on Ceph: containers and objects by the catalog; no listener of our own")
+    else:
+        raise AssertionError("our own object store listens too")
+
+
 @contextmanager
 def ceph(start: str, place: Path, port: int, conf: Path) -> Iterator[str]:
     try:
@@ -118,6 +142,11 @@ def main(start: str, port: int = 12700) -> None:
                     try_s3(town, url, f"of-{role}")
                     try_swift(town, url, f"of-{role}")
                     town.role("DELETE", role)
+                town.role("PUT", "service")
+                live.stop()
+                live.environ |= {"PILEUS_OBJECTSTORE_ENGINE": "ceph", "PILEUS_OBJECTSTORE_CEPH_URL": url}
+                live.start_again()
+                try_catalog(live, url)
         finally:
             live.stop()
 

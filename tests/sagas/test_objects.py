@@ -267,6 +267,6 @@ async def test_killed_at_every_moment(operation: str, begun: Path, floor: Path, 
 async def _drop_uploads(shop: Shop) -> None:
     """As the reconciler does after `upload_days`."""
     room = await shop.room()
-    for upload in (await shop.db.read(multipart.under_way, room))[0]:
+    for upload in await shop.db.read(multipart.under_way, room):
         await shop.db.write(multipart.drop, room, upload)
     await Endings(shop.near).clear()

@@ -43,7 +43,7 @@ class Cloud:
         self.services: dict[str, Service] = {}
         self.runner = Runner(self.db, settings.of(SagaSettings))
         self.reconcilers = Reconcilers()
-        self.blobs = FileBlobs(state / "images")
+        self.blobs = FileBlobs(state / "images", reserve=self.own.reserve_mib << 20)
         self.stores = stores(settings, state)
         self.node: agent.Node | None = None
         self.tasks: list[asyncio.Task[Any]] = []
@@ -180,7 +180,8 @@ def node_settings(settings: Settings) -> agent.NodeSettings:
 
 def database(settings: Settings, state: Path) -> Database:
     own = settings.of(CloudSettings)
-    return Database(own.database or f"sqlite:///{state / 'pileus.db'}", synchronous=own.synchronous)
+    url = own.database or f"sqlite:///{state / 'pileus.db'}"
+    return Database(url, synchronous=own.synchronous, reserve=own.reserve_mib << 20)
 
 
 def secret(state: Path, name: str) -> str:

@@ -19,6 +19,13 @@ class CloudSettings(Section, frozen=True):
     ] = ""
     database: Annotated[str, doc("URL of the database; SQLite in the state directory when empty.", secret=True)] = ""
     synchronous: Annotated[str, doc("FULL survives power loss, NORMAL only a killed process (SQLite).")] = "FULL"
+    reserve_mib: Annotated[
+        int,
+        doc(
+            "MiB of a disk that images and objects leave free: a database that cannot grow can delete nothing either.",
+            ge=0,
+        ),
+    ] = 128
     simulate: Annotated[
         int, doc("Number of simulated hypervisors, as `pileus up --simulate` sets it; 0: as [node] says.")
     ] = 0

@@ -50,5 +50,5 @@ def federation(settings: Settings) -> dict[str, Any]:
 
 def stores(settings: Settings, state: Path) -> dict[str, FileBlobs]:
     """Where objects lie, by storage policy."""
-    own = settings.of(ObjectSettings).policies
-    return {name: FileBlobs(folder or state / "objects" / name) for name, folder in own.items()}
+    own, reserve = settings.of(ObjectSettings).policies, settings.of(CloudSettings).reserve_mib << 20
+    return {name: FileBlobs(folder or state / "objects" / name, reserve=reserve) for name, folder in own.items()}

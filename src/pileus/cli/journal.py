@@ -43,7 +43,7 @@ class JsonLines(logging.Formatter):
         }
         fields = record.__dict__
         if len(fields) > len(_STANDARD) - 4:  # more than every record has
-            line.update({k: fields[k] for k in fields.keys() - _STANDARD - line.keys()})
+            line.update({k: v for k, v in fields.items() if k not in _STANDARD and k not in line})
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
         return _encode(line).decode()

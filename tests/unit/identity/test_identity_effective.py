@@ -333,3 +333,23 @@ async def test_many_small_trees(near: Cloud) -> None:
 
 def test_the_cloud_itself_is_admin() -> None:
     assert the_cloud().roles == {"admin"}
+
+
+async def test_grants_on_more_projects_than_a_statement_has_parameters(database: Database) -> None:
+    """(SQLite takes 32,766 of them, PostgreSQL's protocol 65,535.)"""
+    wanted: list[tuple[assignments.Target, str]] = [("project", f"p{n}") for n in range(70_000)]
+
+    def look(tx: Tx) -> list[Grant]:
+        assignments.add(tx, Grant("user", "u0", "project", "p69999", "r0", False))
+        assignments.add(tx, Grant("user", "u0", "domain", "p69999", "r0", False))
+        return assignments.select_grants(tx, actors=[("user", "u0")], targets=wanted, inherited=False)
+
+    assert await database.write(look) == [Grant("user", "u0", "project", "p69999", "r0", False)]
+
+
+async def test_grants_of_nobody_are_none(database: Database) -> None:
+    def look(tx: Tx) -> list[Grant]:
+        assignments.add(tx, Grant("user", "u0", "project", "p0", "r0", False))
+        return assignments.select_grants(tx, actors=[])
+
+    assert await database.write(look) == []

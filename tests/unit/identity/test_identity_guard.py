@@ -181,3 +181,16 @@ async def test_secrets_stand_in_no_log(
         assert user["id"] in everything
         found = [secret for secret in [*known, mine, token] if secret in everything]
         assert found == []
+
+
+async def test_what_is_given_for_a_credential_that_is_not_there_is_remembered_in_few_words(database: Database) -> None:
+    async with process(database, **BOUNDS) as cloud:
+        near = cloud.near
+        identity = {
+            "methods": ["application_credential"],
+            "application_credential": {"id": "x" * 50_000, "secret": "s"},
+        }
+        reply = await cloud.call("POST", "/v3/auth/tokens", {"auth": {"identity": identity}})
+        assert reply.status == 401
+        assert near.guard._accounts._levels
+        assert max(map(len, near.guard._accounts._levels)) <= 300

@@ -13,6 +13,7 @@ from pileus.services.objectstore.core import containers, intake, manifests, mult
 from pileus.services.objectstore.core.containers import Usage
 from pileus.services.objectstore.core.faults import Mismatch
 from pileus.services.objectstore.core.intake import EMPTY, Body
+from pileus.services.objectstore.core.listings import Wanted
 from pileus.services.objectstore.core.manifests import Segment, Wish, plan
 from pileus.services.objectstore.core.objects import Put
 from pileus.services.objectstore.db.columns import Details
@@ -204,13 +205,12 @@ async def test_uploads_are_listed_dropped_and_forgotten(shelf: Shelf) -> None:
     room = await shelf.room()
     begun = [await begin(shelf, room, name) for name in ("b", "a", "b", "c")]
     made = sorted([one.name, one.id] for one in begun)
-    found, more = await shelf.db.read(multipart.under_way, room, limit=2)
-    assert ([[u.name, u.id] for u in found], more) == (made[:2], True)
-    found, more = await shelf.db.read(multipart.under_way, room, "", *made[1])
-    assert ([[u.name, u.id] for u in found], more) == (made[2:], False)
-    found, _ = await shelf.db.read(multipart.under_way, room, "", "b")
-    assert [u.name for u in found] == ["c"]
-    upload = found[0]
+    page = await shelf.db.read(multipart.listed, room, Wanted(limit=2))
+    assert ([[u.name, u.id] for u in page.items], page.more) == (made[:2], True)
+    page = await shelf.db.read(multipart.listed, room, Wanted(marker=made[1][0]), made[1][1])
+    assert ([[u.name, u.id] for u in page.items], page.more) == (made[2:], False)
+    upload = (await shelf.db.read(multipart.listed, room, Wanted(marker="b"))).items[0]
+    assert upload.name == "c"
     await part(shelf, room, upload, 1, b"x" * 5000)
     await shelf.db.write(multipart.drop, room, upload)
     assert await shelf.db.read(containers.usage, room) == Usage(0, 0)

@@ -79,7 +79,7 @@ async def test_uploads_end(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> Non
     old = await shelf.db.write(multipart.begin, shelf.near, shelf.ctx, row, "k", "text/plain", Details())
     await ruled(shelf, Rule("r", True, upload_days=2))
     await Lifecycle(shelf.near).apply()
-    assert (await shelf.db.read(multipart.under_way, row))[0] == [old]
+    assert await shelf.db.read(multipart.under_way, row) == [old]
     monkeypatch.setattr(lifecycle, "due", lambda since, days: since)
     await Lifecycle(shelf.near).apply()
-    assert (await shelf.db.read(multipart.under_way, row))[0] == []
+    assert await shelf.db.read(multipart.under_way, row) == []

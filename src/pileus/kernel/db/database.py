@@ -27,6 +27,7 @@ class Store(Protocol):
     def read_now(self, call: Callable[[Tx], R]) -> R: ...
     async def write(self, call: Callable[[Tx], R]) -> R: ...
     async def backup(self, path: Path) -> None: ...
+    def roomy(self) -> bool: ...
 
 
 class Database:
@@ -37,9 +38,9 @@ class Database:
     All calls belong to the event loop that `start` ran on, `read_now` excepted.
     """
 
-    def __init__(self, url: str, synchronous: str = "FULL") -> None:
+    def __init__(self, url: str, synchronous: str = "FULL", reserve: int = 0) -> None:
         self.url = make_url(url)
-        self._store = _store(self.url, synchronous)
+        self._store = _store(self.url, synchronous, reserve)
         self.stamps = self._store.stamps
         """How often each table has changed; None where other processes write too."""
         self.multi_process = self._store.multi_process
@@ -73,17 +74,25 @@ class Database:
         """
         return await self._store.write(lambda tx: fn(tx, *args, **kw))
 
+    def roomy(self) -> bool:
+        """Whether its disk has more left than `reserve` bytes: ask before what grows without bound, never before a delete.
+
+        An SQLite file that cannot grow can lose no row either, as a delete is written before anything is freed. A server
+        of PostgreSQL has a disk of its own: True.
+        """
+        return self._store.roomy()
+
     async def backup(self, path: str | Path) -> None:
         """Copy the live database to a new file. PostgreSQL has `pg_dump` for this, and says so."""
         await self._store.backup(Path(path))
 
 
-def _store(url: URL, synchronous: str) -> Store:
+def _store(url: URL, synchronous: str, reserve: int) -> Store:
     backend = url.get_backend_name()
     if backend == "sqlite":
         from pileus.kernel.db.sqlite import SqliteStore  # noqa: PLC0415
 
-        return SqliteStore(url, synchronous)
+        return SqliteStore(url, synchronous, reserve)
     if backend == "postgresql":
         from pileus.kernel.db.postgresql import PostgresqlStore  # noqa: PLC0415
 

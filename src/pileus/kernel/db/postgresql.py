@@ -140,6 +140,9 @@ class PostgresqlStore:
     async def write(self, call: Callable[[Tx], R]) -> R:
         return await self._aside(self._write, call)
 
+    def roomy(self) -> bool:
+        return True
+
     async def backup(self, path: Path) -> None:
         raise Unavailable("PostgreSQL is backed up with its own tool: pg_dump --format=custom.")
 

@@ -39,7 +39,7 @@ PRAGMAS = (
 class SqliteStore:
     multi_process = False
 
-    def __init__(self, url: URL, synchronous: str = "FULL") -> None:
+    def __init__(self, url: URL, synchronous: str = "FULL", reserve: int = 0) -> None:
         if not url.database or url.database == ":memory:":
             raise ValueError("an embedded database needs a file: sqlite:////path/pileus.db")
         if sqlite3.sqlite_version_info < OLDEST:
@@ -48,6 +48,7 @@ class SqliteStore:
             raise ValueError(f"synchronous: {synchronous!r} is not one of OFF, NORMAL, FULL, EXTRA")
         self.path = Path(url.database)
         self.synchronous = synchronous
+        self._reserve = reserve
         self.stamps = Stamps()
         self._engine = create_engine(
             url, creator=self._open, poolclass=NullPool, isolation_level="AUTOCOMMIT", query_cache_size=2000
@@ -105,9 +106,12 @@ class SqliteStore:
         return connection, driver
 
     async def read(self, call: Callable[[Tx], R]) -> R:
-        return self.read_now(call)
+        return self._read(call, self.stamps)
 
     def read_now(self, call: Callable[[Tx], R]) -> R:
+        return self._read(call, None)
+
+    def _read(self, call: Callable[[Tx], R], stamps: Stamps | None) -> R:
         if self._aside is None:
             raise Unavailable("The database is closed.")
         try:
@@ -118,7 +122,7 @@ class SqliteStore:
         connection, driver = reader
         try:
             driver.execute("BEGIN")
-            return call(Tx(connection, driver, clock(), writes=False))
+            return call(Tx(connection, driver, clock(), writes=False, stamps=stamps))
         finally:
             if driver.in_transaction:
                 driver.execute("COMMIT")
@@ -133,6 +137,12 @@ class SqliteStore:
         if self._writer is None:
             raise Unavailable("The database is closed.")
         return await self._writer.submit(call)
+
+    def roomy(self) -> bool:
+        if not self._reserve:
+            return True
+        seen = os.statvfs(self.path.parent)
+        return seen.f_bavail * seen.f_frsize > self._reserve
 
     async def backup(self, path: Path) -> None:
         """Copy page by page while others go on, then check the copy from end to end."""

@@ -11,7 +11,7 @@ UNKNOWN = "*"
 
 
 class Stamps:
-    """Counts by table, of one process that owns all writes. Belongs to the loop thread: commits are told there."""
+    """Counts by table (and by what `Tx.changes` names), of one process that owns all writes. Belongs to the loop thread: commits are told there."""
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}

@@ -10,7 +10,7 @@ from sqlalchemy.sql.base import Executable
 
 from pileus.kernel.db.queries import Plan, Query
 from pileus.kernel.db.refusals import told
-from pileus.kernel.db.stamps import tables_of, written_by
+from pileus.kernel.db.stamps import Stamps, tables_of, written_by
 from pileus.kernel.types import Micros, Unavailable
 
 R = TypeVar("R")
@@ -32,12 +32,15 @@ class Tx:
         "dialect",
         "now",
         "refused",
+        "stamps",
         "tables",
         "wakes",
         "writes",
     )
 
-    def __init__(self, connection: Connection, driver: Any, now: Micros, *, writes: bool) -> None:
+    def __init__(
+        self, connection: Connection, driver: Any, now: Micros, *, writes: bool, stamps: Stamps | None = None
+    ) -> None:
         self.now = now
         """One time for the whole transaction."""
         self.writes = writes
@@ -53,6 +56,8 @@ class Tx:
         self._depth = 0
         self.tables: set[str] | None = set() if writes else None
         """Tables that were changed (always kept for writes), or read (kept once somebody sets it to an empty set)."""
+        self.stamps = stamps
+        """Where what is read here may be remembered: how often things have changed, as of this very moment."""
 
     def rows(self, query: Query[R], /, **params: Any) -> list[R]:
         """All rows."""
@@ -108,6 +113,11 @@ class Tx:
             return self._connection.execute(statement, params)
         except Exception as error:
             self._refuse(error)
+
+    def changes(self, what: str) -> None:
+        """Stamp `what` with the commit: a part of a table, for those who remember what they read of that part alone."""
+        if self.tables is not None:
+            self.tables.add(what)
 
     def wake(self, signal: str) -> None:
         """Wake the subscribers of `signal` after the commit, in every process on this database."""

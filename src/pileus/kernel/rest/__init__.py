@@ -8,6 +8,7 @@ from pileus.kernel.rest.fields import UNSET, Field
 from pileus.kernel.rest.front import Front
 from pileus.kernel.rest.openapi import document
 from pileus.kernel.rest.operations import Operation
+from pileus.kernel.rest.remembered import Remembered
 from pileus.kernel.rest.request import Answer, ClientGone, Query, Request, Target, decode
 from pileus.kernel.rest.resource import Resource
 from pileus.kernel.rest.schemas import (
@@ -55,6 +56,7 @@ __all__ = [
     "PortTaken",
     "Problem",
     "Query",
+    "Remembered",
     "Request",
     "Resource",
     "Schema",

@@ -4,16 +4,16 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pileus.kernel.rest.face import Face
 from pileus.kernel.rest.openapi import document
 from pileus.kernel.rest.request import Answer, ClientGone, Query, Receive, Request, encode
+from pileus.kernel.rest.whole import Send, plain, send_whole
 from pileus.kernel.types import Ctx, Fault, Invalid, new_id
 
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Scope = MutableMapping[str, Any]
 access = logging.getLogger("pileus.access")
 _SMALL = 1 << 16
@@ -94,7 +94,7 @@ class Entry:
             request, answer = await self._ask(face, scope, receive, headers, prefix, below, method, request_id)
         for header, value in face.dialect.identified(request_id).items() if face is not None else ():
             answer.headers.setdefault(header, value)
-        if not any(header.lower() == "x-openstack-request-id" for header in answer.headers):
+        if "X-Openstack-Request-Id" not in answer.headers:  # so written by faces that have names in capitals
             answer.headers["x-openstack-request-id"] = request_id
         if face is None or not face.dialect.own_origins:
             self._allow_origin(headers, answer)
@@ -103,14 +103,19 @@ class Entry:
             answer.headers["connection"] = "close"
         json_media = face.dialect.json_media if face else "application/json"
         cased = face is not None and face.dialect.cased_headers
-        sent = await _respond(answer, send, method == "HEAD", json_media, unread, _Cased if cased else bytes.lower)
+        sent = await _respond(answer, send, method == "HEAD", json_media, unread, cased)
         self._count(name, method, answer.status, time.perf_counter() - began)
         if access.isEnabledFor(logging.INFO):
-            ctx = request.ctx if request is not None else Ctx()
-            access.info(
-                '%s "%s %s" %d %d %.1fms', name, method, face.dialect.logged(path) if face else path, answer.status, sent, (time.perf_counter() - began) * 1000,
-                extra={"request_id": request_id, "user_id": ctx.user_id, "project_id": ctx.project_id, "address": self._client(scope, headers)},
-            )  # fmt: skip
+            shown = face.dialect.logged(path) if face else path
+            took = (time.perf_counter() - began) * 1000
+            self._tell(f'{name} "{method} {shown}" {answer.status} {sent} {took:.1f}ms', request, request_id, self._client(scope, headers))  # fmt: skip
+
+    def _tell(self, message: str, request: Request | None, request_id: str, address: str) -> None:
+        """One line of the access log; made by hand, for `Logger.info` costs twice as much."""
+        record = logging.LogRecord(access.name, logging.INFO, "", 0, message, None, None)
+        ctx = request.ctx if request is not None else Ctx()
+        record.__dict__.update(request_id=request_id, user_id=ctx.user_id, project_id=ctx.project_id, address=address)
+        access.handle(record)
 
     async def _ask(
         self,
@@ -312,56 +317,28 @@ async def _linger(request: Request) -> None:
                     pass
 
 
-class _Cased(bytes):
-    """A header's name that goes out as it is written, although servers put names into lower case.
-
-    It compares as its lower case does, so that a server still knows the names that mean something to it.
-    """
-
-    def lower(self) -> "_Cased":
-        return self
-
-    def __eq__(self, other: object) -> bool:
-        return bytes.lower(self) == other
-
-    def __hash__(self) -> int:
-        return hash(bytes.lower(self))
-
-
 async def _respond(
-    answer: Answer,
-    send: Send,
-    head: bool,
-    json_media: str,
-    unread: Request | None = None,
-    name: Callable[[bytes], bytes] = bytes.lower,
+    answer: Answer, send: Send, head: bool, json_media: str, unread: Request | None = None, cased: bool = False
 ) -> int:
     """Send an answer; returns the body's bytes. `unread`: a request whose body nobody has read."""
-    media, raw = answer.media, answer.raw
+    media, raw, headers = answer.media, answer.raw, answer.headers
     if raw is None and answer.stream is None:
         media, raw = json_media, b"" if answer.body is None else encode(answer.body)
-    names = {n.lower() for n in answer.headers}
-    headers = [(name(n.encode("latin-1")), _header(v)) for n, v in answer.headers.items()]
+    names = {name.lower() for name in headers}
+    if "content-type" not in names and (raw or raw is None or answer.status not in (204, 304)):
+        headers["Content-Type" if cased else "content-type"] = media
     if raw is None:
-        assert answer.stream is not None
-        if "content-type" not in names:
-            headers.append((b"content-type", media.encode()))
-        return await _respond_stream(answer, send, head, headers)
-    if "content-type" not in names and (raw or answer.status not in (204, 304)):
-        headers.append((b"content-type", media.encode()))
+        return await _respond_stream(answer, send, head, plain(headers, cased))
     if "content-length" not in names and answer.status not in (204, 304):
-        headers.append((b"content-length", str(len(raw)).encode()))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if head else raw, "more_body": unread is not None})
-    if unread is not None:
-        await _linger(unread)
-        await send({"type": "http.response.body", "body": b""})
+        headers["Content-Length" if cased else "content-length"] = str(len(raw))
+    if unread is None:
+        await send_whole(send, answer.status, headers, raw, cased=cased, head=head)
+        return len(raw)
+    await send({"type": "http.response.start", "status": answer.status, "headers": plain(headers, cased)})
+    await send({"type": "http.response.body", "body": b"" if head else raw, "more_body": True})
+    await _linger(unread)
+    await send({"type": "http.response.body", "body": b""})
     return len(raw)
-
-
-def _header(value: str) -> bytes:
-    """A header's value: no line breaks, UTF-8 where it is not Latin."""
-    return value.replace("\r", " ").replace("\n", " ").encode("utf-8")
 
 
 async def _respond_stream(answer: Answer, send: Send, head: bool, headers: list[tuple[bytes, bytes]]) -> int:

@@ -115,7 +115,7 @@ class Face:
             return Answer(200, headers={"Allow": _allowed({**methods, "OPTIONS": None})})
         if found is None and not token and not self.dialect.auth_first:
             raise self.dialect.no_route(request)
-        public = place is not None and all(r.op.public for r in place.plain) and not place.actions
+        public = place is not None and place.public
         if not public or token:
             await self._know(request, token, service_token, public, place)
         self.dialect.admit(request)

@@ -88,11 +88,13 @@ class Ready:
 class Place:
     """All operations of one path and method: one for each range of versions, or one for each action."""
 
-    __slots__ = ("actions", "plain")
+    __slots__ = ("actions", "plain", "public")
 
     def __init__(self) -> None:
         self.plain: list[Ready] = []
         self.actions: dict[str, list[Ready]] = {}
+        self.public = False
+        """Nobody has to say who he is."""
 
     def add(self, op: Operation) -> None:
         there = self.actions.setdefault(op.action, []) if op.action else self.plain
@@ -101,6 +103,7 @@ class Place:
             if new.first <= old.last and old.first <= new.last:
                 raise ValueError(f"{op.method} {op.path} {op.action}: two operations serve the same versions")
         there.append(new)
+        self.public = not self.actions and all(ready.op.public for ready in self.plain)
 
     def pick(self, wanted: Version) -> Ready | None:
         for ready in self.plain:

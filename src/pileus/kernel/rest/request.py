@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from pileus.kernel.rest.certificates import read as read_certificate
-from pileus.kernel.types import Ctx, Invalid, TimedOut, TooLarge, Version
+from pileus.kernel.types import Ctx, Invalid, TimedOut, TooLarge, Version, whole_number
 
 if TYPE_CHECKING:
     from pileus.kernel.policy import Policy
@@ -198,8 +198,8 @@ class Request:
 
     async def read(self, limit: int) -> bytes:
         """The whole body. Raises `TooLarge` past `limit` bytes."""
-        declared = self.headers.get("content-length", "")
-        if declared.isdigit() and int(declared) > limit:
+        declared = whole_number(self.headers.get("content-length", ""))
+        if declared is not None and declared > limit:
             raise TooLarge(f"Request is too large: the body may have {limit} bytes at most.")
         parts: list[bytes] = []
         size = 0

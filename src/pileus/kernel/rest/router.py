@@ -4,6 +4,8 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import unquote
 
 T = TypeVar("T")
+FIXED = 4096
+"""Spellings of fixed paths (with slashes more or less) that are remembered."""
 
 
 class _Node:
@@ -27,6 +29,8 @@ class Router(Generic[T]):
 
     def __init__(self) -> None:
         self._root = _Node()
+        self._fixed: dict[str, T] = {}
+        """Paths without parameters, as they were asked for."""
 
     def add(self, path: str, value: T) -> T:
         """Put `value` at `path`; what already stands there is kept and returned."""
@@ -50,12 +54,17 @@ class Router(Generic[T]):
 
     def find(self, raw_path: str) -> tuple[T, dict[str, str]] | None:
         """The value for a path still percent-encoded, and its parameters; None when there is none."""
+        fixed = self._fixed.get(raw_path)
+        if fixed is not None:
+            return fixed, {}
         trimmed = raw_path.strip("/")
         segments = trimmed.split("/") if trimmed else []
         taken: list[str] = []
         node = _walk(self._root, segments, 0, taken)
         if node is None:
             return None
+        if not taken and len(self._fixed) < FIXED:
+            self._fixed[raw_path] = node.value
         return node.value, {name: unquote(t) if "%" in t else t for name, t in zip(node.names, taken, strict=True)}
 
 

@@ -27,6 +27,7 @@ from pileus.kernel.types.faults import (
 )
 from pileus.kernel.types.ids import is_uuid, new_hex, new_id
 from pileus.kernel.types.listings import Filter, Listing, Op, Sort
+from pileus.kernel.types.numbers import whole_number
 from pileus.kernel.types.times import (
     DAY,
     HOUR,
@@ -90,4 +91,5 @@ __all__ = [
     "parse",
     "to_datetime",
     "version",
+    "whole_number",
 ]

@@ -1,5 +1,7 @@
 """One blob on its way in. All but the making of `work` blocks, and runs in threads."""
 
+import errno
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -17,9 +19,12 @@ class Draft:
     kernel keeps nameless inodes in a list that it must write as well), and they work on every file system that links.
     """
 
-    def __init__(self, disk: Disk, layout: Layout, syncs: FolderSyncs, blob_id: str, hashes: Sequence[str]) -> None:
+    def __init__(
+        self, disk: Disk, layout: Layout, syncs: FolderSyncs, blob_id: str, hashes: Sequence[str], reserve: int = 0
+    ) -> None:
         """Touches nothing yet. Raises `ValueError` for a bad id or an unknown hash."""
         self._disk = disk
+        self._reserve = reserve
         self._syncs = syncs
         self._id = blob_id
         self._folder = layout.folder(blob_id)
@@ -38,6 +43,8 @@ class Draft:
         return [partial(self._append, data), *(partial(one.update, data) for one in self._digests.values())]
 
     def _append(self, data: bytes) -> None:
+        if self._reserve and self._disk.space(os.path.dirname(self._path))[0] < self._reserve + len(data):
+            raise OSError(errno.ENOSPC, "what is left is kept for others")
         if self._fd < 0:
             self._fd = self._disk.create(self._path)
         self._disk.write(self._fd, data)

@@ -25,9 +25,15 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class FileBlobs:
-    """Blobs under `root`, which is made when it is missing. `threads` bounds what goes on at once on the disk."""
+    """Blobs under `root`, which is made when it is missing. `threads` bounds what goes on at once on the disk.
 
-    def __init__(self, root: str | os.PathLike[str], *, threads: int = 16, disk: Disk | None = None) -> None:
+    `reserve`: bytes of the disk that blobs leave free, for whoever else writes there.
+    """
+
+    def __init__(
+        self, root: str | os.PathLike[str], *, threads: int = 16, disk: Disk | None = None, reserve: int = 0
+    ) -> None:
+        self._reserve = reserve
         self._root = os.path.abspath(root)
         self._disk = disk or Disk()
         self._layout = Layout(self._root)
@@ -45,10 +51,11 @@ class FileBlobs:
 
     async def info(self) -> BlobInfo:
         free, total = await self._run(self._disk.space, self._root)
+        free = max(0, free - self._reserve)
         return BlobInfo(driver="file", free=free, total=total, abilities=frozenset({"local"}))
 
     async def put(self, blob_id: str, chunks: AsyncIterable[bytes], hashes: Sequence[str] = ()) -> BlobSeen:
-        draft = Draft(self._disk, self._layout, self._syncs, blob_id, hashes)
+        draft = Draft(self._disk, self._layout, self._syncs, blob_id, hashes, self._reserve)
         try:
             return await self._fill(draft, chunks)
         except FileExistsError:

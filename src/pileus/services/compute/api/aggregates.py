@@ -6,7 +6,7 @@ from pileus.kernel.db import Tx
 from pileus.kernel.policy import Rule
 from pileus.kernel.policy.defaults import ADMIN
 from pileus.kernel.rest import Operation, Request, Schema, nullable, obj, text
-from pileus.kernel.types import Invalid, iso_naive
+from pileus.kernel.types import Invalid, iso_naive, whole_number
 from pileus.services.compute.core import aggregates as core
 from pileus.services.compute.core.aggregates import Aggregate
 from pileus.services.compute.core.neighbours import Neighbours
@@ -50,9 +50,10 @@ class Aggregates:
 
     def _one(self, tx: Tx, request: Request) -> Aggregate:
         aggregate_id = request.params["aggregate_id"]
-        if not aggregate_id.isdigit() or int(aggregate_id) >= 1 << 31:
+        number = whole_number(aggregate_id, 2**31 - 1)
+        if number is None:
             raise Invalid(f"Invalid id: {aggregate_id}; it must be an integer")
-        return core.get(tx, int(aggregate_id))
+        return core.get(tx, number)
 
     def _list(self, tx: Tx, request: Request) -> Any:
         return {"aggregates": [_view(request, it) for it in core.every(tx)]}

@@ -5,7 +5,17 @@ from typing import Any
 
 from pileus.kernel.db import Page
 from pileus.kernel.rest import Answer, Dialect, Request, Resource
-from pileus.kernel.types import Fault, Invalid, Listing, NotFound, OverQuota, Unauthorized, Version, version
+from pileus.kernel.types import (
+    Fault,
+    Invalid,
+    Listing,
+    NotFound,
+    OverQuota,
+    Unauthorized,
+    Version,
+    version,
+    whole_number,
+)
 
 _KEYS = {
     400: "badRequest", 401: "unauthorized", 403: "forbidden", 404: "itemNotFound", 405: "badMethod", 409: "conflictingRequest",
@@ -84,8 +94,8 @@ class ComputeDialect(Dialect):
         self, request: Request, resource: Resource[Any], views: list[Any], page: Page[Any]
     ) -> list[dict[str, str]]:
         """A next link whenever the page is full, as Nova gives it."""
-        asked = request.query.one("limit")
-        full = page.more or (asked is not None and asked.isdigit() and 0 < int(asked) == len(views))
+        asked = whole_number(request.query.one("limit") or "")
+        full = page.more or (asked is not None and 0 < asked == len(views))
         if not (full and views):
             return []
         return [{"rel": "next", "href": self.next_url(request, resource.marker_of(page.rows[-1]))}]

@@ -22,7 +22,7 @@ from pileus.kernel.rest import (
     text,
     updates,
 )
-from pileus.kernel.types import Ctx, Invalid, Listing, NotFound, Sort
+from pileus.kernel.types import Ctx, Invalid, Listing, NotFound, Sort, whole_number
 from pileus.services.compute.api.dialect import links
 from pileus.services.compute.core import flavors as core
 from pileus.services.compute.core.neighbours import Neighbours
@@ -239,9 +239,10 @@ class Flavors(Resource[Neighbours]):
         for name, column in (("minRam", "ram"), ("minDisk", "disk")):
             given = request.query.one(name)
             if given is not None:
-                if not given.isdigit():
+                least = whole_number(given)
+                if least is None:
                     raise Invalid(f"Invalid {name} filter [{given}]")
-                asked = asked.also(column, "gte", int(given))
+                asked = asked.also(column, "gte", least)
         return asked
 
     def extend(self, request: Request, row: FlavorRow, view: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from pileus.kernel.db import MarkerMissing, Page, Tx
 from pileus.kernel.policy import Rule
 from pileus.kernel.policy.defaults import ADMIN
 from pileus.kernel.rest import Answer, Operation, Request, Schema, one, text
-from pileus.kernel.types import Invalid, is_uuid
+from pileus.kernel.types import Invalid, is_uuid, whole_number
 from pileus.services.compute.api.server_bodies import BOOL, truth
 from pileus.services.compute.core import hypervisors as core
 from pileus.services.compute.core.hosts import is_up
@@ -102,7 +102,7 @@ class Hypervisors:
         hypervisor_id = request.params["hypervisor_id"]
         if request.version >= _UUIDS and not is_uuid(hypervisor_id):
             raise Invalid(f"Invalid uuid {hypervisor_id}")
-        if request.version < _UUIDS and not hypervisor_id.isdigit():
+        if request.version < _UUIDS and whole_number(hypervisor_id) is None:
             hypervisor_id = "0"
         rows = [core.get(tx, hypervisor_id)]
         return Seen(rows, core.loads(tx, self.near, rows), self._asked_servers(tx, request, rows))

@@ -12,7 +12,7 @@ from msgspec import Struct
 from pileus.contracts.network import PortInfo
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Dialect, Operation, Request
-from pileus.kernel.types import Fault, Forbidden, Invalid, NotFound
+from pileus.kernel.types import Fault, Forbidden, Invalid, NotFound, whole_number
 from pileus.services.compute.core import instance_metadata as documents
 from pileus.services.compute.core.neighbours import Neighbours
 from pileus.services.compute.db import servers
@@ -155,6 +155,5 @@ def _lines(names: Any) -> bytes:
 
 
 def _content(row: ServerRow, number: str) -> bytes | None:
-    if not number.isdigit() or int(number) >= len(row.files):
-        return None
-    return base64.b64decode(row.files[int(number)]["contents"])
+    index = whole_number(number, len(row.files) - 1)
+    return None if index is None else base64.b64decode(row.files[index]["contents"])

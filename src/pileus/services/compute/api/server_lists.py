@@ -1,7 +1,7 @@
 """Query strings of server lists: filters, order and tags as Nova reads them."""
 
 from pileus.kernel.rest import Request
-from pileus.kernel.types import Filter, Invalid, Listing, Sort, parse
+from pileus.kernel.types import Filter, Invalid, Listing, Sort, parse, whole_number
 from pileus.services.compute.core import states
 
 _FILTERS_OF_USERS = frozenset(
@@ -123,9 +123,10 @@ def _status_filters(wanted: list[str]) -> list[Filter]:
 
 def _typed(name: str, value: str) -> object:
     if name in ("power_state", "launch_index"):
-        if not value.lstrip("-").isdigit():
+        number = whole_number(value.removeprefix("-"), 2**31 - 1)
+        if number is None:
             raise Invalid(f"Invalid input for query parameters {name}. Value: {value}. {value!r} is not an integer")
-        return int(value)
+        return -number if value.startswith("-") else number
     if name == "config_drive":
         return flag(value)
     if name == "image":

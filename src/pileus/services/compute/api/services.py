@@ -6,7 +6,7 @@ from pileus.kernel.db import Tx
 from pileus.kernel.policy import Rule
 from pileus.kernel.policy.defaults import ADMIN
 from pileus.kernel.rest import Operation, Request, Schema, choice, obj, text
-from pileus.kernel.types import Invalid, is_uuid, iso_naive
+from pileus.kernel.types import Invalid, is_uuid, iso_naive, whole_number
 from pileus.services.compute.api.server_bodies import BOOL, truth
 from pileus.services.compute.core import services as core
 from pileus.services.compute.core.neighbours import Neighbours
@@ -66,7 +66,7 @@ class Services:
         service_id = request.params["service_id"]
         if request.version >= _UUIDS and not is_uuid(service_id):
             raise Invalid(f"Invalid uuid {service_id}")
-        if request.version < _UUIDS and not service_id.isdigit():
+        if request.version < _UUIDS and whole_number(service_id) is None:
             raise Invalid(f"Invalid service id: {service_id}; it must be an integer")
         return core.get(tx, self.near, service_id)
 

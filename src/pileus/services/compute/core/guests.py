@@ -5,6 +5,7 @@ from typing import Any
 
 from pileus.contracts.network import PortInfo
 from pileus.drivers.hypervisor.protocol import Disk, Guest, ImageRef, Nic
+from pileus.kernel.types import whole_number
 from pileus.services.compute.core.neighbours import ComputeSettings
 from pileus.services.compute.db.servers import ServerRow
 
@@ -61,8 +62,8 @@ def guest(
 
 
 def _timeout(properties: Mapping[str, str], settings: ComputeSettings) -> int:
-    asked = properties.get("os_shutdown_timeout", "")
-    return min(int(asked), 600) if asked.isdigit() else settings.stop_timeout
+    asked = whole_number(properties.get("os_shutdown_timeout", ""))
+    return settings.stop_timeout if asked is None else min(asked, 600)
 
 
 def _disks(row: ServerRow, properties: Mapping[str, str], files: Mapping[str, bytes]) -> tuple[Disk, ...]:

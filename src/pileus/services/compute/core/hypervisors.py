@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from pileus.kernel.db import MarkerMissing, Page, Tx
-from pileus.kernel.types import Listing, NotFound, Sort
+from pileus.kernel.types import Listing, NotFound, Sort, whole_number
 from pileus.services.compute.core.neighbours import Neighbours
 from pileus.services.compute.db import hosts, servers
 from pileus.services.compute.db.hosts import HostRow
@@ -24,10 +24,8 @@ class Load(Struct, frozen=True):
 
 def get(tx: Tx, hypervisor_id: str) -> HostRow:
     """By its id or number. Raises `NotFound`."""
-    if hypervisor_id.isdigit():
-        row = hosts.by_number(tx, int(hypervisor_id)) if int(hypervisor_id) < 2**31 else None
-    else:
-        row = hosts.by_ids(tx, [hypervisor_id]).get(hypervisor_id)
+    number = whole_number(hypervisor_id, 2**31 - 1)
+    row = hosts.by_ids(tx, [hypervisor_id]).get(hypervisor_id) if number is None else hosts.by_number(tx, number)
     if row is None:
         raise NotFound(f"Hypervisor with ID '{hypervisor_id}' could not be found.", type="HypervisorNotFound")
     return row

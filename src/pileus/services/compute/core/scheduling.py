@@ -10,6 +10,7 @@ from msgspec import Struct
 from pileus.contracts.image import ImageInfo
 from pileus.contracts.placement import Candidate, Candidates
 from pileus.kernel.db import Tx
+from pileus.kernel.types import whole_number
 from pileus.services.compute.core.hosts import is_up
 from pileus.services.compute.core.neighbours import Neighbours
 from pileus.services.compute.db import groups, hosts, servers
@@ -60,8 +61,8 @@ def resources_of(flavor: FlavorRow) -> dict[str, int]:
     disk = flavor.disk + flavor.ephemeral + -(-flavor.swap // 1024)
     wanted = {"VCPU": flavor.vcpus, "MEMORY_MB": flavor.ram, "DISK_GB": disk}
     for key, value in flavor.extra_specs.items():
-        if key.startswith("resources:") and value.isdigit():
-            wanted[key.removeprefix("resources:")] = int(value)
+        if key.startswith("resources:") and (amount := whole_number(value, 2**31 - 1)) is not None:
+            wanted[key.removeprefix("resources:")] = amount
     return {name: amount for name, amount in wanted.items() if amount > 0}
 
 

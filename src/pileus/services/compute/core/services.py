@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from pileus.kernel.db import Tx
 from pileus.kernel.events import record
-from pileus.kernel.types import Conflict, Ctx, Invalid, NotFound
+from pileus.kernel.types import Conflict, Ctx, Invalid, NotFound, whole_number
 from pileus.services.compute.core.hosts import HOSTS_CHANGED, is_up
 from pileus.services.compute.core.neighbours import Neighbours
 from pileus.services.compute.core.scheduling import CLOSED
@@ -70,7 +70,8 @@ def of_host(tx: Tx, near: Neighbours, row: HostRow) -> ServiceRow:
 
 def get(tx: Tx, near: Neighbours, service_id: str) -> ServiceRow:
     """By its id or number. Raises `NotFound`."""
-    row = hosts.by_number(tx, int(service_id)) if service_id.isdigit() else hosts.by_service(tx, service_id)
+    number = whole_number(service_id, 2**31 - 1)
+    row = hosts.by_service(tx, service_id) if number is None else hosts.by_number(tx, number)
     if row is not None:
         return of_host(tx, near, row)
     for index, name in enumerate(_INNER):

@@ -22,17 +22,12 @@ from pileus.kernel.rest import (
     updates,
 )
 from pileus.kernel.types import Invalid
-from pileus.services.identity.api.noun import ID, NAME, TEXT, Noun, Operations
+from pileus.services.identity.api.noun import ID, NAME, TEXT, Noun, Operations, rules_of
 from pileus.services.identity.core import endpoints, regions, services
 
 _REGION_ID = {"type": "string", "maxLength": 255}
 _INTERFACE = choice("admin", "internal", "public")
 _URL = {"type": "string", "maxLength": 2048, "pattern": "^[a-zA-Z0-9+.-]+:.+"}
-
-
-def _rules(noun: str) -> dict[str, str]:
-    verbs = {"show": "get", "create": "create", "update": "update", "delete": "delete"}
-    return {"list": f"identity:list_{noun}s", **{name: f"identity:{verb}_{noun}" for name, verb in verbs.items()}}
 
 
 class Regions(Noun):
@@ -41,7 +36,7 @@ class Regions(Noun):
     member, plural, path = "region", "regions", "/v3/regions"
     firm_filters: ClassVar[bool] = True
     kept = True
-    rules: ClassVar[dict[str, str]] = _rules("region")
+    rules: ClassVar[dict[str, str]] = rules_of("region")
     id = Field(nullable(_REGION_ID), on="show list create")
     description = Field(nullable(TEXT))
     parent_region_id = Field(nullable(_REGION_ID), match=True)
@@ -90,7 +85,7 @@ class Services(Noun):
 
     member, plural, path = "service", "services", "/v3/services"
     kept = True
-    rules: ClassVar[dict[str, str]] = _rules("service")
+    rules: ClassVar[dict[str, str]] = rules_of("service")
     id = Field(ID, on="show list")
     type = Field({"type": "string", "minLength": 1, "maxLength": 255}, required=True, match=True, sort=True)
     name = Field({**NAME, "pattern": ""}, match=True, sort=True)
@@ -112,7 +107,7 @@ class Endpoints(Noun):
 
     member, plural, path = "endpoint", "endpoints", "/v3/endpoints"
     kept = True
-    rules: ClassVar[dict[str, str]] = _rules("endpoint")
+    rules: ClassVar[dict[str, str]] = rules_of("endpoint")
     id = Field(ID, on="show list")
     extra_types: ClassVar[dict[str, Schema]] = {"name": text(), "description": nullable(text())}
     interface = Field(_INTERFACE, required=True, match=True, sort=True)

@@ -46,8 +46,3 @@ class Chosen(Noun):
                 request.gathered["id"] = request.params[self.item[1:-1]]
 
         return gather
-
-
-def rules_of(noun: str) -> dict[str, str]:
-    verbs = {"show": "get", "create": "create", "update": "update", "delete": "delete"}
-    return {"list": f"identity:list_{noun}s", **{name: f"identity:{verb}_{noun}" for name, verb in verbs.items()}}

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from pileus.kernel.rest import Field, Request, creates, deletes, lists, nullable, shows, updates
-from pileus.services.identity.api.noun import ID, TEXT, Noun
+from pileus.services.identity.api.noun import ID, TEXT, Noun, rules_of
 from pileus.services.identity.core import consumers
 
 
@@ -11,13 +11,7 @@ class Consumers(Noun):
     """Programs to which users may hand out access tokens."""
 
     member, plural, path = "consumer", "consumers", "/v3/OS-OAUTH1/consumers"
-    rules: ClassVar[dict[str, str]] = {
-        "list": "identity:list_consumers",
-        "show": "identity:get_consumer",
-        "create": "identity:create_consumer",
-        "update": "identity:update_consumer",
-        "delete": "identity:delete_consumer",
-    }
+    rules: ClassVar[dict[str, str]] = rules_of("consumer")
     id = Field(ID, on="show list")
     description = Field(nullable(TEXT), match=True)
 

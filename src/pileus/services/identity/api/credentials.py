@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from pileus.kernel.rest import Field, Request, creates, deletes, lists, nullable, shows, updates
 from pileus.kernel.types import Filter, Forbidden
-from pileus.services.identity.api.noun import Filters, Noun
+from pileus.services.identity.api.noun import Filters, Noun, rules_of
 from pileus.services.identity.core import credentials
 from pileus.services.identity.core.primary import check_reaches_credentials
 
@@ -17,13 +17,7 @@ class Credentials(Noun):
     """Secrets that users keep here: of type `ec2`, `totp`, `cert` or any other."""
 
     member, plural, path = "credential", "credentials", "/v3/credentials"
-    rules: ClassVar[dict[str, str]] = {
-        "list": "identity:list_credentials",
-        "show": "identity:get_credential",
-        "create": "identity:create_credential",
-        "update": "identity:update_credential",
-        "delete": "identity:delete_credential",
-    }
+    rules: ClassVar[dict[str, str]] = rules_of("credential")
     id = Field(_ID, on="show list")
     user_id = Field(_ID, required=True, match=True, sort=True)
     project_id = Field(nullable(_ID))

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from pileus.kernel.rest import BOOLEAN, Field, creates, deletes, lists, nullable, shows, updates
-from pileus.services.identity.api.noun import ID, IMMUTABLE, SHORT_NAME, SWITCH, TEXT, Noun, switch
+from pileus.services.identity.api.noun import ID, IMMUTABLE, SHORT_NAME, SWITCH, TEXT, Noun, rules_of, switch
 from pileus.services.identity.api.projects import TAGS
 from pileus.services.identity.core import domains
 
@@ -14,13 +14,7 @@ class Domains(Noun):
     member, plural, path = "domain", "domains", "/v3/domains"
     firm_filters: ClassVar[bool] = True
     kept = True
-    rules: ClassVar[dict[str, str]] = {
-        "list": "identity:list_domains",
-        "show": "identity:get_domain",
-        "create": "identity:create_domain",
-        "update": "identity:update_domain",
-        "delete": "identity:delete_domain",
-    }
+    rules: ClassVar[dict[str, str]] = rules_of("domain")
     reveals: ClassVar[frozenset[str]] = frozenset({"identity:update_domain", "identity:delete_domain"})
     id = Field(ID, on="show list")
     name = Field(SHORT_NAME, required=True, match=True, sort=True)

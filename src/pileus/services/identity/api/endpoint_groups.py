@@ -21,7 +21,7 @@ from pileus.kernel.rest import (
 )
 from pileus.services.identity.api.catalog import Endpoints
 from pileus.services.identity.api.dialect import KeystoneDialect
-from pileus.services.identity.api.noun import ID, NAME, TEXT, Noun
+from pileus.services.identity.api.noun import ID, NAME, TEXT, Noun, rules_of
 from pileus.services.identity.api.projects import Projects
 from pileus.services.identity.core import endpoint_filters, endpoint_groups
 from pileus.services.identity.core.visible import members
@@ -44,13 +44,7 @@ class EndpointGroups(Noun):
     """Endpoints that are alike."""
 
     member, plural, path = "endpoint_group", "endpoint_groups", f"{_ROOT}/endpoint_groups"
-    rules: ClassVar[dict[str, str]] = {
-        "list": "identity:list_endpoint_groups",
-        "show": "identity:get_endpoint_group",
-        "create": "identity:create_endpoint_group",
-        "update": "identity:update_endpoint_group",
-        "delete": "identity:delete_endpoint_group",
-    }
+    rules: ClassVar[dict[str, str]] = rules_of("endpoint_group")
     strict: ClassVar[bool] = True
     id = Field(ID, on="show list")
     name = Field(_NAME, required=True, match=True, sort=True)

@@ -6,7 +6,7 @@ from pileus.kernel.db import Page, Tx
 from pileus.kernel.rest import Field, Operation, Request, creates, deletes, lists, nullable, shows, updates
 from pileus.kernel.types import NotFound
 from pileus.services.identity.api.consulted import Consulted, consult
-from pileus.services.identity.api.noun import ID, NAME, TEXT, Noun
+from pileus.services.identity.api.noun import ID, NAME, TEXT, Noun, rules_of
 from pileus.services.identity.core import access, groups, refusals, users
 from pileus.services.identity.db.groups import GroupRow
 from pileus.services.identity.db.users import UserRow
@@ -18,13 +18,7 @@ class Groups(Consulted):
     member, plural, path = "group", "groups", "/v3/groups"
     firm_filters: ClassVar[bool] = True
     kept = True
-    rules: ClassVar[dict[str, str]] = {
-        "list": "identity:list_groups",
-        "show": "identity:get_group",
-        "create": "identity:create_group",
-        "update": "identity:update_group",
-        "delete": "identity:delete_group",
-    }
+    rules: ClassVar[dict[str, str]] = rules_of("group")
     kind = "group"
     reveals: ClassVar[frozenset[str]] = frozenset({"identity:delete_group"})
     id = Field(ID, on="show list")
@@ -49,45 +43,11 @@ class Members:
     def all_operations(self) -> list[Operation]:
         members, member = "/v3/groups/{group_id}/users", "/v3/groups/{group_id}/users/{user_id}"
         return [
-            _op(
-                "GET",
-                members,
-                "list_members",
-                self._list,
-                asks="identity:list_users_in_group",
-                summary="Users in a group.",
-                gather=consult("group_id", "identity:list_users_in_group", self.groups),
-                view=self._view,
-            ),
-            _op(
-                "GET",
-                member,
-                "check_member",
-                self._check,
-                asks="identity:check_user_in_group",
-                summary="Whether a user is in a group.",
-                gather=consult("group_id", "identity:check_user_in_group", self.groups),
-                answers=204,
-            ),
-            _op(
-                "PUT",
-                member,
-                "add_member",
-                self._add,
-                asks="identity:add_user_to_group",
-                summary="Put a user into a group.",
-                answers=204,
-            ),
-            _op(
-                "DELETE",
-                member,
-                "remove_member",
-                self._remove,
-                asks="identity:remove_user_from_group",
-                summary="Take a user out of a group.",
-                answers=204,
-            ),
-        ]
+            _op("GET", members, "list_members", self._list, asks="identity:list_users_in_group", summary="Users in a group.", gather=consult("group_id", "identity:list_users_in_group", self.groups), view=self._view),
+            _op("GET", member, "check_member", self._check, asks="identity:check_user_in_group", summary="Whether a user is in a group.", gather=consult("group_id", "identity:check_user_in_group", self.groups), answers=204),
+            _op("PUT", member, "add_member", self._add, asks="identity:add_user_to_group", summary="Put a user into a group.", answers=204),
+            _op("DELETE", member, "remove_member", self._remove, asks="identity:remove_user_from_group", summary="Take a user out of a group.", answers=204),
+        ]  # fmt: skip
 
     def _list(self, tx: Tx, request: Request) -> Page[UserRow]:
         row = self.groups.row(tx, request, "identity:list_users_in_group")

@@ -19,9 +19,9 @@ from pileus.kernel.rest import (
     text,
     updates,
 )
-from pileus.services.identity.api.chosen import Chosen, rules_of
+from pileus.services.identity.api.chosen import Chosen
 from pileus.services.identity.api.dialect import KeystoneDialect
-from pileus.services.identity.api.noun import ID, SWITCH, TEXT, Noun, switch
+from pileus.services.identity.api.noun import ID, SWITCH, TEXT, Noun, rules_of, switch
 from pileus.services.identity.core import identity_providers, protocols
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.db.identity_providers import ProtocolRow, ProviderRow

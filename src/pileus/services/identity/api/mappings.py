@@ -6,8 +6,8 @@ from pileus.kernel.db import Tx
 from pileus.kernel.rest import Field, Request, creates, deletes, lists, nullable, obj, shows, updates
 from pileus.kernel.types import Ctx
 from pileus.services.identity.api import mapping_schema
-from pileus.services.identity.api.chosen import Chosen, rules_of
-from pileus.services.identity.api.noun import ID
+from pileus.services.identity.api.chosen import Chosen
+from pileus.services.identity.api.noun import ID, rules_of
 from pileus.services.identity.core import mappings
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.db.identity_providers import MappingRow

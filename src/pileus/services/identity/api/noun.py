@@ -36,6 +36,13 @@ def switch(value: object) -> bool:
     return value if isinstance(value, bool) else str(value).lower() in _YES
 
 
+def rules_of(member: str, plural: str = "") -> dict[str, str]:
+    """The rules of a noun by operation, in Keystone's names for them."""
+    verbs = {"show": "get", "create": "create", "update": "update", "delete": "delete"}
+    named = {name: f"identity:{verb}_{member}" for name, verb in verbs.items()}
+    return {"list": f"identity:list_{plural or f'{member}s'}", **named}
+
+
 class Noun(Resource[Near]):
     """`path` is `/v3/<plural>`.
 

@@ -1,4 +1,4 @@
-"""The two pages that browsers see: where to log in, and the way back with a token. No script but one, no style, no frame."""
+"""The pages that browsers see: where to log in, and the ways back to us and to the dashboard. No script but one, no style, no frame."""
 
 import base64
 import hashlib

@@ -6,7 +6,7 @@ from pileus.kernel.db import Tx
 from pileus.kernel.rest import Field, Operation, Request, creates, deletes, lists, shows, text, updates
 from pileus.services.identity.api.catalog import Endpoints
 from pileus.services.identity.api.dialect import KeystoneDialect
-from pileus.services.identity.api.noun import ID, Noun
+from pileus.services.identity.api.noun import ID, Noun, rules_of
 from pileus.services.identity.core import policies
 from pileus.services.identity.db.policies import Place, PolicyRow
 
@@ -23,13 +23,7 @@ class Policies(Noun):
     """Texts that services may fetch as their policy."""
 
     member, plural, path = "policy", "policies", "/v3/policies"
-    rules: ClassVar[dict[str, str]] = {
-        "list": "identity:list_policies",
-        "show": "identity:get_policy",
-        "create": "identity:create_policy",
-        "update": "identity:update_policy",
-        "delete": "identity:delete_policy",
-    }
+    rules: ClassVar[dict[str, str]] = rules_of("policy", "policies")
     id = Field(ID, on="show list")
     blob = Field(text(), required=True)
     type = Field(text(255), required=True, match=True, sort=True)

@@ -87,33 +87,14 @@ class Projects(Noun):
         )
         return [
             *super().operations(dialect),
-            _op(
-                "GET",
-                item,
-                "show",
-                "get_project",
-                self._show_tree,
-                "One project, with its ancestors or descendants if asked for.",
-            ),
+            _op("GET", item, "show", "get_project", self._show_tree, "One project, with its ancestors or descendants if asked for."),
             _op("GET", tags, "list_tags", "list_project_tags", self._list_tags, "Tags of a project."),
-            _op(
-                "PUT",
-                tags,
-                "set_tags",
-                "update_project_tags",
-                self._set_tags,
-                "Replace all tags.",
-                body=obj({"tags": TAGS}, ["tags"]),
-            ),
-            _op(
-                "DELETE", tags, "remove_tags", "delete_project_tags", self._remove_tags, "Remove all tags.", answers=204
-            ),
-            _op(
-                "GET", tag, "check_tag", "get_project_tag", self._check_tag, "Whether a project has a tag.", answers=204
-            ),
+            _op("PUT", tags, "set_tags", "update_project_tags", self._set_tags, "Replace all tags.", body=obj({"tags": TAGS}, ["tags"])),
+            _op("DELETE", tags, "remove_tags", "delete_project_tags", self._remove_tags, "Remove all tags.", answers=204),
+            _op("GET", tag, "check_tag", "get_project_tag", self._check_tag, "Whether a project has a tag.", answers=204),
             _op("PUT", tag, "add_tag", "create_project_tag", self._add_tag, "Add a tag.", answers=201),
             _op("DELETE", tag, "remove_tag", "delete_project_tag", self._remove_tag, "Remove a tag.", answers=204),
-        ]
+        ]  # fmt: skip
 
     def _show_tree(self, tx: Tx, request: Request) -> Any:
         row: ProjectRow = self.row(tx, request, "identity:get_project")

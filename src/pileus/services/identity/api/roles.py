@@ -7,7 +7,7 @@ from pileus.kernel.db import Tx
 from pileus.kernel.rest import Dialect, Field, Operation, Request, creates, deletes, lists, nullable, shows, updates
 from pileus.kernel.types import NotFound
 from pileus.services.identity.api.dialect import own_url
-from pileus.services.identity.api.noun import ID, IMMUTABLE, NAME, TEXT, Noun, Operations
+from pileus.services.identity.api.noun import ID, IMMUTABLE, NAME, TEXT, Noun, Operations, rules_of
 from pileus.services.identity.core import roles
 from pileus.services.identity.db.roles import RoleRow
 
@@ -18,13 +18,7 @@ class Roles(Noun):
     member, plural, path = "role", "roles", "/v3/roles"
     firm_filters: ClassVar[bool] = True
     kept = True
-    rules: ClassVar[dict[str, str]] = {
-        "list": "identity:list_roles",
-        "show": "identity:get_role",
-        "create": "identity:create_role",
-        "update": "identity:update_role",
-        "delete": "identity:delete_role",
-    }
+    rules: ClassVar[dict[str, str]] = rules_of("role")
     reveals: ClassVar[frozenset[str]] = frozenset({"identity:get_role", "identity:update_role", "identity:delete_role"})
     id = Field(ID, on="show list")
     name = Field(NAME, required=True, match=True, sort=True)
@@ -67,62 +61,14 @@ class Roles(Noun):
         prior = "/v3/roles/{prior_role_id}/implies"
         pair = f"{prior}/{{implied_role_id}}"
         return [
-            *(
-                replace(op, asks=self.rules["create"]) if op.name == "create" else op
-                for op in super().operations(dialect)
-            ),
-            _op(
-                "GET",
-                prior,
-                "list_implied",
-                self._list_implied,
-                asks="identity:list_implied_roles",
-                summary="Roles that a role implies.",
-            ),
-            _op(
-                "GET",
-                pair,
-                "show_implied",
-                self._show_implied,
-                asks="identity:get_implied_role",
-                summary="One implication.",
-            ),
-            _op(
-                "HEAD",
-                pair,
-                "check_implied",
-                self._check_implied,
-                asks="identity:check_implied_role",
-                summary="Whether a role implies another.",
-                answers=204,
-            ),
-            _op(
-                "PUT",
-                pair,
-                "imply",
-                self._imply,
-                asks="identity:create_implied_role",
-                summary="Make a role imply another.",
-                answers=201,
-            ),
-            _op(
-                "DELETE",
-                pair,
-                "unimply",
-                self._unimply,
-                asks="identity:delete_implied_role",
-                summary="End an implication.",
-                answers=204,
-            ),
-            _op(
-                "GET",
-                "/v3/role_inferences",
-                "list_inferences",
-                self._inferences,
-                asks="identity:list_role_inference_rules",
-                summary="All implications.",
-            ),
-        ]
+            *(replace(op, asks=self.rules["create"]) if op.name == "create" else op for op in super().operations(dialect)),
+            _op("GET", prior, "list_implied", self._list_implied, asks="identity:list_implied_roles", summary="Roles that a role implies."),
+            _op("GET", pair, "show_implied", self._show_implied, asks="identity:get_implied_role", summary="One implication."),
+            _op("HEAD", pair, "check_implied", self._check_implied, asks="identity:check_implied_role", summary="Whether a role implies another.", answers=204),
+            _op("PUT", pair, "imply", self._imply, asks="identity:create_implied_role", summary="Make a role imply another.", answers=201),
+            _op("DELETE", pair, "unimply", self._unimply, asks="identity:delete_implied_role", summary="End an implication.", answers=204),
+            _op("GET", "/v3/role_inferences", "list_inferences", self._inferences, asks="identity:list_role_inference_rules", summary="All implications."),
+        ]  # fmt: skip
 
     def _prior(self, tx: Tx, request: Request, rule: str = "") -> RoleRow:
         row = roles.get(tx, self.near, request.ctx, request.params["prior_role_id"])

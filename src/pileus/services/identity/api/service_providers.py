@@ -3,8 +3,8 @@
 from typing import ClassVar
 
 from pileus.kernel.rest import BOOLEAN, Field, creates, deletes, lists, nullable, obj, shows, text, updates
-from pileus.services.identity.api.chosen import Chosen, rules_of
-from pileus.services.identity.api.noun import ID, SWITCH, TEXT, switch
+from pileus.services.identity.api.chosen import Chosen
+from pileus.services.identity.api.noun import ID, SWITCH, TEXT, rules_of, switch
 from pileus.services.identity.core import service_providers
 
 _URL = text(225, pattern="^[a-zA-Z0-9+.-]+:.+")

@@ -25,7 +25,7 @@ from pileus.kernel.rest import (
 from pileus.kernel.types import Ctx, Filter, Op, clock, iso_naive, parse
 from pileus.services.identity.api.consulted import Consulted, consult
 from pileus.services.identity.api.groups import Groups
-from pileus.services.identity.api.noun import ID, NAME, SWITCH, Filters, Operations, switch
+from pileus.services.identity.api.noun import ID, NAME, SWITCH, Filters, Operations, rules_of, switch
 from pileus.services.identity.api.projects import Projects
 from pileus.services.identity.core import (
     access,
@@ -96,13 +96,7 @@ class Users(Consulted):
     member, plural, path = "user", "users", "/v3/users"
     firm_filters: ClassVar[bool] = True
     extra_types: ClassVar[dict[str, Schema]] = {"description": nullable(text())}
-    rules: ClassVar[dict[str, str]] = {
-        "list": "identity:list_users",
-        "show": "identity:get_user",
-        "create": "identity:create_user",
-        "update": "identity:update_user",
-        "delete": "identity:delete_user",
-    }
+    rules: ClassVar[dict[str, str]] = rules_of("user")
     kind = "user"
     own_query: ClassVar[frozenset[str]] = frozenset({"password_expires_at", *_NAMES_ELSEWHERE})
     id = Field(ID, on="show list")
@@ -190,50 +184,11 @@ class Users(Consulted):
     def operations(self, dialect: Dialect) -> Operations:
         return [
             *super().operations(dialect),
-            Operation(
-                method="POST",
-                path="/v3/users/{user_id}/password",
-                name="change_password",
-                resource="user",
-                summary="Change one's own password.",
-                public=True,
-                body=_CHANGE,
-                gather=self.check_passwords,
-                decide=self.change_password,
-                answers=204,
-            ),
-            Operation(
-                method="DELETE",
-                path="/v3/users/{user_id}/tokens",
-                name="revoke_tokens",
-                asks="identity:revoke_tokens_for_user",
-                resource="user",
-                summary="Make all tokens of a user worthless.",
-                decide=self._revoke_tokens,
-                answers=204,
-            ),
-            Operation(
-                method="GET",
-                path="/v3/users/{user_id}/groups",
-                name="list_groups",
-                asks="identity:list_groups_for_user",
-                resource="user",
-                summary="Groups that a user is in.",
-                gather=consult("user_id", "identity:list_groups_for_user", self),
-                decide=self._list_groups,
-                view=self._view_groups,
-            ),
-            Operation(
-                method="GET",
-                path="/v3/users/{user_id}/projects",
-                name="list_projects",
-                asks="identity:list_user_projects",
-                resource="user",
-                summary="Projects that a user has a role on.",
-                decide=self._list_projects,
-                view=self.projects.view_list,
-            ),
-        ]
+            _op("POST", "password", "change_password", self.change_password, "Change one's own password.", public=True, body=_CHANGE, gather=self.check_passwords, answers=204),
+            _op("DELETE", "tokens", "revoke_tokens", self._revoke_tokens, "Make all tokens of a user worthless.", asks="identity:revoke_tokens_for_user", answers=204),
+            _op("GET", "groups", "list_groups", self._list_groups, "Groups that a user is in.", asks="identity:list_groups_for_user", gather=consult("user_id", "identity:list_groups_for_user", self), view=self._view_groups),
+            _op("GET", "projects", "list_projects", self._list_projects, "Projects that a user has a role on.", asks="identity:list_user_projects", view=self.projects.view_list),
+        ]  # fmt: skip
 
     async def check_passwords(self, request: Request) -> None:
         """The old password is looked at as at a login; that it has expired does not matter here."""
@@ -295,3 +250,8 @@ def _with_links(made: Operation) -> Operation:
         return row
 
     return replace(made, decide=decide)
+
+
+def _op(method: str, below: str, name: str, decide: Any, summary: str, **more: Any) -> Operation:
+    path = f"/v3/users/{{user_id}}/{below}"
+    return Operation(method=method, path=path, name=name, resource="user", decide=decide, summary=summary, **more)

@@ -101,10 +101,7 @@ def delete(tx: Tx, near: Near, ctx: Ctx, row: ProjectRow) -> None:
     if row.enabled:
         raise Forbidden("Cannot delete a domain that is enabled, please disable it first.")
     for user_id in users.ids_of_domain(tx, row.id):
-        groups.leave_all(tx, user_id)
-        assignments.remove_actor(tx, "user", user_id)
-        remains.remove_of_user(tx, user_id)
-        users.remove(tx, user_id)
+        remains.remove_user(tx, user_id)
     for group_id in groups.ids_of_domain(tx, row.id):
         assignments.remove_actor(tx, "group", group_id)
         groups.remove(tx, group_id)

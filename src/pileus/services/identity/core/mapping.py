@@ -46,11 +46,6 @@ class MappedGroup(Struct, frozen=True):
     domain: Named
 
 
-class _Group(Struct, frozen=True):
-    name: str
-    domain: Named
-
-
 class MappedProject(Struct, frozen=True):
     """A project where the user has these roles; it is made when it is not there."""
 
@@ -213,13 +208,15 @@ def _groups(values: Sequence[str], domain: Mapping[str, str] | None) -> list[Map
         return [MappedGroup(name, home) for name in values]
     try:
         found = [
-            msgspec.json.decode(value.removeprefix(_TOLD), type=_Group) for value in values if value.startswith(_TOLD)
+            msgspec.json.decode(value.removeprefix(_TOLD), type=MappedGroup)
+            for value in values
+            if value.startswith(_TOLD)
         ]
     except msgspec.DecodeError:
         found = []
     if not found or len(found) < len(values):
         raise BrokenMapping("'groups' need a 'domain' beside them, or in each of them")
-    return [MappedGroup(group.name, group.domain) for group in found]
+    return found
 
 
 def _user(user: Mapping[str, Any], domain: Named | None) -> MappedUser:

@@ -19,8 +19,10 @@ from pileus.services.identity.db import (
 )
 
 
-def remove_of_user(tx: Tx, user_id: str) -> None:
-    """What a user lent, borrowed, handed out and kept; passwords of before, and failed logins."""
+def remove_user(tx: Tx, user_id: str) -> None:
+    """With a user go memberships and grants, what he lent, borrowed, handed out and kept, passwords of before, and failed logins."""
+    groups.leave_all(tx, user_id)
+    assignments.remove_actor(tx, "user", user_id)
     app_credentials.remove_of_user(tx, user_id)
     access_rules.remove_of_user(tx, user_id)
     credentials.remove_of_user(tx, user_id)
@@ -29,6 +31,7 @@ def remove_of_user(tx: Tx, user_id: str) -> None:
     histories.forget(tx, user_id)
     federated_users.forget_user(tx, user_id)
     attempts.clear(tx, user_id)
+    users.remove(tx, user_id)
 
 
 def remove_of_project(tx: Tx, project_id: str) -> None:
@@ -48,7 +51,4 @@ def remove_provider(tx: Tx, id: str) -> None:
     identity_providers.remove(tx, id)
     for user_id in {link.user_id for link in links if link.shadow}:
         if not federated_users.of_user(tx, user_id):
-            groups.leave_all(tx, user_id)
-            assignments.remove_actor(tx, "user", user_id)
-            remove_of_user(tx, user_id)
-            users.remove(tx, user_id)
+            remove_user(tx, user_id)

@@ -12,7 +12,7 @@ from pileus.services.identity.core.changes import changed
 from pileus.services.identity.core.domains import home_domain
 from pileus.services.identity.core.extras import merged, options_after
 from pileus.services.identity.core.neighbours import Near
-from pileus.services.identity.db import assignments, attempts, groups, projects, users
+from pileus.services.identity.db import attempts, projects, users
 from pileus.services.identity.db.users import UserRow
 
 Want = dict[str, Any]
@@ -35,7 +35,7 @@ def list_page(tx: Tx, near: Near, ctx: Ctx, listing: Listing) -> Page[UserRow]:
 
 
 def list_members(tx: Tx, near: Near, ctx: Ctx, group_id: str, listing: Listing) -> Page[UserRow]:
-    return users.list_page(tx, _bounded(ctx, listing), groups.members_of(tx, group_id))
+    return users.list_members(tx, _bounded(ctx, listing), group_id)
 
 
 def _bounded(ctx: Ctx, listing: Listing) -> Listing:
@@ -105,17 +105,9 @@ def change_password(tx: Tx, near: Near, ctx: Ctx, row: UserRow, verified: str, h
 
 
 def delete(tx: Tx, near: Near, ctx: Ctx, row: UserRow) -> None:
-    """With the user go memberships, grants, application credentials and trusts."""
     directories.check_writable(tx, near, row.domain_id)
-    remove(tx, row.id)
+    remains.remove_user(tx, row.id)
     changed(tx, near, ctx, "user.delete", row.id, before=row)
-
-
-def remove(tx: Tx, id: str) -> None:
-    groups.leave_all(tx, id)
-    assignments.remove_actor(tx, "user", id)
-    remains.remove_of_user(tx, id)
-    users.remove(tx, id)
 
 
 def _store(tx: Tx, near: Near, ctx: Ctx, row: UserRow, new: dict[str, Any]) -> UserRow:

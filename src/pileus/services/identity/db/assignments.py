@@ -1,7 +1,8 @@
 """Who has which role where, as it was granted."""
 
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from functools import cache
+from typing import Literal, get_args
 
 from msgspec import Struct
 from msgspec.structs import asdict
@@ -115,26 +116,32 @@ def select_grants(
     inherited: bool | None = None,
 ) -> list[Grant]:
     """Grants that fit every condition given; None means any."""
-    wanted: list[ColumnElement[bool]] = []
-    if actors is not None:
-        wanted.append(_among(_c.actor, _c.actor_id, actors))
-    if targets is not None:
-        wanted.append(_among(_c.target, _c.target_id, targets))
-    if role_ids is not None:
-        wanted.append(_c.role_id.in_(list(role_ids)))
-    if inherited is not None:
-        wanted.append(_c.inherited.is_(inherited))
-    order = (_c.actor, _c.actor_id, _c.target, _c.target_id, _c.role_id)
-    found = tx.execute(select(assignments).where(*wanted).order_by(*order))
-    return [Grant(**row) for row in found.mappings()]
-
-
-def _among(kind: ColumnElement[str], id: ColumnElement[str], pairs: Iterable[tuple[str, str]]) -> ColumnElement[bool]:
-    """One list per kind: SQLite takes no thousand alternatives."""
     ids: dict[str, list[str]] = {}
-    for one, its_id in pairs:
-        ids.setdefault(one, []).append(its_id)
-    return or_(false(), *(and_(kind == one, id.in_(its)) for one, its in ids.items()))
+    for kind, id in (*(actors or ()), *(targets or ())):
+        ids.setdefault(f"{kind}s", []).append(id)
+    if role_ids is not None:
+        ids["roles"] = list(role_ids)
+    query = _selection(tuple(sorted(ids)), actors is not None, targets is not None, inherited)
+    return tx.rows(query, **ids)
+
+
+@cache
+def _selection(given: tuple[str, ...], by_actor: bool, by_target: bool, inherited: bool | None) -> Query[Grant]:
+    """`given` names the lists that there are: each is one parameter, however long."""
+
+    def among(kind: ColumnElement[str], id: ColumnElement[str], kinds: Iterable[str]) -> ColumnElement[bool]:
+        named = [(one, f"{one}s") for one in kinds]
+        fit = (and_(kind == one, id.in_(bindparam(name, expanding=True))) for one, name in named if name in given)
+        return or_(false(), *fit)
+
+    wanted = [
+        *([among(_c.actor, _c.actor_id, get_args(Actor))] if by_actor else []),
+        *([among(_c.target, _c.target_id, get_args(Target))] if by_target else []),
+        *([_c.role_id.in_(bindparam("roles", expanding=True))] if "roles" in given else []),
+        *([_c.inherited.is_(inherited)] if inherited is not None else []),
+    ]
+    order = (_c.actor, _c.actor_id, _c.target, _c.target_id, _c.role_id)
+    return Query(select(assignments).where(*wanted).order_by(*order), into=Grant)
 
 
 def exists(tx: Tx, grant: Grant) -> bool:

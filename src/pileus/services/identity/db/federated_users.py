@@ -1,7 +1,5 @@
 """Whom identity providers know by which name."""
 
-from collections.abc import Iterable
-
 from msgspec import Struct
 from msgspec.structs import asdict
 from sqlalchemy import Column, Index, String, Table, bindparam, delete, insert, select
@@ -73,11 +71,6 @@ def users_where(tx: Tx, provider_id: str, protocol_id: str, unique_id: str) -> s
 
 def add(tx: Tx, row: LinkRow) -> None:
     tx.run(_INSERT, **asdict(row))
-
-
-def add_many(tx: Tx, rows: Iterable[LinkRow]) -> None:
-    for row in rows:
-        add(tx, row)
 
 
 def forget_user(tx: Tx, user_id: str) -> None:

@@ -54,7 +54,6 @@ _GROUPS_OF = Query(select(_m.group_id, _m.expires_at).where(_m.user_id == bindpa
 _NEXT_END = Query(
     select(func.min(_m.expires_at)).where(_m.user_id == bindparam("user_id"), _m.expires_at > bindparam("now"))
 )
-_MEMBERS = Query(select(_m.user_id).where(_m.group_id == bindparam("group_id"), _m.expires_at.is_(None)))
 _STALE = Query(
     delete(memberships).where(
         _m.user_id == bindparam("user_id"),
@@ -120,11 +119,6 @@ def next_end(tx: Tx, user_id: str) -> int | None:
     """When the next membership of a user ends by itself; None when all are for good."""
     found = tx.row(_NEXT_END, user_id=user_id, now=tx.now)
     return found[0] if found is not None else None
-
-
-def members_of(tx: Tx, group_id: str) -> list[str]:
-    """Those who are in it for good: lists of members tell no others, says Keystone."""
-    return [row[0] for row in tx.rows(_MEMBERS, group_id=group_id)]
 
 
 def members_of_many(tx: Tx, group_ids: Iterable[str]) -> dict[str, list[str]]:

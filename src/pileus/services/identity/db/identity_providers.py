@@ -87,12 +87,6 @@ find, list_page = _providers.find, _providers.page
 _mappings = Keyed(mappings, MappingRow, MAPPING_FIELDS)
 find_mapping, list_mappings, add_mapping = _mappings.find, _mappings.page, _mappings.add
 change_mapping, remove_mapping = _mappings.change, _mappings.remove
-_FIND_REMOTE = Query(
-    select(providers).where(
-        _p.id == select(_r.provider_id).where(_r.remote_id == bindparam("remote")).scalar_subquery()
-    ),
-    into=ProviderRow,
-)
 _OF_DOMAIN = Query(select(providers).where(_p.domain_id == bindparam("domain_id")), into=ProviderRow)
 _OWNERS = Query(select(_r.remote_id, _r.provider_id).where(_r.remote_id.in_(bindparam("ids", expanding=True))))
 _FORGET_REMOTES = Query(delete(remotes).where(_r.provider_id == bindparam("id")))
@@ -103,11 +97,6 @@ _FIND_PROTOCOL = Query(
 _INSERT_PROTOCOL = Query(insert(protocols))
 _DELETE_PROTOCOL = Query(delete(protocols).where(_o.provider_id == bindparam("provider"), _o.id == bindparam("id")))
 _DELETE_PROTOCOLS = Query(delete(protocols).where(_o.provider_id == bindparam("provider")))
-
-
-def find_by_remote(tx: Tx, remote_id: str) -> ProviderRow | None:
-    """The provider that calls itself so."""
-    return tx.row(_FIND_REMOTE, remote=remote_id)
 
 
 def of_domain(tx: Tx, domain_id: str) -> list[ProviderRow]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Column, Index, String, Table, Text, and_, bindparam, delete, insert, select, update
+from sqlalchemy import Column, Index, String, Table, Text, and_, bindparam, delete, insert, select
 from sqlalchemy.sql import ColumnElement
 
 from pileus.kernel.db import Flag, Json, Page, Query, Tx, metadata
@@ -79,7 +79,6 @@ _FIND_NAMED = Query(
     ),
     into=ProjectRow,
 )
-_NAMES = Query(select(_c.id, _c.name).where(_c.id.in_(bindparam("ids", expanding=True))))
 _SUBTREE = Query(
     select(projects).where(_c.path.like(bindparam("below")), _c.id != bindparam("id")).order_by(_c.path),
     into=ProjectRow,
@@ -101,12 +100,6 @@ def find_named(tx: Tx, name: str, domain_id: str) -> ProjectRow | None:
 
 def find_domain_named(tx: Tx, name: str) -> ProjectRow | None:
     return tx.row(_FIND_NAMED, name=name, domain_id="", is_domain=True)
-
-
-def names(tx: Tx, ids: Iterable[str]) -> dict[str, str]:
-    """Names by id; unknown ids are left out."""
-    wanted = list(set(ids))
-    return {row[0]: row[1] for row in tx.rows(_NAMES, ids=wanted)} if wanted else {}
 
 
 def subtree(tx: Tx, row: ProjectRow) -> list[ProjectRow]:
@@ -175,10 +168,6 @@ def _tagged(name: str, asked: list[str]) -> ColumnElement[bool]:
 def add(tx: Tx, row: ProjectRow) -> None:
     _keyed.add(tx, row)
     _index_tags(tx, row.id, row.tags)
-
-
-def enable_below(tx: Tx, row: ProjectRow, enabled: bool) -> None:
-    tx.execute(update(projects).where(_c.path.like(row.path + "%"), _c.id != row.id).values(enabled=enabled))
 
 
 def remove(tx: Tx, ids: Iterable[str]) -> None:

@@ -1,6 +1,6 @@
 """What the cloud made by itself once: it does not make it again when an operator did away with it."""
 
-from sqlalchemy import Column, String, Table, bindparam, insert, select
+from sqlalchemy import Column, String, Table, insert, select
 
 from pileus.kernel.db import Query, Time, Tx, metadata
 
@@ -10,17 +10,12 @@ seeds = Table(
     Column("name", String(255), primary_key=True),
     Column("made_at", Time, nullable=False),
 )
-_FIND = Query(select(seeds.c.name).where(seeds.c.name == bindparam("name")))
 _ALL = Query(select(seeds.c.name))
 _INSERT = Query(insert(seeds))
 
 
 def everything(tx: Tx) -> set[str]:
     return {row[0] for row in tx.rows(_ALL)}
-
-
-def was_made(tx: Tx, name: str) -> bool:
-    return tx.row(_FIND, name=name) is not None
 
 
 def note(tx: Tx, name: str) -> None:

@@ -1,14 +1,14 @@
 """Users and their passwords."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Column, Index, Integer, String, Table, Text, bindparam, update
+from sqlalchemy import Column, Index, Integer, String, Table, Text, bindparam, select, update
 
 from pileus.kernel.db import Flag, Json, Page, Query, Time, Tx, metadata
 from pileus.kernel.types import Listing
 from pileus.services.identity.db.filters import by_name
+from pileus.services.identity.db.groups import memberships
 from pileus.services.identity.db.keyed import InDomain
 
 users = Table(
@@ -61,7 +61,7 @@ _c = users.c
 FIELDS = by_name(users, "id", "domain_id", "name", "enabled", "default_project_id", "password_expires_at")
 _keyed = InDomain(users, UserRow, FIELDS)
 find, find_many, find_named, ids_of_domain = _keyed.find, _keyed.find_many, _keyed.find_named, _keyed.ids_of_domain
-add, change, remove = _keyed.add, _keyed.change, _keyed.remove
+list_page, add, change, remove = _keyed.page, _keyed.add, _keyed.change, _keyed.remove
 _FORGET_DEFAULT = Query(
     update(users).where(_c.default_project_id == bindparam("project")).values(default_project_id=None)
 )
@@ -72,9 +72,11 @@ _REHASH = Query(
 )
 
 
-def list_page(tx: Tx, listing: Listing, among: Iterable[str] | None = None) -> Page[UserRow]:
-    """A page of users; `among` bounds it to these ids."""
-    return _keyed.page(tx, listing, *([] if among is None else [_c.id.in_(list(among))]))
+def list_members(tx: Tx, listing: Listing, group_id: str) -> Page[UserRow]:
+    """A page of those who are in a group for good: lists of members tell no others, says Keystone."""
+    m = memberships.c
+    members = select(m.user_id).where(m.group_id == group_id, m.expires_at.is_(None))
+    return _keyed.page(tx, listing, _c.id.in_(members))
 
 
 def rehash(tx: Tx, id: str, old: str, new: str) -> None:

@@ -1,4 +1,4 @@
-"""Failed logins go to the change log a few times an hour, not one by one."""
+"""Failed logins go to the change log a few at a time, not one by one."""
 
 from pileus.services.identity.core import failures
 from pileus.services.identity.core.neighbours import Near

@@ -7,7 +7,7 @@ from typing import Any
 from pileus.drivers.blob.protocol import BlobError, BlobFull, BlobMissing, BlobSeen
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Operation, Request
-from pileus.kernel.types import Ctx, Gone, Invalid, TooLarge, Unavailable, Unsupported
+from pileus.kernel.types import Ctx, Gone, Invalid, TooLarge, Unavailable, Unsupported, whole_number
 from pileus.services.image.api.images import ONE
 from pileus.services.image.api.ranges import wanted_range
 from pileus.services.image.core import data, tasks
@@ -76,8 +76,8 @@ class Data:
         inspection = Inspection()
         chunks = _watched(request.stream(), intake.room, inspection)
         seen = await self._near.stores[intake.store].put(intake.blob_id, chunks, HASHES)
-        declared = request.headers.get("content-length", "")
-        if declared.isdigit() and seen.size != int(declared):
+        declared = whole_number(request.headers.get("content-length", ""))
+        if declared is not None and seen.size != declared:
             raise Invalid(f"Content-Length says {declared} bytes, {seen.size} came.")
         return seen, inspection.finding()
 

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from pileus.kernel.db import MarkerMissing, Page
 from pileus.kernel.rest import Answer, Dialect, Problem, Request, Resource, Schema, Versioned
-from pileus.kernel.types import Fault, Forbidden, Invalid, Listing, OverQuota, Sort, Unauthorized
+from pileus.kernel.types import Fault, Forbidden, Invalid, Listing, OverQuota, Sort, Unauthorized, whole_number
 from pileus.services.network.core.refusals import bad_input, bad_request, missing
 
 _TYPES = {
@@ -126,9 +126,10 @@ class NeutronDialect(Dialect):
     def limit(self, text: str | None) -> int | None:
         if text is None:
             return None
-        if not (text.isascii() and text.isdigit() and len(text) < 19):
+        number = whole_number(text)
+        if number is None:
             raise bad_request("limit", f"Limit must be an integer 0 or greater and not '{text}'")
-        return int(text) or None
+        return number or None
 
     def page_links(
         self, request: Request, resource: Resource[Any], views: list[Any], page: Page[Any]

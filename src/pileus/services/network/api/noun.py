@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import UNSET, Dialect, Operation, Request, Resource, Target
-from pileus.kernel.types import Invalid
+from pileus.kernel.types import Invalid, whole_number
 from pileus.services.network.api.attributes import ANY_TEXT, INT, LIST, MOMENT_TEXT, TEXT, Attr
 from pileus.services.network.core.access import is_admin
 from pileus.services.network.core.neighbours import Near
@@ -148,8 +148,8 @@ def match_revision(request: Request, row: Any) -> None:
     asked = request.headers.get("if-match", "").strip()
     if not asked.startswith("revision_number="):
         return
-    number = asked.removeprefix("revision_number=")
-    if not (number.isascii() and number.isdigit()):
+    number = whole_number(asked.removeprefix("revision_number="))
+    if number is None:
         raise bad_input(f"Invalid If-Match: {asked}")
-    if int(number) != row.revision_number:
-        raise stale(int(number), row.revision_number)
+    if number != row.revision_number:
+        raise stale(number, row.revision_number)

@@ -6,7 +6,7 @@ from typing import Any
 
 from pileus.kernel.db import Page, Tx
 from pileus.kernel.events import record
-from pileus.kernel.types import Conflict, Ctx, Listing, new_id
+from pileus.kernel.types import Conflict, Ctx, Listing, new_id, whole_number
 from pileus.services.network.core.access import scope, sees
 from pileus.services.network.core.changes import touched
 from pileus.services.network.core.groups import ETHERTYPES, NO_RULE_COLUMNS, find
@@ -119,8 +119,9 @@ def _protocol(asked: object, ethertype: str) -> str | None:
     shown = str(asked).lower()
     if shown == "any":
         return None
-    if shown.isascii() and shown.isdigit() and int(shown) <= 255:
-        shown = str(int(shown))
+    number = whole_number(shown, 255)
+    if number is not None:
+        shown = str(number)
     elif shown not in PROTOCOLS:
         names = ", ".join(repr(n) for n in ("any", *PROTOCOLS))
         raise refused(
@@ -198,9 +199,8 @@ def _whole(value: object) -> int | None:
         return None
     if isinstance(value, int):
         return value
-    if isinstance(value, str) and value.isascii() and value.lstrip("-").isdigit() and len(value) < 12:
-        return int(value)
-    return None
+    number = whole_number(value.removeprefix("-")) if isinstance(value, str) else None
+    return -number if number is not None and str(value).startswith("-") else number
 
 
 def _prefix(asked: str, ethertype: str) -> str:

@@ -100,7 +100,8 @@ def delete(tx: Tx, near: Neighbours, ctx: Ctx, row: ContainerRow) -> None:
         raise Conflict("There was a conflict when trying to complete your request.", type="ContainerNotEmpty")
     more = True
     while more:
-        found, more = multipart.under_way(tx, row)
+        found = multipart.under_way(tx, row)
+        more = bool(found)
         for upload in found:
             multipart.drop(tx, row, upload)
     counters.bump(tx, row.account, row.id, row.place, 0, 0, containers=-1)

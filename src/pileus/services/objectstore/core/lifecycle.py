@@ -160,7 +160,7 @@ def drop_uploads(tx: Tx, container_id: int) -> bool:
     dropped = False
     for rule in rules:
         assert container is not None
-        found, _ = multipart.under_way(tx, container, rule.prefix, limit=SLICE)
+        found = multipart.under_way(tx, container, rule.prefix, limit=SLICE)
         for upload in found:
             if tx.now >= due(upload.created_at, rule.upload_days):
                 multipart.drop(tx, container, upload)

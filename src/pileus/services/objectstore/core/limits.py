@@ -1,9 +1,15 @@
-"""What names and metadata may be."""
+"""What names and metadata may be, and whether there is room for more."""
 
 from collections.abc import Mapping
 
-from pileus.kernel.types import Invalid
+from pileus.kernel.types import Invalid, OutOfSpace
 from pileus.services.objectstore.core.neighbours import Neighbours
+
+
+def check_room(near: Neighbours) -> None:
+    """Whether the database has room for one more row: what is left at last is for deletes. Raises `OutOfSpace`."""
+    if not near.db.roomy():
+        raise OutOfSpace("There is no space left for objects.")
 
 
 def check_meta(near: Neighbours, meta: Mapping[str, str]) -> None:

@@ -6,6 +6,7 @@ from typing import Generic, Protocol, TypeVar
 from msgspec import Struct, structs
 
 from pileus.kernel.db import Tx
+from pileus.services.objectstore.core.cursors import fitting
 from pileus.services.objectstore.db import containers, objects
 from pileus.services.objectstore.db.containers import ContainerRow
 from pileus.services.objectstore.db.objects import ItemRow
@@ -56,22 +57,20 @@ def of_account(tx: Tx, account: str, wanted: Wanted) -> Listed[ContainerRow]:
 
 
 def walk(fetch: Callable[[Span, int], Sequence[N]], wanted: Wanted) -> Listed[N]:
-    """Go along the key; behind each subdir found, seek to where it ends instead of reading it."""
+    """Go along the key; behind a subdir that is longer than what was fetched of it, seek to where it ends."""
     cut = Cut(wanted)
     span: Span | None = cut.span
     found: list[N | Subdir] = []
     most = wanted.limit + 1
-    step = 64 if cut.delimiter else most
+    step = min(64, most) if cut.delimiter else most
     while span is not None and len(found) < most:
-        asked = min(step, most - len(found))
+        asked = step if cut.delimiter else most - len(found)
         rows = fetch(span, asked)
-        folder = cut.take(rows, found)
-        if folder:
-            span, step = cut.behind(span, folder), 2
-        elif len(rows) < asked:
-            span = None
-        else:
-            span, step = _from(span, rows[-1].name), step * 8
+        useful = cut.take(rows, found)
+        if len(rows) < asked:
+            break
+        span = cut.behind(span, rows[-1].name)
+        step = fitting(step, useful, len(rows))
     return Listed(found[: wanted.limit], len(found) > wanted.limit)
 
 
@@ -98,33 +97,35 @@ class Cut:
         end = name.find(self.delimiter, len(self.prefix)) if self.delimiter else -1
         return "" if end < 0 else name[: end + len(self.delimiter)]
 
-    def take(self, rows: Sequence[N], found: list[N | Subdir]) -> str:
-        """Append rows up to the first subdir, and that; the subdir, or nothing when there was none."""
+    def take(self, rows: Sequence[N], found: list[N | Subdir]) -> int:
+        """Append what rows come to; how many of them were not jumped over."""
+        inside, useful = "", 0
         for row in rows:
-            folder = self.folder(row.name)
-            if not folder:
-                if not (self.quiet and row.name == self.prefix):
-                    found.append(row)
+            name = row.name
+            if inside and name.startswith(inside) and name != inside:
                 continue
-            if self.quiet:
-                if row.name == folder:
+            folder = self.folder(name)
+            if not folder:
+                inside = ""
+                if not (self.quiet and name == self.prefix):
                     found.append(row)
-            elif folder != self.skipped:
+            elif self.quiet:
+                if name == folder:
+                    found.append(row)
+            elif folder not in (inside, self.skipped):
                 found.append(Subdir(folder))
-            return row.name if self.quiet and row.name != folder else folder
-        return ""
+            useful += 1
+            inside = folder
+        return useful
 
-    def behind(self, span: Span, folder: str) -> Span | None:
-        """`folder` may be a name within one, when only its folder's own name can still follow."""
-        if self.quiet and not folder.endswith(self.delimiter):
-            folder = folder[: folder.index(self.delimiter, len(self.prefix)) + len(self.delimiter)]
-            if span.descending:
-                return structs.replace(span, high=folder + "\0")
+    def behind(self, span: Span, last: str) -> Span | None:
+        """What is left behind the last name read, and behind all that lies in its folder; None: nothing."""
+        folder = self.folder(last)
+        if not folder:
+            high_or_low = {"high": last} if span.descending else {"low": last, "inclusive": False}
+            return structs.replace(span, **high_or_low)
         if span.descending:
-            return structs.replace(span, high=folder)
+            # where the folder's own name is told, it is still to come
+            return structs.replace(span, high=f"{folder}\x01" if self.quiet and last != folder else folder)
         low = after(folder)
         return None if low is None else structs.replace(span, low=low, inclusive=True)
-
-
-def _from(span: Span, name: str) -> Span:
-    return structs.replace(span, high=name) if span.descending else structs.replace(span, low=name, inclusive=False)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 
 import msgspec
@@ -11,7 +12,9 @@ from pileus.kernel.types import Ctx, Invalid, NotFound, new_hex
 from pileus.services.objectstore.core import limits, quotas
 from pileus.services.objectstore.core import objects as decisions
 from pileus.services.objectstore.core.conditions import ANYTHING, Conditions
+from pileus.services.objectstore.core.cursors import Cursor
 from pileus.services.objectstore.core.intake import Body
+from pileus.services.objectstore.core.listings import Cut, Listed, Subdir, Wanted
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.core.objects import Put
 from pileus.services.objectstore.core.stock import named, now
@@ -59,8 +62,10 @@ def put_part(
 ) -> PartRow:
     """The decision for `intake.store`: that part, in the place of an earlier one of its number.
 
-    Raises `NotFound` (`NoSuchUpload`, `NoSuchContainer`), `Invalid` (`InvalidPartNumber`), `TooLarge` (`QuotaExceeded`).
+    Raises `NotFound` (`NoSuchUpload`, `NoSuchContainer`), `Invalid` (`InvalidPartNumber`), `TooLarge` (`QuotaExceeded`),
+    `OutOfSpace`.
     """
+    limits.check_room(near)
     if number not in NUMBERS:
         raise Invalid(f"Part number must be from {NUMBERS[0]} to {NUMBERS[-1]}", type="InvalidPartNumber")
     standing, account = decisions.standing(tx, container.account, container.name)
@@ -138,12 +143,32 @@ def drop(tx: Tx, container: ContainerRow, upload: UploadRow) -> None:
 
 
 def under_way(
-    tx: Tx, container: ContainerRow, prefix: str = "", name: str = "", upload_id: str = "", limit: int = 1000
-) -> tuple[list[UploadRow], bool]:
-    """Uploads by name, then id: behind that name, or of that name behind that id; and whether there are more."""
-    behind = upload_id or (HIGHEST if name else "")
-    found = uploads.of_container(tx, container.id, max(name, prefix), after(prefix) or HIGHEST, name, behind, limit + 1)
-    return found[:limit], len(found) > limit
+    tx: Tx, container: ContainerRow, prefix: str = "", limit: int = 1000, place: tuple[str, str] = ("", "")
+) -> list[UploadRow]:
+    """Uploads by name, then id, behind that name and id."""
+    return uploads.of_container(tx, container.id, after(prefix) or HIGHEST, max(place, (prefix, "")), limit)
+
+
+def listed(tx: Tx, container: ContainerRow, wanted: Wanted, upload_id: str = "") -> Listed[UploadRow]:
+    """Uploads by name, then id: of names behind `wanted.marker`, or with `upload_id` also what comes behind that of the marker's name."""
+    cut = Cut(wanted)
+    start = (cut.span.low, "" if cut.span.inclusive else HIGHEST)
+    if upload_id and wanted.marker >= wanted.prefix:
+        start = (wanted.marker, upload_id)
+    high = cut.span.high or HIGHEST
+    cursor = Cursor(partial(uploads.of_container, tx, container.id, high), lambda row: (row.name, row.id), start)
+    if wanted.marker and wanted.marker == cut.folder(wanted.marker):  # a common prefix: behind all of it
+        cursor.seek((after(wanted.marker) or HIGHEST, ""))
+    found: list[UploadRow | Subdir] = []
+    while len(found) <= wanted.limit and (row := cursor.head) is not None:
+        folder = cut.folder(row.name)
+        if folder:
+            found.append(Subdir(folder))
+            cursor.seek((after(folder) or HIGHEST, ""))
+        else:
+            found.append(row)
+            cursor.take()
+    return Listed(found[: wanted.limit], len(found) > wanted.limit)
 
 
 def _chosen(near: Neighbours, there: Sequence[PartRow], chosen: Sequence[tuple[int, str]]) -> list[PartRow]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from pileus.contracts.identity import Identity
 from pileus.drivers.blob.protocol import BlobStore
@@ -9,6 +10,7 @@ from pileus.kernel.db import Database
 from pileus.kernel.policy import Policy
 from pileus.services.objectstore.core.arrivals import Arrivals
 from pileus.services.objectstore.core.departures import Departures
+from pileus.services.objectstore.core.rooms import Rooms
 from pileus.services.objectstore.core.settings import ObjectSettings
 
 
@@ -23,6 +25,10 @@ class Neighbours:
     identity: Identity
     arrivals: Arrivals
     departures: Departures = field(default_factory=Departures)
+
+    @cached_property
+    def rooms(self) -> Rooms:
+        return Rooms(self.db.stamps)
 
     @property
     def default_place(self) -> str:

@@ -56,17 +56,19 @@ def fetch(
     `version` is a stamp, or `NULL` for the null version; None: the current one. Raises `NotFound` of type `NoSuchContainer`,
     `NoSuchObject` or `NoSuchVersion`, and what `permit` raises.
     """
-    opened = objects.opened(tx, account, container, name) if version is None else None
-    row = opened[0] if opened is not None else containers.find(tx, account, container)
+    row = near.rooms.container(tx, account, container)
     if row is None:
         raise NotFound("The resource could not be found.", type="NoSuchContainer")
     permit(row)
-    found = opened[1] if opened is not None else None
-    if version is not None:
-        found = _whole_version(tx, row, name, version)
+    return row, fetch_in(tx, row, name, version)
+
+
+def fetch_in(tx: Tx, row: ContainerRow, name: str, version: Micros | None = None) -> Whole:
+    """The same of a container that is known, for a caller who has been judged."""
+    found = objects.whole(tx, row.id, name) if version is None else _whole_version(tx, row, name, version)
     if found is None or (expired(tx, found.object) and not (version and found.object.versioned)):
         raise NotFound("The resource could not be found.", type="NoSuchObject" if version is None else "NoSuchVersion")
-    return row, found
+    return found
 
 
 def find_version(tx: Tx, container: ContainerRow, name: str, version: Micros | None) -> ObjectRow | None:
@@ -104,6 +106,7 @@ def admit(
     """
     row, settings = standing(tx, account, container)
     permit(row)
+    limits.check_room(near)
     limits.check_object_name(near, name)
     limits.check_meta(near, want.details.meta)
     if want.conditions is not ANYTHING or want.stamp:
@@ -120,8 +123,9 @@ def put(
     """Make the object exist, with the bytes of `body`.
 
     Raises `NotFound` (`NoSuchContainer`), `Stale` (`Precondition`), `Mismatch` (`BadDigest`), `TooLarge` (`QuotaExceeded`),
-    `Conflict` (`Older`), `Forbidden` (`Locked`).
+    `Conflict` (`Older`), `Forbidden` (`Locked`), `OutOfSpace`.
     """
+    limits.check_room(near)
     row, settings = standing(tx, account, container)
     if want.etag and want.etag != body.md5:
         raise Mismatch("The bytes are not those of the ETag.", type="BadDigest", details={"computed": body.md5})

@@ -11,11 +11,11 @@ from pileus.kernel.db import Flag, Json, Query, Time, Tx, metadata
 from pileus.kernel.types import Micros
 from pileus.services.objectstore.db.bodies import bodies
 from pileus.services.objectstore.db.columns import Details, Name
-from pileus.services.objectstore.db.containers import ContainerRow, containers
 from pileus.services.objectstore.db.spans import Span, ranges
 
 DATA, SLO, DLO, PARTS, SYMLINK, MARKER = "", "slo", "dlo", "parts", "symlink", "marker"
 """Kinds of an object: bytes; a static and a dynamic manifest; bytes in parts; a link; a delete marker (a version only)."""
+PARTS_STAMPED = 1024
 
 
 def columns() -> list[Column[object]]:
@@ -106,16 +106,11 @@ class ItemRow(Struct, frozen=True):
 _PLAIN = Details()
 _ITEM = [objects.c[name] for name in ItemRow.__struct_fields__]
 _KEY = (objects.c.container_id == bindparam("container_id"), objects.c.name == bindparam("name"))
-_ROOM = len(ContainerRow.__struct_fields__)
 _WIDTH = len(ObjectRow.__struct_fields__)
 
 
 def _whole(*values: Any) -> Whole:
     return Whole(ObjectRow(*values[:_WIDTH]), *values[_WIDTH:])
-
-
-def _opened(*values: Any) -> tuple[ContainerRow, Whole]:
-    return ContainerRow(*values[:_ROOM]), _whole(*values[_ROOM:])
 
 
 def _upsert(insert: Any) -> Query[Any]:
@@ -131,23 +126,11 @@ _BODY = (
     func.coalesce(bodies.c.blob, "").label("body_blob"),
     bodies.c.data.label("body_data"),
 )
-_OPENED = Query(
-    select(
-        *(column.label(f"room_{column.name}") for column in containers.columns),
-        *(column.label(f"object_{column.name}") for column in objects.columns),
-        *_BODY,
-    )
-    .select_from(
-        containers.join(objects, objects.c.container_id == containers.c.id).outerjoin(
-            bodies, bodies.c.id == objects.c.body_id
-        )
-    )
-    .where(
-        containers.c.account == bindparam("account"),
-        containers.c.name == bindparam("room"),
-        objects.c.name == bindparam("name"),
-    ),
-    into=_opened,
+_WHOLE = Query(
+    select(*(column.label(f"object_{column.name}") for column in objects.columns), *_BODY)
+    .select_from(objects.outerjoin(bodies, bodies.c.id == objects.c.body_id))
+    .where(*_KEY),
+    into=_whole,
 )
 _PUT = {"sqlite": _upsert(upsert_sqlite), "postgresql": _upsert(upsert_postgresql)}
 _CHANGE = Query(
@@ -187,9 +170,9 @@ def item(tx: Tx, container_id: int, name: str) -> ItemRow | None:
     return tx.row(_ITEM_OF, container_id=container_id, name=name)
 
 
-def opened(tx: Tx, account: str, container: str, name: str) -> tuple[ContainerRow, Whole] | None:
-    """The object with its body, and the container it is in: all that a reader needs, in one query."""
-    return tx.row(_OPENED, account=account, room=container, name=name)
+def whole(tx: Tx, container_id: int, name: str) -> Whole | None:
+    """The object with its body: all that a reader needs, in one query."""
+    return tx.row(_WHOLE, container_id=container_id, name=name)
 
 
 def some(tx: Tx, container_id: int, names: list[str]) -> dict[str, ObjectRow]:
@@ -201,16 +184,24 @@ def with_body(tx: Tx, body_id: int, limit: int) -> list[tuple[int, str]]:
     return [(row[0], row[1]) for row in tx.rows(_WITH_BODY, body_id=body_id, b_limit=limit)]
 
 
+def part(container_id: int) -> str:
+    """What is stamped when a container's objects change, or some other's that shares its part."""
+    return f"{objects.name}/{container_id % PARTS_STAMPED}"
+
+
 def put(tx: Tx, row: ObjectRow) -> None:
     """Insert it, or take the place of what has its name."""
+    tx.changes(part(row.container_id))
     tx.run(_PUT[tx.dialect], **{f"b_{name}": getattr(row, name) for name in ObjectRow.__struct_fields__})
 
 
 def change(tx: Tx, container_id: int, name: str, /, **values: object) -> None:
+    tx.changes(part(container_id))
     tx.run(_CHANGE, b_container=container_id, b_name=name, **values)
 
 
 def remove(tx: Tx, container_id: int, name: str) -> None:
+    tx.changes(part(container_id))
     tx.run(_DELETE, container_id=container_id, name=name)
 
 

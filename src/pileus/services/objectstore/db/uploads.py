@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 from msgspec.structs import asdict
-from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text, and_, bindparam, delete, insert, or_, select
+from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text, bindparam, delete, insert, select, tuple_
 
 from pileus.kernel.db import Json, Query, Time, Tx, metadata
 from pileus.kernel.types import Micros
@@ -65,12 +65,8 @@ _OF = Query(
     select(uploads)
     .where(
         uploads.c.container_id == bindparam("container_id"),
-        uploads.c.name >= bindparam("low"),
+        tuple_(uploads.c.name, uploads.c.id) > tuple_(bindparam("name"), bindparam("upload_id")),
         uploads.c.name < bindparam("high"),
-        or_(
-            uploads.c.name > bindparam("after_name"),
-            and_(uploads.c.name == bindparam("after_name"), uploads.c.id > bindparam("after_id")),
-        ),
     )
     .order_by(uploads.c.name, uploads.c.id)
     .limit(bindparam("b_limit")),
@@ -116,12 +112,9 @@ def remove(tx: Tx, upload_id: str) -> None:
     tx.run(_DELETE, id=upload_id)
 
 
-def of_container(
-    tx: Tx, container_id: int, low: str, high: str, after_name: str, after_id: str, limit: int
-) -> list[UploadRow]:
-    """Of names from `low` to `high` (exclusive), by name, then id, behind that name and id."""
-    bounds = {"low": low, "high": high, "after_name": after_name, "after_id": after_id}
-    return tx.rows(_OF, container_id=container_id, b_limit=limit, **bounds)
+def of_container(tx: Tx, container_id: int, high: str, place: tuple[str, str], limit: int) -> list[UploadRow]:
+    """Behind `place` (name, id) and before the name `high`, by name, then id."""
+    return tx.rows(_OF, container_id=container_id, name=place[0], upload_id=place[1], high=high, b_limit=limit)
 
 
 def any_in(tx: Tx, container_id: int) -> bool:

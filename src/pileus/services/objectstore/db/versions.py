@@ -1,7 +1,21 @@
 """Versions that are not the current object: older ones, and delete markers (those that are the latest included)."""
 
+from typing import Any
+
 import msgspec
-from sqlalchemy import BigInteger, Column, Index, Table, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Index,
+    Table,
+    bindparam,
+    delete,
+    insert,
+    select,
+    tuple_,
+    update,
+)
 
 from pileus.kernel.db import Query, Tx, metadata
 from pileus.kernel.types import Micros
@@ -20,6 +34,16 @@ versions = Table(
 """`rank` is minus the stamp, so that the key's order is by name and the newest first."""
 _EXPIRES = versions.c.delete_at > 0
 Index("ix_objectstore_versions_delete_at", versions.c.delete_at, sqlite_where=_EXPIRES, postgresql_where=_EXPIRES)
+_NULLS = versions.c.versioned.is_(False)
+Index(
+    "ix_objectstore_versions_null",
+    versions.c.container_id,
+    versions.c.name,
+    unique=True,
+    sqlite_where=_NULLS,
+    postgresql_where=_NULLS,
+)
+"""A name has one of them at most, among any number of versions."""
 
 
 def _row(container_id: int, name: str, rank: int, *rest: object) -> ObjectRow:
@@ -28,7 +52,7 @@ def _row(container_id: int, name: str, rank: int, *rest: object) -> ObjectRow:
 
 _OF = (versions.c.container_id == bindparam("container_id"), versions.c.name == bindparam("name"))
 _FIND = Query(select(versions).where(*_OF, versions.c.rank == bindparam("rank")), into=_row)
-_NULL = Query(select(versions).where(*_OF, versions.c.versioned.is_(False)), into=_row)
+_NULL = Query(select(versions).where(*_OF, _NULLS), into=_row)
 _LATEST = Query(select(versions).where(*_OF).order_by(versions.c.rank).limit(1), into=_row)
 _INSERT = Query(insert(versions))
 _UPDATE = Query(
@@ -56,21 +80,21 @@ _EXPIRED = Query(
 _OF_CONTAINER = Query(
     select(versions).where(versions.c.container_id == bindparam("container_id")).limit(bindparam("b_limit")), into=_row
 )
-_PAGE = Query(
-    select(
-        *(
-            (-versions.c.rank).label("stamp") if name == "stamp" else versions.c[name]
-            for name in ItemRow.__struct_fields__
-        )
-    )
-    .where(
-        versions.c.container_id == bindparam("container_id"),
-        tuple_(versions.c.name, versions.c.rank) > tuple_(bindparam("low"), bindparam("rank")),
-        versions.c.name < bindparam("high"),
-    )
-    .order_by(versions.c.name, versions.c.rank)
-    .limit(bindparam("b_limit")),
-    into=ItemRow,
+_KEY = tuple_(versions.c.name, versions.c.rank)
+_PLACE = tuple_(bindparam("name"), bindparam("rank"))
+
+
+def _page(*within: ColumnElement[bool], order: tuple[ColumnElement[Any], ...]) -> Query[ItemRow]:
+    fields = [
+        (-versions.c.rank).label("stamp") if name == "stamp" else versions.c[name] for name in ItemRow.__struct_fields__
+    ]
+    own = versions.c.container_id == bindparam("container_id")
+    return Query(select(*fields).where(own, *within).order_by(*order).limit(bindparam("b_limit")), into=ItemRow)
+
+
+_AHEAD = _page(_KEY > _PLACE, versions.c.name < bindparam("end"), order=(versions.c.name, versions.c.rank))
+_BACK = _page(
+    _KEY < _PLACE, versions.c.name >= bindparam("end"), order=(versions.c.name.desc(), versions.c.rank.desc())
 )
 
 
@@ -113,7 +137,11 @@ def expired(tx: Tx, limit: int) -> list[ObjectRow]:
     return tx.rows(_EXPIRED, now=tx.now, b_limit=limit)
 
 
-def between(tx: Tx, container_id: int, place: tuple[str, int], high: str, limit: int) -> list[ItemRow]:
-    """Behind `place` (name, rank) and before the name `high`: by name, the newest first."""
-    low, rank = place
-    return tx.rows(_PAGE, container_id=container_id, low=low, rank=rank, high=high, b_limit=limit)
+def ahead(tx: Tx, container_id: int, end: str, place: tuple[str, int], limit: int) -> list[ItemRow]:
+    """Behind `place` (name, rank) and before the name `end`: by name, the newest first."""
+    return tx.rows(_AHEAD, container_id=container_id, name=place[0], rank=place[1], end=end, b_limit=limit)
+
+
+def back(tx: Tx, container_id: int, end: str, place: tuple[str, int], limit: int) -> list[ItemRow]:
+    """Before `place` (name, rank), down to the name `end` itself: the other way round."""
+    return tx.rows(_BACK, container_id=container_id, name=place[0], rank=place[1], end=end, b_limit=limit)

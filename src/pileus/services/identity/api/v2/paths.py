@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pileus.kernel.rest import Operation, Request, Schema
-from pileus.kernel.types import Invalid, Listing, NotFound
+from pileus.kernel.types import Invalid, Listing, NotFound, whole_number
 from pileus.services.identity.core import refusals
 
 ROOT = "/v2.0"
@@ -51,9 +51,10 @@ def paged(request: Request) -> Listing:
 def _limit(text: str | None) -> int | None:
     if not text:
         return None
-    if not text.isdigit():
+    limit = whole_number(text)
+    if limit is None:
         raise Invalid("Invalid limit value")
-    return int(text)
+    return limit
 
 
 def at_home(row: Any, noun: str) -> Any:

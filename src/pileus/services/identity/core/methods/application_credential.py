@@ -23,7 +23,7 @@ class ApplicationCredential(Method):
         row = await self.near.db.read(_find, attempt.payload)
         payload = attempt.payload
         found, user_id, id = (row.secret_hash, row.user_id, row.id) if row else (None, "", "")
-        account = id or f"unknown {payload.get('id') or account_of(None, payload.get('user') or {})}"
+        account = id or account_of(None, payload if payload.get("id") else payload.get("user") or {})
         await verify(self.near, self.name, found, payload.get("secret"), account, attempt.address)
         return Proof(user_id=user_id, methods=(self.name,), app_credential_id=id)
 

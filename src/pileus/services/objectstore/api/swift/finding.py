@@ -8,15 +8,16 @@ from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer
 from pileus.kernel.types import Conflict, Fault, Micros, NotFound
 from pileus.services.objectstore.api.swift.answers import PLAIN, told
-from pileus.services.objectstore.api.swift.call import Call, Scene, look
+from pileus.services.objectstore.api.swift.call import Call, Scene, glance
 from pileus.services.objectstore.api.swift.conditions import tags_of
 from pileus.services.objectstore.api.swift.paths import Path
 from pileus.services.objectstore.api.swift.times import stamp
 from pileus.services.objectstore.core import links, objects, reading
 from pileus.services.objectstore.core.objects import Permit
+from pileus.services.objectstore.core.rooms import TABLES
 from pileus.services.objectstore.core.stock import NULL
 from pileus.services.objectstore.db.containers import ContainerRow
-from pileus.services.objectstore.db.objects import MARKER, SYMLINK, Whole
+from pileus.services.objectstore.db.objects import DATA, MARKER, SYMLINK, Whole, part
 
 DELETED = "application/x-deleted;swift_versions_deleted=1"
 """The media type of a delete marker."""
@@ -85,12 +86,20 @@ async def find(call: Call, path: Path | None = None, *, follow: bool = True) -> 
     return await call.near.db.read(_found, call, path or call.path, version, follow and _follows(call))
 
 
+def depends_on(whole: Whole) -> tuple[str, ...] | None:
+    """By what a plain answer is stamped; None for one that depends on more: the time, or other objects, or a file."""
+    row = whole.object
+    if row.kind != DATA or row.delete_at or (row.body_id and whole.data is None):
+        return None
+    return *TABLES, part(row.container_id)
+
+
 def _follows(call: Call) -> bool:
     return call.query.one("symlink") != "get"
 
 
 def _found(tx: Tx, call: Call, path: Path, version: Micros | None, follow: bool) -> Found:
-    scene = look(tx, path)
+    scene = glance(tx, call.near, path)
     if path == call.path:
         call.scene = scene
     call.authorize("GET" if path != call.path or call.method == "COPY" else "", path, scene)
@@ -100,7 +109,7 @@ def _found(tx: Tx, call: Call, path: Path, version: Micros | None, follow: bool)
         raise told(404)
     check_versioned(scene.container, version)
     try:
-        row, whole = objects.fetch(tx, call.near, path.account, path.container, path.name, _anybody, version=version)
+        whole = objects.fetch_in(tx, scene.container, path.name, version)
     except NotFound:
         if "*" in tags_of(call.headers.get("if-match", "")):
             raise told(412, "") from None
@@ -109,12 +118,11 @@ def _found(tx: Tx, call: Call, path: Path, version: Micros | None, follow: bool)
         version_id = stamp(whole.object.stamp) if whole.object.versioned else "null"
         raise told(404, None, {"X-Object-Version-Id": version_id}, DELETED)
     if whole.object.kind != SYMLINK or not follow:
-        return Found(path, row, whole)
-    return _followed(tx, call, path, row, whole)
-
-
-def _anybody(row: ContainerRow) -> None:
-    """The caller has been judged already."""
+        depends = depends_on(whole) if tx.stamps is not None and path == call.path else None
+        if depends is not None and tx.stamps is not None:
+            call.read_from = depends, tx.stamps.of(depends)
+        return Found(path, scene.container, whole)
+    return _followed(tx, call, path, scene.container, whole)
 
 
 def _followed(tx: Tx, call: Call, path: Path, row: ContainerRow, whole: Whole) -> Found:

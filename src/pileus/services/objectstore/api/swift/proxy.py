@@ -18,6 +18,7 @@ from pileus.services.objectstore.api.swift.answers import told
 from pileus.services.objectstore.api.swift.call import Call
 from pileus.services.objectstore.api.swift.callers import Asking, KeystoneRules, Verdict
 from pileus.services.objectstore.api.swift.dialect import LOGIN, PATH, worded
+from pileus.services.objectstore.api.swift.hot import Hot
 from pileus.services.objectstore.api.swift.info import info
 from pileus.services.objectstore.api.swift.pacing import Pace
 from pileus.services.objectstore.api.swift.paths import Names
@@ -45,6 +46,7 @@ class Proxy:
         self._pace = Pace(own.account_changes, own.container_changes)
         self._rules = KeystoneRules(near.policy, own.reseller_prefix, own.service_prefixes)
         self._info = info(near)
+        self._hot = Hot(near)
 
     def operations(self) -> list[Operation]:
         found = [
@@ -81,6 +83,9 @@ class Proxy:
     async def _serve(self, request: Request) -> Answer:
         known = request.ctx if request.ctx.user_id else None
         call = Call(self._near, request, request.memo[PATH], self._judge, known, self.perform)
+        kept = self._hot.recall(call)
+        if kept is not None:
+            return kept
         try:
             answer = await self._answered(call)
         except Answer as refusal:
@@ -89,6 +94,7 @@ class Proxy:
             answer = worded(fault)
         if call.method == "HEAD" and answer.status >= 400:
             answer.headers["Content-Length"] = "0"
+        self._hot.keep(call, answer)
         return await cors.opened(call, answer)
 
     async def _answered(self, call: Call) -> Answer:

@@ -31,6 +31,8 @@ class Shown(Struct, frozen=True):
     open: Opens
     whole_only: bool = False
     """Several ranges are as none (dynamic manifests)."""
+    data: bytes | None = None
+    """All of it, where it is at hand."""
     part: Span | None = None
     """The one segment of a manifest that is asked for by its number."""
 
@@ -60,7 +62,7 @@ async def answer(call: Call, shown: Shown) -> Answer:
         headers |= {"Content-Range": _told(shown.part, shown.size), "Content-Length": str(shown.part.size)}
         if call.method == "HEAD":
             return Answer(206, raw=b"", headers=headers)
-        return await _given(206, headers, shown.open(*shown.part), shown.part.size)
+        return await _given(206, headers, shown, shown.part)
     if call.method == "HEAD":
         return Answer(200, raw=b"", headers=headers | {"Content-Length": str(shown.size)})
     asked = ranges.parsed(call.headers.get("range", ""))
@@ -69,21 +71,24 @@ async def answer(call: Call, shown: Shown) -> Answer:
     spans = ranges.planned(asked, shown.size) if asked is not None else None
     if spans is None:
         headers["Content-Length"] = str(shown.size)
-        return await _given(200, headers, shown.open(0, shown.size), shown.size)
+        return await _given(200, headers, shown, Span(0, shown.size))
     if not spans:
         raw = page(416)
         return Answer(416, raw=raw, headers=headers | {"Content-Range": f"bytes */{shown.size}"})
     if len(spans) == 1:
         span = spans[0]
         headers |= {"Content-Range": _told(span, shown.size), "Content-Length": str(span.size)}
-        return await _given(206, headers, shown.open(*span), span.size)
+        return await _given(206, headers, shown, span)
     return await _parts(shown, spans, headers)
 
 
-async def _given(status: int, headers: dict[str, str], stream: AsyncIterator[bytes], size: int) -> Answer:
+async def _given(status: int, headers: dict[str, str], shown: Shown, span: Span) -> Answer:
     """What comes in one piece goes in one piece. What is wrong with the first bytes is still told with a status."""
+    if shown.data is not None:
+        return Answer(status, headers=headers, raw=shown.data[span.start : span.end])
+    stream = shown.open(*span)
     first = await anext(stream, b"")
-    if len(first) == size:
+    if len(first) == span.size:
         await closed(stream)
         return Answer(status, headers=headers, raw=first)
     return Answer(status, headers=headers, stream=_continued(first, stream))

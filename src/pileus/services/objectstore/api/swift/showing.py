@@ -4,7 +4,7 @@ from pileus.services.objectstore.api.swift import dynamic, links, reading, stati
 from pileus.services.objectstore.api.swift.call import Call
 from pileus.services.objectstore.api.swift.finding import Found, permit
 from pileus.services.objectstore.api.swift.reading import Shown
-from pileus.services.objectstore.db.objects import DLO, SLO, SYMLINK
+from pileus.services.objectstore.db.objects import DATA, DLO, SLO, SYMLINK
 
 
 async def shown(call: Call, found: Found) -> Shown:
@@ -23,4 +23,5 @@ async def shown(call: Call, found: Found) -> Shown:
         if not manifest:
             return await dynamic.shown(call, found, headers)
         return Shown(headers, row.content_type, row.etag, row.weight, row.modified_at, opener.text)
-    return Shown(headers, row.content_type, row.etag, row.size, row.modified_at, opener)
+    data = found.whole.data if row.kind == DATA else None
+    return Shown(headers, row.content_type, row.etag, row.size, row.modified_at, opener, data=data)

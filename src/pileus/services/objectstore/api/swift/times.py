@@ -26,4 +26,9 @@ def _second(second: int) -> str:
 
 def http(at: Micros) -> str:
     """`Last-Modified`: the whole second that `at` has reached, rounded up."""
-    return formatdate(-(-(at // 10) // 100_000), usegmt=True)
+    return _date(-(-(at // 10) // 100_000))
+
+
+@lru_cache(maxsize=4096)
+def _date(second: int) -> str:
+    return formatdate(second, usegmt=True)

@@ -1,6 +1,5 @@
 """Versions of objects: `?versions` listings, `?version-id=`, and what readers are told of them."""
 
-from collections import deque
 from typing import Any
 
 import msgspec
@@ -17,14 +16,12 @@ from pileus.services.objectstore.api.swift.finding import DELETED, Found, check_
 from pileus.services.objectstore.api.swift.listings import JSON, Asked
 from pileus.services.objectstore.api.swift.written import Written, made
 from pileus.services.objectstore.core import containers, objects, syncing, version_listings
-from pileus.services.objectstore.core.listings import Listed, Subdir, Wanted
+from pileus.services.objectstore.core.listings import Subdir
 from pileus.services.objectstore.core.stock import NULL, Deleted, now
 from pileus.services.objectstore.core.version_listings import LAST, Version
 from pileus.services.objectstore.db.containers import ContainerRow
 from pileus.services.objectstore.db.objects import MARKER
 
-PAGE = 1000
-"""Versions read at once on the way to a page that goes backwards."""
 _EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
 
 
@@ -122,33 +119,9 @@ def _read(
     if marker == NULL:
         null = objects.find_version(tx, row, asked.wanted.marker, NULL)
         marker = null.stamp if null is not None else LAST
-    walk = _backwards if asked.wanted.reverse else version_listings.of_container
-    found = walk(tx, row, asked.wanted, version_marker=marker).items
+    found = version_listings.of_container(tx, row, asked.wanted, version_marker=marker).items
     begun = asked.wanted.marker if marker is not None and not asked.wanted.reverse else ""
     return containers.usage(tx, row), [_item(one, begun) for one in found]
-
-
-def _backwards(tx: Tx, row: ContainerRow, wanted: Wanted, *, version_marker: Micros | None) -> Listed[Version]:
-    """The page in the other order: all that stands before it is walked through, the last of it kept."""
-    high = f"{wanted.marker}\x01" if version_marker is not None else wanted.marker
-    ahead = msgspec.structs.replace(wanted, marker=wanted.end_marker, end_marker=high, reverse=False, limit=PAGE)
-    kept: deque[Version | Subdir] = deque(maxlen=wanted.limit)
-    at: Micros | None = None
-    while True:
-        page = version_listings.of_container(tx, row, ahead, version_marker=at)
-        for one in page.items:
-            newer = version_marker is None or one.name != wanted.marker or _stamp(one) > version_marker
-            if newer and one.name != wanted.end_marker:
-                kept.append(one)
-        if not page.more:
-            return Listed(list(reversed(kept)), False)
-        last = page.items[-1]
-        ahead = msgspec.structs.replace(ahead, marker=last.name)
-        at = _stamp(last) if isinstance(last, Version) else None
-
-
-def _stamp(one: Version | Subdir) -> Micros:
-    return one.row.stamp if isinstance(one, Version) else 0
 
 
 def _item(one: Version | Subdir, begun: str) -> dict[str, Any]:

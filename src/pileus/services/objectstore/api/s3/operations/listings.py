@@ -29,7 +29,7 @@ async def _first(near: Neighbours, request: Request, where: Address) -> Answer:
     query, name = request.query, answers.writer_of_names(request)
     limit = answers.number(request, "max-keys", PAGE, most=PAGE)
     prefix, delimiter, marker = (query.one(key) or "" for key in ("prefix", "delimiter", "marker"))
-    row, found = await near.db.read(
+    row, found = await near.db.read_aside(
         _list, near, request, where.bucket, Wanted(prefix=prefix, delimiter=delimiter, marker=marker, limit=limit)
     )
     body: list[xml.Node] = [("Name", row.name), ("Prefix", name(prefix)), ("Marker", name(marker))]
@@ -54,7 +54,7 @@ async def _second(near: Neighbours, request: Request, where: Address) -> Answer:
             "InvalidArgument", "The continuation token provided is incorrect", ArgumentName="continuation-token"
         )
     marker = start if token is None else answers.opened(token)
-    row, found = await near.db.read(
+    row, found = await near.db.read_aside(
         _list, near, request, where.bucket, Wanted(prefix=prefix, delimiter=delimiter, marker=marker, limit=limit)
     )
     body: list[xml.Node] = [

@@ -1,7 +1,5 @@
 """What is under way: uploads of a bucket, parts of an upload."""
 
-from msgspec import Struct
-
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
 from pileus.services.objectstore.api.s3 import answers, checksums, expiry, xml
@@ -11,10 +9,10 @@ from pileus.services.objectstore.api.s3.operations.buckets import find
 from pileus.services.objectstore.api.s3.operations.listings import PAGE
 from pileus.services.objectstore.api.s3.operations.uploads import KIND, algorithm_of, find_upload
 from pileus.services.objectstore.core import multipart
+from pileus.services.objectstore.core.listings import Listed, Subdir, Wanted
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.db.columns import Details
 from pileus.services.objectstore.db.containers import ContainerRow
-from pileus.services.objectstore.db.spans import HIGHEST
 from pileus.services.objectstore.db.uploads import PartRow, UploadRow
 
 
@@ -64,23 +62,23 @@ async def list_uploads(near: Neighbours, request: Request, where: Address) -> An
     prefix, delimiter, marker = (query.one(key) or "" for key in ("prefix", "delimiter", "key-marker"))
     id_marker = (query.one("upload-id-marker") or "") if marker else ""
     limit = answers.number(request, "max-uploads", PAGE, least=1, most=PAGE)
-    asked = _Asked(prefix, delimiter, marker, id_marker, limit)
-    row, found, more = await near.db.read(_uploads, near, request, where.bucket, asked)
-    last = found[-1] if more else None
+    wanted = Wanted(prefix=prefix, delimiter=delimiter, marker=marker, limit=limit)
+    row, page = await near.db.read_aside(_uploads, near, request, where.bucket, wanted, id_marker)
+    found, last = page.items, page.items[-1] if page.more else None
     body: list[xml.Node] = [
         ("Bucket", row.name),
         ("KeyMarker", name(marker)),
         ("UploadIdMarker", id_marker),
-        ("NextKeyMarker", name(last if isinstance(last, str) else last.name) if last is not None else None),
+        ("NextKeyMarker", name(last.name) if last is not None else None),
         ("NextUploadIdMarker", last.id if isinstance(last, UploadRow) else None),
         ("Prefix", name(prefix)),
         ("Delimiter", name(delimiter) or None),
         ("MaxUploads", limit),
         ("EncodingType", name.kind),
-        ("IsTruncated", more),
+        ("IsTruncated", page.more),
     ]
     body += [_upload(one, name, row.account) for one in found if isinstance(one, UploadRow)]
-    body += [("CommonPrefixes", [("Prefix", name(one))]) for one in found if isinstance(one, str)]
+    body += [("CommonPrefixes", [("Prefix", name(one.name))]) for one in found if isinstance(one, Subdir)]
     return answers.document("ListMultipartUploadsResult", body)
 
 
@@ -98,42 +96,11 @@ def _upload(one: UploadRow, name: answers.Names, owner: str) -> xml.Node:
     return "Upload", shown
 
 
-class _Asked(Struct, frozen=True):
-    prefix: str
-    delimiter: str
-    marker: str
-    id_marker: str
-    limit: int
-
-
 def _uploads(
-    tx: Tx, near: Neighbours, request: Request, bucket: str, asked: _Asked
-) -> tuple[ContainerRow, list[UploadRow | str], bool]:
-    """Uploads, and as text what is cut at the delimiter: the walk jumps behind each."""
+    tx: Tx, near: Neighbours, request: Request, bucket: str, wanted: Wanted, upload_id: str
+) -> tuple[ContainerRow, Listed[UploadRow]]:
     row = find(tx, near, request, bucket, READ)
-    found: list[UploadRow | str] = []
-    marker, id_marker, more = asked.marker, asked.id_marker, True
-    while more and len(found) <= asked.limit:
-        # a marker that is itself a common prefix stands behind all of it
-        behind = marker + HIGHEST if marker and marker == _cut(marker, asked) else marker
-        page, more = multipart.under_way(tx, row, asked.prefix, behind, id_marker, asked.limit + 1 - len(found))
-        for one in page:
-            marker, id_marker = one.name, one.id
-            folder = _cut(one.name, asked)
-            if not folder:
-                found.append(one)
-                continue
-            if not found or found[-1] != folder:
-                found.append(folder)
-            marker, id_marker, more = folder, "", True
-            break
-    return row, found[: asked.limit], len(found) > asked.limit
-
-
-def _cut(name: str, asked: _Asked) -> str:
-    """The common prefix that a name falls under; empty: none."""
-    at = name.find(asked.delimiter, len(asked.prefix)) if asked.delimiter else -1
-    return name[: at + len(asked.delimiter)] if at >= 0 and name.startswith(asked.prefix) else ""
+    return row, multipart.listed(tx, row, wanted, upload_id)
 
 
 OPERATIONS = {

@@ -1,0 +1,101 @@
+"""kill -9 of an object store at work for clients of all kinds, by both faces, its reconcilers busy: again and again, on both databases.
+
+`PILEUS_TEST_KILLS` (3) kills, at random moments; the seed is told. What the clients were promised is there, what had no answer is whole or
+not there, counters are what they count, and nothing is left over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from object_rows import broken, orphans
+from object_server import free_port, running
+from pileus.services.objectstore.core.neighbours import Neighbours
+from pileus.services.objectstore.reconcilers.endings import Endings
+
+from . import object_crowd
+from .object_crowd import Crowd, Link, Value
+
+KILLS = int(os.environ.get("PILEUS_TEST_KILLS", "3"))
+SEED = int(os.environ.get("PILEUS_TEST_SEED", "0")) or random.randrange(1 << 30)
+
+
+class Server:
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder, self.url, self.port = folder, url, free_port()
+        self.process: Any = None
+
+    def up(self) -> None:
+        program = [sys.executable, "-u", object_crowd.__file__, str(self.folder), str(self.port), self.url]
+        environ = {**os.environ, "PYTHONPATH": ":".join(sys.path)}
+        log = (self.folder / "log").open("ab")
+        self.process = subprocess.Popen(program, env=environ, stdout=subprocess.PIPE, stderr=log)
+        assert self.process.stdout.readline() == b"up\n", (self.folder / "log").read_text()[-3000:]
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+async def wrong_at_rest(server: Server) -> list[str]:
+    """What is wrong with rows and files when no client is there and all has been tidied up."""
+    more = {**object_crowd.SETTINGS, "grace_seconds": 0, "orphan_minutes": 0}
+    async with running(server.folder, url=server.url, **more) as it:
+        found = list(await it.db.read_aside(broken))
+        near: Neighbours = it.service.internal._near
+        endings = Endings(near)
+        for work in (endings.expire, endings.clear, endings.sweep):
+            await work()
+        found += [*await it.db.read_aside(broken), *await orphans(it.db, it.stores)]
+        for store in it.stores.values():
+            found += [f"a draft is left: {seen.id}" for seen in await store.observe() if not seen.whole]
+    return found
+
+
+def drop_uploads(link: Link) -> None:
+    for upload in link.amazon("list_multipart_uploads", Bucket="c").get("Uploads", []):
+        link.amazon("abort_multipart_upload", Bucket="c", Key=upload["Key"], UploadId=upload["UploadId"])
+
+
+@pytest.mark.timeout(180 + 60 * KILLS)
+def test_killed_among_clients(ready_url: str, tmp_path: Path) -> None:
+    print("PILEUS_TEST_SEED", SEED)
+    chance, sure = random.Random(SEED), dict[str, Value]()
+    server = Server(tmp_path, ready_url)
+    server.up()
+    try:
+        object_crowd.furnish(server.port)
+        for turn in range(KILLS):
+            crowd = Crowd(server.port, chance.randrange(1 << 30), sure)
+            crowd.start()
+            end = time.monotonic() + 30
+            while crowd.answers < 60 and not crowd.strange and time.monotonic() < end:
+                time.sleep(0.01)
+            time.sleep(chance.random() * 2)
+            server.kill()
+            crowd.end()
+            assert crowd.strange == []
+            server.up()
+            sure = crowd.sure
+            found = object_crowd.wrong(server.port, sure, crowd.open)
+            print(f"kill {turn}: {crowd.answers} answers, {len(sure)} names, {len(crowd.open)} open")
+            assert found == []
+            if turn % 3 == 2 or turn == KILLS - 1:
+                drop_uploads(Link(server.port))
+                server.kill()
+                assert asyncio.run(wrong_at_rest(server)) == []
+                server.up()
+                assert object_crowd.wrong(server.port, sure, {}) == []
+    finally:
+        server.kill()
+        print((tmp_path / "log").read_text()[-3000:])
