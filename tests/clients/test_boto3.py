@@ -343,9 +343,12 @@ def test_locks(s3: Any, bucket: str) -> None:
 
 
 def test_what_is_not_built_says_so(s3: Any, bucket: str) -> None:
-    policy = '{"Version": "2012-10-17", "Statement": []}'
-    assert refused("NotImplemented", s3.put_bucket_policy, Bucket=bucket, Policy=policy) == 501
-    assert refused("NoSuchBucketPolicy", s3.get_bucket_policy, Bucket=bucket) == 404
+    requester = {"Payer": "Requester"}
+    assert (
+        refused("NotImplemented", s3.put_bucket_request_payment, Bucket=bucket, RequestPaymentConfiguration=requester)
+        == 501
+    )
+    assert s3.get_bucket_request_payment(Bucket=bucket)["Payer"] == "BucketOwner"
     assert (
         refused("NotImplemented", s3.put_object, Bucket=bucket, Key="k", Body=b"", ServerSideEncryption="AES256") == 501
     )

@@ -249,7 +249,7 @@ def test_lists(s3: Any, bucket: str) -> None:
         ("PUT", "k", {"x-amz-copy-source": "b/k", "x-amz-server-side-encryption": "aws:kms"}, "NotImplemented", 501),
         ("PUT", "k", {"x-amz-trailer": "x-amz-checksum-md4"}, "InvalidRequest", 400),
         ("PUT", "k", {"x-amz-trailer": "x-amz-checksum-crc32"}, "InvalidRequest", 400),
-        ("PUT", "-new", {"x-amz-object-ownership": "BucketOwnerEnforced"}, "NotImplemented", 501),
+        ("PUT", "-new", {"x-amz-object-ownership": "Whoever"}, "InvalidArgument", 400),
     ],
 )
 def test_what_would_not_be_obeyed(

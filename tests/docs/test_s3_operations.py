@@ -25,4 +25,8 @@ def test_what_is_known_to_be_so() -> None:
         "DeleteObjects",
     )
     assert {said[name] for name in works} == {"works"}
-    assert (said["GetBucketPolicy"], said["PutBucketPolicy"], said["CreateSession"]) == ("unset", "refused", "refused")
+    assert (said["GetBucketWebsite"], said["PutBucketEncryption"], said["PutBucketPolicy"]) == (
+        "unset",
+        "refused",
+        "works",
+    )

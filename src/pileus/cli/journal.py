@@ -41,9 +41,7 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        fields = record.__dict__
-        if len(fields) > len(_STANDARD) - 4:  # more than every record has
-            line.update({k: v for k, v in fields.items() if k not in _STANDARD and k not in line})
+        line.update({k: v for k, v in record.__dict__.items() if k not in _STANDARD and k not in line})
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
         return _encode(line).decode()

@@ -8,6 +8,7 @@ import pytest
 from pileus.kernel.policy import Policy
 from pileus.kernel.types import Ctx
 from pileus.services.objectstore.api.s3 import access
+from pileus.services.objectstore.api.s3.actions import READ
 from pileus.services.objectstore.api.swift.callers import Asking, KeystoneRules
 from pileus.services.objectstore.api.swift.paths import Path
 from pileus.services.objectstore.core.rules import RULES
@@ -21,5 +22,4 @@ def test_other_peoples_accounts(role: str, allowed: bool) -> None:
     assert KeystoneRules(policy, "AUTH_", {}).judge(ctx, asking).allowed is allowed
     near: Any = SimpleNamespace(policy=policy, settings=ObjectSettings())
     request: Any = SimpleNamespace(ctx=ctx)
-    row: Any = SimpleNamespace(account="AUTH_other")
-    assert access.owns(near, request, row, access.READ) is allowed
+    assert access.owns(near, request, "AUTH_other", READ) is allowed

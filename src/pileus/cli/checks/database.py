@@ -108,6 +108,10 @@ def _open_sagas(_patient: Patient, connection: Connection) -> list[Finding]:
     return findings or [ok("sagas", "none stuck, none late")]
 
 
+def _aside(blob: str) -> str:
+    return "the policy's quarantine folder" if blob else "the table objectstore_quarantine"
+
+
 def _bad_bodies(_patient: Patient, connection: Connection) -> list[Finding]:
     from sqlalchemy import inspect, text
 
@@ -117,8 +121,9 @@ def _bad_bodies(_patient: Patient, connection: Connection) -> list[Finding]:
     findings = [
         problem(
             "objects",
-            f"bytes of {', '.join(row.objects.splitlines()) or 'older versions'} are bad ({row.place}/{row.blob}): {row.problem}",
-            "upload them again from a copy, then delete; what is left of them is in the policy's quarantine folder",
+            f"bytes of {', '.join(row.objects.splitlines()) or 'older versions'} are bad"
+            f" ({f'{row.place}/{row.blob}' if row.blob else 'in the database'}): {row.problem}",
+            f"upload them again from a copy, then delete; what is left of them is in {_aside(row.blob)}",
         )
         for row in rows
     ]

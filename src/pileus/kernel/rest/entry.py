@@ -10,7 +10,8 @@ from typing import Any
 
 from pileus.kernel.rest.face import Face
 from pileus.kernel.rest.openapi import document
-from pileus.kernel.rest.request import Answer, ClientGone, Query, Receive, Request, encode
+from pileus.kernel.rest.request import Answer, Query, Receive, Request, encode
+from pileus.kernel.rest.streamed import send_stream
 from pileus.kernel.rest.whole import Send, plain, send_whole
 from pileus.kernel.types import Ctx, Fault, Invalid, new_id
 
@@ -50,6 +51,17 @@ class EntrySettings:
     """Addresses of proxies that are believed in this."""
 
 
+_ANY_LINE = vars(logging.makeLogRecord({"name": access.name, "levelno": logging.INFO, "levelname": "INFO"}))
+
+
+class _Line(logging.LogRecord):
+    """A line of the access log. It has what handlers and formatters ask for, and is made in a third of `Logger.info`'s time."""
+
+    def __init__(self, message: str, **fields: str) -> None:
+        now = time.time()
+        self.__dict__.update(_ANY_LINE, msg=message, created=now, msecs=now % 1 * 1000, **fields)
+
+
 class Entry:
     """The ASGI application of all listeners."""
 
@@ -74,7 +86,7 @@ class Entry:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
-        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+        headers = {k.decode("latin-1"): v.rstrip(b" \t").decode("latin-1") for k, v in scope["headers"]}
         method = scope["method"]
         path = scope["raw_path"].decode("latin-1") if scope.get("raw_path") else scope["path"]
         face, prefix, below = self._door(scope).find(path)
@@ -111,11 +123,10 @@ class Entry:
             self._tell(f'{name} "{method} {shown}" {answer.status} {sent} {took:.1f}ms', request, request_id, self._client(scope, headers))  # fmt: skip
 
     def _tell(self, message: str, request: Request | None, request_id: str, address: str) -> None:
-        """One line of the access log; made by hand, for `Logger.info` costs twice as much."""
-        record = logging.LogRecord(access.name, logging.INFO, "", 0, message, None, None)
         ctx = request.ctx if request is not None else Ctx()
-        record.__dict__.update(request_id=request_id, user_id=ctx.user_id, project_id=ctx.project_id, address=address)
-        access.handle(record)
+        access.handle(
+            _Line(message, request_id=request_id, user_id=ctx.user_id, project_id=ctx.project_id, address=address)
+        )
 
     async def _ask(
         self,
@@ -328,7 +339,8 @@ async def _respond(
     if "content-type" not in names and (raw or raw is None or answer.status not in (204, 304)):
         headers["Content-Type" if cased else "content-type"] = media
     if raw is None:
-        return await _respond_stream(answer, send, head, plain(headers, cased))
+        assert answer.stream is not None
+        return await send_stream(send, answer.status, plain(headers, cased), answer.stream, head=head)
     if "content-length" not in names and answer.status not in (204, 304):
         headers["Content-Length" if cased else "content-length"] = str(len(raw))
     if unread is None:
@@ -339,25 +351,3 @@ async def _respond(
     await _linger(unread)
     await send({"type": "http.response.body", "body": b""})
     return len(raw)
-
-
-async def _respond_stream(answer: Answer, send: Send, head: bool, headers: list[tuple[bytes, bytes]]) -> int:
-    stream, sent = answer.stream, 0
-    assert stream is not None
-    try:
-        if head:
-            await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-            await send({"type": "http.response.body", "body": b""})
-            return 0
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        async for chunk in stream:
-            sent += len(chunk)
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
-    except ClientGone:
-        pass
-    finally:
-        close = getattr(stream, "aclose", None)
-        if close is not None:
-            await close()
-    return sent

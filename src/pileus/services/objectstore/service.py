@@ -27,6 +27,7 @@ from pileus.services.objectstore.core.rules import RULES
 from pileus.services.objectstore.core.settings import ObjectSettings
 from pileus.services.objectstore.internal import Internal
 from pileus.services.objectstore.reconcilers.endings import Endings
+from pileus.services.objectstore.reconcilers.inline_scrubber import InlineScrubber
 from pileus.services.objectstore.reconcilers.lifecycle import Lifecycle
 from pileus.services.objectstore.reconcilers.scrubber import Scrubber
 from pileus.services.objectstore.reconcilers.sending import Sender
@@ -92,6 +93,7 @@ def build(
             Reconciler("objectstore.sync", Syncer(near).sync, every=MINUTE, wake=(syncing.SIGNAL,)),
             Reconciler("objectstore.send", Sender(near).send, every=10 * SECOND, wake=(syncing.SIGNAL,)),
             Reconciler("objectstore.scrub", Scrubber(near).scrub, every=10 * MINUTE),
+            Reconciler("objectstore.scrub_inline", InlineScrubber(near).scrub, every=10 * MINUTE),
         ],
     )
 

@@ -36,6 +36,8 @@ class Change(Struct, frozen=True, kw_only=True):
     history: bool | None = None
     versioning: str | None = None
     """`enabled` or `suspended`."""
+    policy: str | None = None
+    """S3's bucket policy; empty: none."""
 
 
 def find(tx: Tx, account: str, name: str) -> ContainerRow | None:
@@ -135,16 +137,16 @@ def is_bucket(tx: Tx, row: ContainerRow) -> bool:
     return named is not None and named.container_id == row.id
 
 
-def bucket(tx: Tx, account: str, name: str) -> ContainerRow:
+def bucket(tx: Tx, near: Neighbours, account: str, name: str) -> ContainerRow:
     """The container behind S3's name, for a caller of that account (empty: nobody's).
 
     The caller's own containers come first, however they were made; then the buckets that S3 made, of all accounts.
     Raises `NotFound` of type `NoSuchContainer`.
     """
-    row = containers.find(tx, account, name) if account else None
+    row = near.rooms.container(tx, account, name) if account else None
     if row is None:
         named = containers.bucket(tx, name)
-        row = containers.get(tx, named.container_id) if named is not None else None
+        row = near.rooms.container(tx, named.account, name) if named is not None else None
     if row is None:
         raise NotFound("The specified bucket does not exist", type="NoSuchContainer")
     return row
@@ -179,8 +181,10 @@ def _changed(tx: Tx, near: Neighbours, row: ContainerRow, change: Change) -> Con
         raise Invalid(_TWO_WAYS[bool(row.versioning)], type="SyncedVersions")
     if versioning != "enabled" and after.system.get(ENABLED):
         raise Conflict("The container has an object lock, which needs its versions.", type="BucketLocked")
-    containers.change(tx, row.id, settings=after, versioning=versioning, modified_at=tx.now)
-    return msgspec.structs.replace(row, settings=after, versioning=versioning, modified_at=tx.now)
+    values = {"settings": after, "versioning": versioning, "modified_at": tx.now}
+    values |= {} if change.policy is None else {"policy": change.policy}
+    containers.change(tx, row.id, **values)
+    return msgspec.structs.replace(row, **values)
 
 
 _TWO_WAYS = (

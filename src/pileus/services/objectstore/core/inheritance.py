@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from pileus.services.objectstore.core.locks import HOLD, MODE, UNTIL
 
-_OWN = frozenset({MODE, UNTIL, HOLD, "grants", "upload"})
+_OWN = frozenset({MODE, UNTIL, HOLD, "grants", "owner", "upload"})
 """Of one object only: a copy is not locked because its source is, nor open to those who may read the source."""
 
 

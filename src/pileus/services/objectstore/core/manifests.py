@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from pileus.kernel.db import Tx
 from pileus.kernel.types import Conflict, Ctx, Fault, Invalid, NotFound, iso_naive
-from pileus.services.objectstore.core import links
+from pileus.services.objectstore.core import dynamic, links
 from pileus.services.objectstore.core import objects as decisions
 from pileus.services.objectstore.core.faults import Mismatch
 from pileus.services.objectstore.core.intake import Body
@@ -20,7 +20,7 @@ from pileus.services.objectstore.core.objects import Permit, Put
 from pileus.services.objectstore.core.stock import expired
 from pileus.services.objectstore.db import containers, objects
 from pileus.services.objectstore.db.containers import ContainerRow
-from pileus.services.objectstore.db.objects import SLO, SYMLINK, ObjectRow, Whole
+from pileus.services.objectstore.db.objects import DLO, SLO, SYMLINK, ObjectRow, Whole
 
 DEPTH = 10
 """Manifests within manifests."""
@@ -79,6 +79,8 @@ class Segment(Struct, frozen=True, omit_defaults=True):
 class Wish(Struct, frozen=True, kw_only=True):
     """A segment as a client asks for it; what is None is not compared."""
 
+    told: str = ""
+    """Its path as the client wrote it, for what is said of it."""
     container: str = ""
     name: str = ""
     etag: str | None = None
@@ -87,8 +89,6 @@ class Wish(Struct, frozen=True, kw_only=True):
     """`first-last`, `first-` or `-count`."""
     data: bytes | None = None
     """Bytes of the manifest's own, instead of an object."""
-    said: str = ""
-    """The path as the client wrote it, for what is told of problems; empty: `/container/name`."""
 
 
 class Piece(Struct, frozen=True):
@@ -202,11 +202,13 @@ def _resolved(
         row = containers.find(tx, account, container) or ContainerRow(0, account, container, "", "", 0, 0)
         rows |= {(container, name): found for name, found in _rows(tx, near, account, row, names, permit).items()}
     segments: list[Segment] = []
-    for wish in wishes:
-        try:
-            segments.append(_segment(tx, wish, rows.get((wish.container, wish.name))))
-        except Fault as fault:
-            problems.append((wish.said or f"/{wish.container}/{wish.name}", fault.message))
+    for index, wish in enumerate(wishes):
+        there, name = rows.get((wish.container, wish.name)), wish.told or f"/{wish.container}/{wish.name}"
+        seen = there if isinstance(there, ObjectRow) else None
+        wrong = [there.message] if isinstance(there, Fault) else _wrong(tx, wish, seen, last=index == len(wishes) - 1)
+        problems += [(name, reason) for reason in wrong]
+        if not wrong:
+            segments.append(_segment(wish, seen))
     return segments, problems
 
 
@@ -220,44 +222,61 @@ def _rows(
         return dict.fromkeys(names, fault)
     found: dict[str, ObjectRow | Fault] = {}
     for name, row in objects.some(tx, container.id, names).items():
-        found[name] = row
-        if row.kind == SYMLINK:
-            start = Whole(row, "", "", None)
-            try:
-                found[name] = links.follow(tx, near, account, container, start, permit)[1].object
-            except (Conflict, NotFound):
-                del found[name]
-            except Fault as fault:
-                found[name] = fault
+        try:
+            found[name] = _end(tx, near, account, container, row, permit)
+        except (Conflict, NotFound):
+            continue
+        except Fault as fault:
+            found[name] = fault
     return found
 
 
-def _segment(tx: Tx, wish: Wish, row: ObjectRow | Fault | None) -> Segment:
-    """Raises a `Fault` whose message is the reason."""
-    if isinstance(row, Fault):
-        raise row
+def _end(tx: Tx, near: Neighbours, account: str, container: ContainerRow, row: ObjectRow, permit: Permit) -> ObjectRow:
+    """What a link leads to, and what a dynamic manifest is worth just now."""
+    if row.kind == SYMLINK:
+        row = links.follow(tx, near, account, container, Whole(row, "", "", None), permit)[1].object
+    if row.kind == DLO:
+        size, etag = dynamic.measured(tx, near, account, Whole(row, "", "", None), permit)
+        row = msgspec.structs.replace(row, size=size, etag=etag)
+    return row
+
+
+def _wrong(tx: Tx, wish: Wish, row: ObjectRow | None, last: bool) -> list[str]:
+    """All that speaks against a segment. The last one may be empty."""
     if wish.data is not None:
-        digest = hashlib.md5(wish.data, usedforsecurity=False).hexdigest()
-        return Segment(bytes=len(wish.data), hash=digest, data=base64.b64encode(wish.data).decode())
+        return []
     if row is None or expired(tx, row):
-        raise NotFound("404 Not Found")
+        return ["404 Not Found"]
+    found = []
+    if wish.range and _satisfied(wish.range, row.size) is None:
+        found.append("Unsatisfiable Range")
+    if row.size == 0 and not last:
+        found.append("Too small; each segment must be at least 1 byte.")
     if wish.size is not None and wish.size != row.size:
-        raise Invalid("Size Mismatch")
+        found.append("Size Mismatch")
     if wish.etag is not None and wish.etag != row.etag:
-        raise Invalid("Etag Mismatch")
-    span = _satisfied(wish.range, row.size) if wish.range else ""
+        found.append("Etag Mismatch")
+    return found
+
+
+def _segment(wish: Wish, row: ObjectRow | None) -> Segment:
+    if wish.data is not None or row is None:
+        data = wish.data or b""
+        digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
+        return Segment(bytes=len(data), hash=digest, data=base64.b64encode(data).decode())
     return Segment(
         f"/{wish.container}/{wish.name}",
         row.size,
         row.etag,
         row.content_type,
         iso_naive(row.modified_at),
-        span,
+        (_satisfied(wish.range, row.size) or "") if wish.range else "",
         row.kind == SLO,
     )
 
 
-def _satisfied(text: str, size: int) -> str:
+def _satisfied(text: str, size: int) -> str | None:
+    """`first-last` of what there is; empty: all of it; None: nothing."""
     first, _, last = text.partition("-")
     if not first:
         count = int(last)
@@ -265,7 +284,7 @@ def _satisfied(text: str, size: int) -> str:
     else:
         begin, end = int(first), min(int(last), size - 1) if last else size - 1
     if begin > end:
-        raise Invalid("Unsatisfiable Range")
+        return None
     return "" if (begin, end) == (0, size - 1) else f"{begin}-{end}"
 
 

@@ -27,6 +27,12 @@ class ObjectSettings(Section, frozen=True, kw_only=True):
     s3_domains: Annotated[
         list[str], doc("host names of S3 whose subdomains are buckets (`objects.example`: bucket.objects.example)")
     ] = []
+    s3_object_ownership: Annotated[
+        Literal["", "BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"],
+        doc(
+            "whose objects are in buckets that do not say it, by S3's names; empty: all are the bucket's owner's, and lists of grants are obeyed"
+        ),
+    ] = ""
     s3_region: Annotated[str, doc("the region that S3 clients are told")] = "us-east-1"
     service_prefixes: Annotated[
         dict[str, str],

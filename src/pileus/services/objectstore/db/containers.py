@@ -20,6 +20,7 @@ containers = Table(
     Column("created_at", Time, nullable=False),
     Column("modified_at", Time, nullable=False),
     Column("settings", Json(Settings)),
+    Column("policy", Text, nullable=False, default=""),
     UniqueConstraint("account", "name"),
     sqlite_autoincrement=True,
 )
@@ -45,6 +46,8 @@ class ContainerRow(Struct, frozen=True):
     created_at: Micros
     modified_at: Micros
     settings: Settings | None = None
+    policy: str = ""
+    """S3's bucket policy as it was put; empty: none. Listings of an account do without."""
 
     @property
     def kept(self) -> Settings:
@@ -74,7 +77,8 @@ _BY_ID = Query(
 _INSERT = Query(insert(containers).returning(containers.c.id), into=int)
 _UPDATE = Query(update(containers).where(containers.c.id == bindparam("b_id")))
 _DELETE = Query(delete(containers).where(containers.c.id == bindparam("id")))
-_BY_NAME = ranges(containers, containers.c.account == bindparam("owner"), containers.columns, ContainerRow)
+_LISTED = [column for column in containers.columns if column.name != "policy"]
+_BY_NAME = ranges(containers, containers.c.account == bindparam("owner"), _LISTED, ContainerRow)
 _BUCKET = Query(select(buckets).where(buckets.c.name == bindparam("name")), into=BucketRow)
 _BUCKET_INSERT = Query(insert(buckets))
 _BUCKET_DELETE = Query(delete(buckets).where(buckets.c.container_id == bindparam("container_id")))

@@ -62,7 +62,7 @@ class Scrubber:
             if problem == told:
                 await self._near.db.write(bodies.checked, row.id)
             else:
-                await self._near.db.write(_tell, row, problem)
+                await self._tell(row, problem)
             return
         if not problem:
             await self._near.db.write(_sound, row.id)
@@ -72,7 +72,11 @@ class Scrubber:
             return
         log.error("blob %s of %s is bad: %s", row.blob, row.place, problem)
         await self._near.stores[row.place].quarantine(row.blob)
-        await self._near.db.write(_tell, row, problem)
+        await self._tell(row, problem)
+
+    async def _tell(self, row: BodyRow, problem: str) -> None:
+        hit = await self._near.db.read_aside(objects_of, row.id)
+        await self._near.db.write(tell, row, problem, hit)
 
     async def _problem(self, row: BodyRow) -> str:
         """What is wrong with it, or nothing. Raises `BlobError` when it could not be read to the end."""
@@ -97,17 +101,22 @@ def _sound(tx: Tx, body_id: int) -> None:
     findings.forget(tx, body_id)
 
 
-def _tell(tx: Tx, row: BodyRow, problem: str) -> None:
+def objects_of(tx: Tx, body_id: int) -> list[str]:
+    """Some of those whose bytes they are, as a report names them. Reads all objects."""
+    hit = []
+    for container_id, name in objects.with_body(tx, body_id, NAMED):
+        container = containers.get(tx, container_id)
+        if container is not None:
+            hit.append(f"{container.account}/{container.name}/{name}")
+    return hit
+
+
+def tell(tx: Tx, row: BodyRow, problem: str, hit: list[str]) -> None:
     """Unless the body went meanwhile: then it is nobody's loss."""
     if bodies.get(tx, row.id) is None:
         findings.forget(tx, row.id)
         return
     bodies.checked(tx, row.id)
-    hit = []
-    for container_id, name in objects.with_body(tx, row.id, NAMED):
-        container = containers.get(tx, container_id)
-        if container is not None:
-            hit.append(f"{container.account}/{container.name}/{name}")
     findings.put(tx, FindingRow(row.id, row.place, row.blob, problem, "\n".join(hit), tx.now))
     data = {"place": row.place, "blob": row.blob, "problem": problem, "objects": hit}
     events.record(tx, cloud(), "objectstore.body.bad", "body", str(row.id), data=data)

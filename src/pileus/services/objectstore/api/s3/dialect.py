@@ -44,11 +44,8 @@ class S3Dialect(Dialect):
         found = address.read(request.path, request.headers.get("host", ""), self.settings.s3_domains)
         request.memo[Address] = found
         kind = "object" if found.key else "bucket" if found.bucket else "service"
-        refusals.check_parameters(request, SUBRESOURCES[kind])
-        for name in SUBRESOURCES[kind]:
-            if request.query.has(name):
-                return self._allowed(request, f"/{kind}?{name}")
-        return self._allowed(request, f"/{kind}")
+        name = refusals.check_parameters(request, SUBRESOURCES[kind])
+        return self._allowed(request, f"/{kind}?{name}" if name else f"/{kind}")
 
     def _allowed(self, request: Request, route: str) -> str:
         """Said to everybody: what methods there are is no secret."""

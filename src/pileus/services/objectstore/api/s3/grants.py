@@ -39,11 +39,19 @@ _HEADERS = {
 _MOST = 100
 
 
+System = Mapping[str, str]
+"""What a face keeps of a container or an object."""
+
+
 class Grant(Struct, frozen=True):
     """`who`: `id:<account>`, or one of the groups."""
 
     right: str
     who: str
+
+    @property
+    def public(self) -> bool:
+        return self.who in (ALL, AUTHENTICATED)
 
 
 def kept(grants: list[Grant]) -> str:
@@ -56,12 +64,17 @@ def read(system: Mapping[str, str]) -> list[Grant]:
     return [Grant(right, who) for right, _, who in found]
 
 
-def allows(system: Mapping[str, str], right: str, account: str, known: bool) -> bool:
-    """Whether the list gives a right to a caller of that account (empty: none); `known`: somebody signed."""
+def allows(system: System, right: str, account: str, known: bool, *, public: bool = True) -> bool:
+    """Whether the list gives a right to a caller of that account (empty: none); `known`: somebody signed.
+
+    `public` False: what it gives to everybody is not heard.
+    """
     text = system.get(KEPT)
     if not text:
         return False
-    mine = {ALL, *((AUTHENTICATED,) if known else ()), *((f"id:{account}",) if account else ())}
+    mine = {f"id:{account}"} if account else set()
+    if public:
+        mine |= {ALL, AUTHENTICATED} if known else {ALL}
     return any(grant.right in (right, FULL) and grant.who in mine for grant in read(system))
 
 

@@ -28,17 +28,18 @@ def check_headers(headers: Mapping[str, str]) -> None:
         raise fault("InvalidStorageClass")
 
 
-def check_parameters(request: Request, known: tuple[str, ...]) -> None:
-    """A write with a sub-resource that nobody here knows would be the write of something else.
+def check_parameters(request: Request, known: tuple[str, ...]) -> str:
+    """The sub-resource that a request names, one of `known`; empty: none.
 
-    `known`: the sub-resources of the thing addressed. Raises `NotImplemented`, `InvalidArgument`.
+    A write with one that nobody here knows would be the write of something else. Raises `NotImplemented`, `InvalidArgument`.
     """
     query = request.query
-    found = [name for name in known if query.has(name)]
+    given = {name for name, _ in query.pairs}
+    found = [name for name in known if name in given] if given else []
     if len(found) > 1:
         raise fault("InvalidArgument", f"Conflicting query string parameters: {', '.join(found)}")
     if request.method in ("GET", "HEAD", "OPTIONS") or found:
-        return
+        return found[0] if found else ""
     for name, value in query.pairs:
         if not value and name not in _PLAIN and not name.lower().startswith("x-amz-"):
             raise fault("NotImplemented")
@@ -46,3 +47,4 @@ def check_parameters(request: Request, known: tuple[str, ...]) -> None:
         raise fault("InvalidArgument", "This operation does not accept a version-id.", ArgumentName="versionId")
     if request.method == "PUT" and query.has("partNumber"):
         raise fault("InvalidArgument", "A part needs an uploadId.", ArgumentName="partNumber")
+    return ""

@@ -8,6 +8,7 @@ from msgspec import Struct
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Query, Request
 from pileus.kernel.types import Ctx, Micros
+from pileus.services.objectstore.api.swift import guarding
 from pileus.services.objectstore.api.swift.answers import told
 from pileus.services.objectstore.api.swift.callers import Asking, Verdict
 from pileus.services.objectstore.api.swift.metadata import text
@@ -116,13 +117,22 @@ class Call:
         return self.caller is not None and self.judge(self, whole).allowed
 
     async def see(self) -> Scene:
-        """Read what stands at the path."""
+        """Read what stands at the path. Raises what `look` raises, to those alone who have rights there."""
         known = self.near.rooms.recall(self.path.account, self.path.container)
-        self.scene = _scene(self.path, known) if known else await self.near.db.read(glance, self.near, self.path)
+        try:
+            self.scene = _scene(self.path, known) if known else await self.near.db.read(glance, self.near, self.path)
+        except Answer:
+            self.authorize()
+            raise
         return self.scene
 
-    def authorize(self, method: str = "", path: Path | None = None, scene: Scene | None = None) -> None:
-        """Raises 401 or 403. Sets `owner`. Another path and scene: what the request touches beside its own."""
+    def authorize(
+        self, method: str = "", path: Path | None = None, scene: Scene | None = None, *, whole: bool = False
+    ) -> None:
+        """Raises 401 or 403. Sets `owner`. Another path and scene: what the request touches beside its own.
+
+        `whole`: any object of the container, whatever name the path has.
+        """
         method, path, scene = method or self.method, path or self.path, scene or self.scene
         if self.allowed is not None and self.allowed(method, path):
             return
@@ -130,14 +140,17 @@ class Call:
         rule = (kept.read if reads else kept.write) if path.name or (path.container and reads) else ""
         system = scene.account_kept.system
         asking = Asking(
-            method=method, path=path, acl=rule, referrer=self.headers.get("referer", ""),
+            method=method, path=path, acl=guarding.heard(scene.container, rule), referrer=self.headers.get("referer", ""),
             domain=system.get(PROJECT_DOMAIN), account_acl=system.get(ACCOUNT_ACL, ""),
         )  # fmt: skip
         verdict = self.judge(self, asking)
         if path == self.path:
             self.owner = verdict.owner
-        if not verdict.allowed:
+        if not verdict.allowed or (not verdict.owner and self._denied(method, path, scene.container, whole)):
             raise self.refused()
+
+    def _denied(self, method: str, path: Path, row: ContainerRow | None, whole: bool) -> bool:
+        return row is not None and guarding.denies(self.near, self.request, self.ctx, row, method, path, whole=whole)
 
     def refused(self) -> Answer:
         """403 for somebody known, 401 with the realm for the others."""

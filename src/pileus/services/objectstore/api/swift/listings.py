@@ -69,7 +69,7 @@ def _limit(text: str | None) -> int:
 def media_of(query: Query, headers: Mapping[str, str]) -> tuple[str, bool]:
     """The media type of a listing, and whether it depends on `Accept`. Raises 406."""
     asked_for = query.one("format")
-    if asked_for:
+    if asked_for is not None:
         return FORMATS.get(asked_for.lower(), TEXT), False
     found = best(headers.get("accept", ""), (TEXT, JSON, XML, XML_OLD))
     if found is None:

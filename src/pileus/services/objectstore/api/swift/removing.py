@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from pileus.kernel.rest import Answer
 from pileus.kernel.types import Fault
@@ -53,7 +54,7 @@ class Tally:
         else:
             self.problems.append((name, status_line(status)))
             if len(self.problems) >= FAILURES_MAX:
-                self.stop(400, f"Max delete failures exceeded: {FAILURES_MAX}")
+                self.stop(400, "Max delete failures exceeded")
                 return False
         return True
 
@@ -73,15 +74,18 @@ class Tally:
         return bulk_reports.rendered(kind, facts, self.problems, "delete")
 
 
-class Doomed(NamedTuple):
-    """What is to go. `version`: that one of it alone."""
+class Doomed(Struct, frozen=True):
+    """What is to go, under the name that the report has for it. `path` None: no name, told with `status`."""
 
-    path: Path
+    name: str
+    path: Path | None
+    status: int = 0
     version: str | None = None
+    """That one of it alone."""
 
 
-async def remove_all(call: Call, paths: AsyncIterator[Doomed | tuple[str, int]]) -> Answer:
-    """A report of the deletion of all `paths`; a plain pair is a name that is none, and the status of that."""
+async def remove_all(call: Call, paths: AsyncIterator[Doomed]) -> Answer:
+    """A report of the deletion of all `paths`."""
     kind = bulk_reports.accepted(call.headers)
     tally = Tally()
     if kind is None:
@@ -90,18 +94,16 @@ async def remove_all(call: Call, paths: AsyncIterator[Doomed | tuple[str, int]])
     return Answer(200, stream=await pulsed(_removed(call, paths, tally), lambda: tally.report(kind)), media=kind)
 
 
-async def _removed(call: Call, paths: AsyncIterator[Doomed | tuple[str, int]], tally: Tally) -> None:
+async def _removed(call: Call, paths: AsyncIterator[Doomed], tally: Tally) -> None:
     try:
         async for one in paths:
-            if not isinstance(one, Doomed):
-                name, status = one
-            else:
-                name = bulk_reports.named("/".join(filter(None, one.path[1:])))
+            status = one.status
+            if one.path is not None:
                 other = call.caused("DELETE", one.path, {}, None)
                 if one.version is not None:
                     other.query.pairs = [("version-id", one.version)]
                 status, _ = await outcome(call.perform(other))
-            if not tally.count(name, status):
+            if not tally.count(one.name, status):
                 return
     except Answer as refusal:
         body = (refusal.raw or b"").decode()

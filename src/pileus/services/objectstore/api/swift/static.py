@@ -13,10 +13,11 @@ from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer
 from pileus.kernel.types import Fault, Forbidden, Invalid
 from pileus.services.objectstore.api.swift import bulk_reports, listings, times
-from pileus.services.objectstore.api.swift.answers import PLAIN, WORDS, told
+from pileus.services.objectstore.api.swift.answers import PLAIN, WORDS, bad, told
 from pileus.services.objectstore.api.swift.call import Call, look
 from pileus.services.objectstore.api.swift.dialect import worded
 from pileus.services.objectstore.api.swift.finding import find, permit
+from pileus.services.objectstore.api.swift.listings import JSON
 from pileus.services.objectstore.api.swift.paths import Path
 from pileus.services.objectstore.api.swift.removing import Doomed, remove_all, status_line
 from pileus.services.objectstore.api.swift.written import Written, made, quoted
@@ -28,6 +29,8 @@ from pileus.services.objectstore.db.objects import SLO
 
 KEYS = {"path", "etag", "size_bytes", "range"}
 _RANGE = re.compile(r"(\d+-\d*|-\d+)\Z", re.ASCII)
+DOOMED_MAX = 100_000
+"""Names that one DELETE of a manifest takes away, those of the manifests within it too."""
 NO_OBJECT = "path does not refer to an object. Path must be of the form /container/object."
 
 
@@ -36,6 +39,8 @@ NO_OBJECT = "path does not refer to an object. Path must be of the form /contain
 
 async def put(call: Call, want: Put) -> Answer:
     """Raises 400, 413, 422."""
+    if "x-symlink-target" in call.headers:
+        raise bad("Symlink requests require a zero byte body")
     wishes = read(await _text(call, call.near.settings.manifest_bytes), call.path, call.near.settings.segments_max)
     if listings.truth(call.query.one("heartbeat")):
         return Answer(202, stream=_heartbeat(call, want, wishes), media=bulk_reports.media(call.headers))
@@ -63,6 +68,13 @@ async def _written(call: Call, want: Put, wishes: Sequence[Wish]) -> Written:
         media = bulk_reports.media(call.headers)
         raw = bulk_reports.rendered(media, {}, _problems(fault), "upload")
         raise Answer(400, raw=raw, media=media) from fault
+
+
+def check_reserved(call: Call) -> None:
+    """Raises 400 for the header that manifests alone show."""
+    if "x-static-large-object" in call.headers:
+        add = "To create a static large object add query param multipart-manifest=put."
+        raise told(400, f"X-Static-Large-Object is a reserved header. {add}")
 
 
 async def take(call: Call, want: Put) -> Answer:
@@ -109,8 +121,8 @@ def _reasoning(judge: Permit) -> Permit:
 
 
 def _problems(fault: Fault) -> list[tuple[str, str]]:
-    problems = msgspec.convert(fault.details["problems"], list[tuple[str, str]])
-    return [(bulk_reports.named(path), reason) for path, reason in problems]
+    found = msgspec.convert(fault.details["problems"], list[tuple[str, str]])
+    return [(bulk_reports.named(name), reason) for name, reason in found]
 
 
 async def _heartbeat(call: Call, want: Put, wishes: Sequence[Wish]) -> AsyncIterator[bytes]:
@@ -129,6 +141,9 @@ async def _heartbeat(call: Call, want: Put, wishes: Sequence[Wish]) -> AsyncIter
         problems = _problems(fault) if fault.type == "BadSegments" else []
         facts = _facts(400 if problems else worded(fault).status)
     yield b"\r\n\r\n"
+    if media == JSON:
+        first = ("Response Status", "Response Body")
+        facts = {name: facts[name] for name in (*first, *(name for name in facts if name not in first))}
     yield bulk_reports.rendered(media, facts, problems, "upload")
 
 
@@ -183,8 +198,8 @@ def _wish(entry: Any, path: Path) -> Wish:
         raise ValueError("manifest must not include itself as a segment")
     size = entry.get("size_bytes")
     return Wish(
-        container=container, name=name, etag=entry.get("etag"), size=None if size is None else int(size),
-        range=entry.get("range") or "", said=entry["path"],
+        told=entry["path"], container=container, name=name, etag=entry.get("etag"), size=None if size is None else int(size),
+        range=entry.get("range") or "",
     )  # fmt: skip
 
 
@@ -195,7 +210,9 @@ def _wrong(entry: Mapping[str, Any]) -> list[str]:
     if not isinstance(entry.get("etag"), str | None):
         problems.append('"etag" must be a string or null (if provided)')
     size = entry.get("size_bytes")
-    if size is not None and not (str(size).isdigit() and len(str(size)) < 20 and not isinstance(size, bool)):
+    if size is not None and not (
+        str(size).isascii() and str(size).isdigit() and len(str(size)) < 20 and not isinstance(size, bool)
+    ):
         problems.append("invalid size_bytes")
     span = entry.get("range")
     if span is not None and not isinstance(span, str):
@@ -229,24 +246,29 @@ async def delete(call: Call) -> Answer:
 
 
 async def _gathered(call: Call) -> AsyncIterator[Doomed]:
-    """All names before the first of them goes: what names others is read while it is there."""
-    *segments, own = [one async for one in _named(call, call.path)]
-    for path in segments:
-        yield Doomed(path)
-    yield Doomed(own, call.query.one("version-id"))
+    """All names before the first of them goes: what names others is read while it is there. Raises 400 for too many."""
+    found = []
+    async for path in _named(call, call.path, {call.path}):
+        found.append(path)
+        if len(found) > DOOMED_MAX:
+            raise told(400, "Too many buffered slo segments to delete.")
+    for path in found:
+        version = call.query.one("version-id") if path == call.path else None
+        yield Doomed(bulk_reports.named("/".join(path[1:])), path, version=version)
 
 
-async def _named(call: Call, path: Path, depth: int = 0) -> AsyncIterator[Path]:
-    """The segments, those of manifests within before these, and the manifest at last."""
+async def _named(call: Call, path: Path, read: set[Path], depth: int = 0) -> AsyncIterator[Path]:
+    """The segments, those of manifests within before these, and the manifest at last. No manifest is read twice."""
     found = await find(call, path, follow=False)
     if found.whole.object.kind != SLO:
         raise told(400, "Not an SLO manifest")
     text = b"".join([chunk async for chunk in found.open(call, permit(call)).text(0, found.whole.object.weight)])
     for one in manifests.segments_of(text):
         segment = Path(path.account, *one.place)
-        if one.sub_slo and depth < manifests.DEPTH:
+        if one.sub_slo and depth < manifests.DEPTH and segment not in read:
+            read.add(segment)
             try:
-                async for inner in _named(call, segment, depth + 1):
+                async for inner in _named(call, segment, read, depth + 1):
                     yield inner
             except Answer:
                 yield segment

@@ -21,6 +21,8 @@ FORBIDDEN = ("x-object-manifest", "x-copy-from", "x-symlink-target")
 REMOVED, KEPT = "x-object-meta-", "x-object-meta-public-"
 """Metadata that readers of the URL do not see, but for those."""
 INVALID = "401 Unauthorized: Temp URL invalid\n"
+_LAST = 253_402_300_799
+"""The last second that a date in a header can name."""
 _FORMS = ("%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d")
 
 
@@ -47,6 +49,8 @@ async def admit(call: Call) -> None:
     scope = scope_of(signature, messages, keys(scene, path))
     if scope is None:
         raise refused(INVALID)
+    if call.query.one("multipart-manifest") == "put" and method == "PUT":
+        raise told(400, "A manifest is not allowed in this tempurl")
     for name in FORBIDDEN:
         if name in call.headers and method in ("PUT", "POST"):
             raise told(400, f"The header {title(name)!r} is not allowed in this tempurl")
@@ -99,5 +103,5 @@ def dressed(call: Call, answer: Answer) -> Answer:
             )
     else:
         answer.headers["Content-Disposition"] = "inline"
-    answer.headers["Expires"] = formatdate(moment(call.query.one("temp_url_expires") or ""), usegmt=True)
+    answer.headers["Expires"] = formatdate(min(moment(call.query.one("temp_url_expires") or ""), _LAST), usegmt=True)
     return answer

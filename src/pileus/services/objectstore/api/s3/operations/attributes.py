@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
-from pileus.services.objectstore.api.s3 import answers, checksums, xml
-from pileus.services.objectstore.api.s3.access import READ
+from pileus.services.objectstore.api.s3 import access, actions, answers, checksums, xml
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.operations.objects import one, version_header
@@ -64,7 +63,9 @@ def _parts(parts: Sequence[PieceRow], marker: int, limit: int) -> list[xml.Node]
 
 
 def _look(tx: Tx, near: Neighbours, request: Request, where: Address) -> tuple[ContainerRow, ObjectRow, list[PieceRow]]:
-    row, made = one(tx, near, request, where, READ)
+    row, made = one(tx, near, request, where, actions.GET_OBJECT)
+    of_version = request.query.has("versionId")
+    access.check(near, request, row, actions.GET_ATTRIBUTES.on(of_version), where.key, made)
     return row, made, multipart.pieces(tx, made)
 
 

@@ -5,8 +5,8 @@ import re
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
 from pileus.kernel.types import Ctx
-from pileus.services.objectstore.api.s3 import access, answers, bodies, grants, xml
-from pileus.services.objectstore.api.s3.access import LOOK, OWNER, READ
+from pileus.services.objectstore.api.s3 import access, actions, answers, bodies, grants, ownership, xml
+from pileus.services.objectstore.api.s3.actions import Action
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.core import containers
@@ -43,10 +43,13 @@ async def list_buckets(near: Neighbours, request: Request, where: Address) -> An
 async def create_bucket(near: Neighbours, request: Request, where: Address) -> Answer:
     account = access.own_account(near, request)
     _check_name(where.bucket)
-    if request.headers.get("x-amz-object-ownership", "BucketOwnerPreferred") != "BucketOwnerPreferred":
-        raise fault("NotImplemented", "The owner of a bucket owns its objects, and lists of grants are obeyed.")
     place = _place(near, await bodies.small(request))
-    system = {grants.KEPT: grants.kept(grants.of_headers(request.headers) or [])}
+    listed, owning = grants.of_headers(request.headers) or [], request.headers.get(ownership.HEADER, "")
+    if owning and owning not in ownership.CHOICES:
+        raise fault("InvalidArgument", ArgumentName=ownership.HEADER, ArgumentValue=owning)
+    if (owning or near.settings.s3_object_ownership) == ownership.ENFORCED and listed:
+        raise fault("InvalidBucketAclWithObjectOwnership")
+    system = {grants.KEPT: grants.kept(listed), ownership.KEPT: owning}
     lock = request.headers.get("x-amz-bucket-object-lock-enabled", "").lower() == "true"
     change = Change(system=system | ({ENABLED: "on"} if lock else {}), versioning="enabled" if lock else None)
     await near.db.write(_create, near, request.ctx, account, where.bucket, change, place)
@@ -91,7 +94,7 @@ def _place(near: Neighbours, raw: bytes) -> str:
 
 
 async def head_bucket(near: Neighbours, request: Request, where: Address) -> Answer:
-    await near.db.read(find, near, request, where.bucket, READ)
+    await near.db.read(find, near, request, where.bucket, actions.LIST_BUCKET)
     return Answer(200, raw=b"", headers={"x-amz-bucket-region": near.settings.s3_region}, media="application/xml")
 
 
@@ -101,11 +104,11 @@ async def delete_bucket(near: Neighbours, request: Request, where: Address) -> A
 
 
 def _delete(tx: Tx, near: Neighbours, request: Request, name: str) -> None:
-    containers.delete(tx, near, request.ctx, find(tx, near, request, name, OWNER))
+    containers.delete(tx, near, request.ctx, find(tx, near, request, name, actions.DELETE_BUCKET))
 
 
 async def get_location(near: Neighbours, request: Request, where: Address) -> Answer:
-    await near.db.read(find, near, request, where.bucket, LOOK)
+    await near.db.read(find, near, request, where.bucket, actions.GET_LOCATION)
     region = near.settings.s3_region
     return Answer(
         200, raw=xml.document("LocationConstraint", "" if region == "us-east-1" else region), media=answers.XML
@@ -113,7 +116,7 @@ async def get_location(near: Neighbours, request: Request, where: Address) -> An
 
 
 async def get_versioning(near: Neighbours, request: Request, where: Address) -> Answer:
-    row = await near.db.read(find, near, request, where.bucket, LOOK)
+    row = await near.db.read(find, near, request, where.bucket, actions.GET_VERSIONING)
     state = row.versioning.capitalize() or None
     return answers.document("VersioningConfiguration", [("Status", state)])
 
@@ -130,7 +133,7 @@ async def put_versioning(near: Neighbours, request: Request, where: Address) -> 
 
 
 def _set_versioning(tx: Tx, near: Neighbours, request: Request, name: str, state: str) -> None:
-    row = find(tx, near, request, name, OWNER)
+    row = find(tx, near, request, name, actions.PUT_VERSIONING)
     if row.kept.system.get(ENABLED) and state != "enabled":
         raise fault(
             "InvalidBucketState",
@@ -139,10 +142,10 @@ def _set_versioning(tx: Tx, near: Neighbours, request: Request, name: str, state
     containers.update(tx, near, request.ctx, row, Change(versioning=state))
 
 
-def find(tx: Tx, near: Neighbours, request: Request, name: str, right: str) -> ContainerRow:
-    """The bucket that the caller means, if he may. Raises `NoSuchBucket`, `AccessDenied`."""
+def find(tx: Tx, near: Neighbours, request: Request, name: str, action: Action, key: str = "") -> ContainerRow:
+    """The bucket that the caller means, if he may do that with it, or with its `key`. Raises `NoSuchBucket`, `AccessDenied`."""
     row = access.bucket(tx, near, request, name)
-    access.permit(near, request, right)(row)
+    access.check(near, request, row, action, key)
     return row
 
 

@@ -5,8 +5,7 @@ from urllib.parse import quote
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
-from pileus.services.objectstore.api.s3 import answers, bodies, checksums, xml
-from pileus.services.objectstore.api.s3.access import WRITE
+from pileus.services.objectstore.api.s3 import actions, answers, bodies, checksums, xml
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.conditions import write_conditions
 from pileus.services.objectstore.api.s3.faults import fault
@@ -56,7 +55,7 @@ def _complete(
     chosen: Sequence[tuple[int, str]],
     sums: Sequence[Mapping[str, str]],
 ) -> tuple[ContainerRow, ObjectRow]:
-    row = find(tx, near, request, where.bucket, WRITE)
+    row = find(tx, near, request, where.bucket, actions.PUT_OBJECT, where.key)
     must_stand(tx, request.headers, row, where.key)
 
     def finish(upload: UploadRow, used: Sequence[PartRow], details: Details) -> Details:

@@ -8,15 +8,14 @@ from msgspec import Struct
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
 from pileus.kernel.types import Micros
-from pileus.services.objectstore.api.s3 import access, answers, checksums, tags, xml
-from pileus.services.objectstore.api.s3.access import LOOK, WRITE
+from pileus.services.objectstore.api.s3 import access, actions, answers, checksums, tags, xml
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.conditions import source_conditions, write_conditions
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.metadata import details_of
 from pileus.services.objectstore.api.s3.operations.buckets import find
 from pileus.services.objectstore.api.s3.operations.objects import added, fetch, must_stand, put_object, written
-from pileus.services.objectstore.core import intake, limits, links, objects, reading
+from pileus.services.objectstore.core import dynamic, intake, limits, links, objects, reading
 from pileus.services.objectstore.core.conditions import check_read
 from pileus.services.objectstore.core.faults import NotModified
 from pileus.services.objectstore.core.intake import Body
@@ -85,12 +84,12 @@ async def _make(
     )
     if whole.object.kind not in (SLO, DLO) and not new_sum:
         return await near.db.write(_share, near, request, where, source, fresh)
-    target = await near.db.read(find, near, request, where.bucket, WRITE)
+    target = await near.db.read(find, near, request, where.bucket, actions.PUT_OBJECT, where.key)
     algorithm = algorithm or checksums.DEFAULT
     stream = await content_of(near, request, container, whole)
 
     def decide(tx: Tx, body: Body) -> tuple[ContainerRow, ObjectRow]:
-        row = find(tx, near, request, where.bucket, WRITE)
+        row = find(tx, near, request, where.bucket, actions.PUT_OBJECT, where.key)
         sums = checksums.kept(algorithm, checksums.of_hex(body.hashes[algorithm]))
         want = _want(tx, near, request, row, where.key, whole.object, fresh, sums)
         return row, objects.put(tx, near, request.ctx, row.account, row.name, where.key, want, body)
@@ -118,14 +117,14 @@ async def length(near: Neighbours, request: Request, container: ContainerRow, wh
     if whole.object.kind != DLO:
         return whole.object.size
     permit = access.contents(near, request)
-    return (await near.db.read_aside(reading.measured, near, container.account, whole, permit))[0]
+    return (await near.db.read_aside(dynamic.measured, near, container.account, whole, permit))[0]
 
 
 def _share(
     tx: Tx, near: Neighbours, request: Request, where: Address, source: Source, fresh: Details | None
 ) -> tuple[ContainerRow, ObjectRow]:
     _, whole = read(tx, near, request, source)
-    row = find(tx, near, request, where.bucket, WRITE)
+    row = find(tx, near, request, where.bucket, actions.PUT_OBJECT, where.key)
     kept = whole.object.kept.system
     sums = {name: value for name, value in kept.items() if name.startswith(checksums.KEPT) or name == "checksum-type"}
     want = _want(tx, near, request, row, where.key, whole.object, fresh, sums)
@@ -145,7 +144,7 @@ def _want(
     limits.check_object_name(near, key)
     must_stand(tx, request.headers, row, key)
     old = source.kept
-    system = {**sums, **_tags(request, old), **added(tx, near, request, request.headers, row)}
+    system = {**sums, **_tags(request, old), **added(tx, near, request, request.headers, row, key)}
     conditions = write_conditions(request.headers)
     if fresh is None:
         headers = {name: value for name, value in old.headers.items() if name != "x-object-manifest"}
@@ -177,7 +176,7 @@ def read(tx: Tx, near: Neighbours, request: Request, source: Source) -> tuple[Co
             "The source of a copy request may not specifically refer to a delete marker by version id.",
         )
     if tags.KEPT in whole.object.kept.system and request.headers.get("x-amz-tagging-directive", "COPY") == "COPY":
-        access.check_object(near, request, row, whole.object, LOOK)
+        access.check(near, request, row, actions.GET_TAGS.on(source.version is not None), source.key, whole.object)
     row, whole = links.follow(tx, near, row.account, row, whole, access.contents(near, request))
     try:
         check_read(source_conditions(request.headers), whole.object)

@@ -5,8 +5,8 @@ from collections.abc import MutableMapping
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
 from pileus.kernel.types import NotFound
-from pileus.services.objectstore.api.s3 import answers, bodies, cross_origin
-from pileus.services.objectstore.api.s3.access import LOOK, OWNER, account_of
+from pileus.services.objectstore.api.s3 import actions, answers, bodies, cross_origin
+from pileus.services.objectstore.api.s3.access import account_of
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.cross_origin import Rule
 from pileus.services.objectstore.api.s3.faults import fault
@@ -17,7 +17,7 @@ from pileus.services.objectstore.core.neighbours import Neighbours
 
 
 async def get_rules(near: Neighbours, request: Request, where: Address) -> Answer:
-    row = await near.db.read(find, near, request, where.bucket, LOOK)
+    row = await near.db.read(find, near, request, where.bucket, actions.GET_CORS)
     rules = cross_origin.read(row.kept.system)
     if not rules:
         raise fault("NoSuchCORSConfiguration")
@@ -36,7 +36,7 @@ async def delete_rules(near: Neighbours, request: Request, where: Address) -> An
 
 
 def _set(tx: Tx, near: Neighbours, request: Request, name: str, wanted: str) -> None:
-    row = find(tx, near, request, name, OWNER)
+    row = find(tx, near, request, name, actions.PUT_CORS)
     containers.update(tx, near, request.ctx, row, Change(system={cross_origin.KEPT: wanted}))
 
 
@@ -61,7 +61,7 @@ async def preflight(near: Neighbours, request: Request, where: Address) -> Answe
 def rules_of(tx: Tx, near: Neighbours, request: Request, name: str) -> list[Rule]:
     """Those of a bucket by its name; none for one that is not there."""
     try:
-        return cross_origin.read(containers.bucket(tx, account_of(near, request), name).kept.system)
+        return cross_origin.read(containers.bucket(tx, near, account_of(near, request), name).kept.system)
     except NotFound:
         return []
 

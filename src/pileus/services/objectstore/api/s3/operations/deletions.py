@@ -7,12 +7,10 @@ from msgspec import Struct
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
 from pileus.kernel.types import Fault, Micros
-from pileus.services.objectstore.api.s3 import access, answers, bodies, xml
-from pileus.services.objectstore.api.s3.access import OWNER, WRITE
+from pileus.services.objectstore.api.s3 import access, actions, answers, bodies, xml
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.conditions import moment_of, size_of
 from pileus.services.objectstore.api.s3.faults import fault, translated
-from pileus.services.objectstore.api.s3.operations.buckets import find
 from pileus.services.objectstore.core import objects
 from pileus.services.objectstore.core.conditions import ANYTHING, Conditions, check_write
 from pileus.services.objectstore.core.neighbours import Neighbours
@@ -42,7 +40,6 @@ async def delete_objects(near: Neighbours, request: Request, where: Address) -> 
     wanted = [_read(one) for one in body.findall("Object")]
     if not 0 < len(wanted) <= _MOST:
         raise fault("MalformedXML")
-    await near.db.read(find, near, request, where.bucket, WRITE)
     shown: list[xml.Node] = []
     for at in range(0, len(wanted), _AT_ONCE):
         shown += await near.db.write(_delete, near, request, where.bucket, wanted[at : at + _AT_ONCE], quiet)
@@ -64,13 +61,14 @@ def _read(one: Element) -> _Asked:
 def _delete(
     tx: Tx, near: Neighbours, request: Request, bucket: str, wanted: list[_Asked], quiet: bool
 ) -> list[xml.Node]:
-    row = find(tx, near, request, bucket, WRITE)
+    row = access.bucket(tx, near, request, bucket)
+    if not row.policy:
+        access.check(near, request, row, actions.DELETE_OBJECT)
     bypass = request.headers.get("x-amz-bypass-governance-retention", "").lower() == "true"
     shown: list[xml.Node] = []
     for one in wanted:
         try:
-            if one.version is not None or bypass:
-                access.permit(near, request, OWNER)(row)
+            _check(near, request, row, one, bypass)
             if one.version is None:
                 gone = objects.delete(tx, near, request.ctx, row, one.key, conditions=one.conditions)
             else:
@@ -84,15 +82,26 @@ def _delete(
     return shown
 
 
+def _check(near: Neighbours, request: Request, row: ContainerRow, one: _Asked, bypass: bool) -> None:
+    said = {} if one.version is None else {"s3:versionid": (_version(one) or "",)}
+    action = actions.DELETE_OBJECT if one.version is None else actions.DELETE_VERSION
+    access.check(near, request, row, action, one.key, said=said)
+    if bypass:
+        access.check(near, request, row, actions.BYPASS, one.key, said=said)
+
+
+def _version(one: _Asked) -> str | None:
+    return None if one.version is None else (f"{one.version:016d}" if one.version else "null")
+
+
 def _error(one: _Asked, refusal: Fault) -> list[xml.Node]:
-    version = None if one.version is None else (f"{one.version:016d}" if one.version else "null")
-    return [("Key", one.key), ("VersionId", version), ("Code", refusal.type), ("Message", refusal.message)]
+    return [("Key", one.key), ("VersionId", _version(one)), ("Code", refusal.type), ("Message", refusal.message)]
 
 
 def _gone(row: ContainerRow, one: _Asked, gone: Deleted) -> list[xml.Node]:
     body: list[xml.Node] = [("Key", one.key)]
     if one.version is not None:
-        body.append(("VersionId", f"{one.version:016d}" if one.version else "null"))
+        body.append(("VersionId", _version(one)))
     marker = gone.marker if gone.marker is not None else gone.removed
     if row.versioning and marker is not None and marker.kind == MARKER:
         body += [("DeleteMarker", True), ("DeleteMarkerVersionId", answers.version_id(marker))]

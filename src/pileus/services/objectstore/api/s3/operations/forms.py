@@ -6,9 +6,9 @@ from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
 from pileus.kernel.types import clock
 from pileus.services.objectstore.api.forms import Malformed, Part, boundary_of, parts
-from pileus.services.objectstore.api.s3 import answers, caller, checksums, metadata, refusals, tags, xml
-from pileus.services.objectstore.api.s3.access import WRITE
+from pileus.services.objectstore.api.s3 import actions, answers, caller, checksums, metadata, refusals, tags, xml
 from pileus.services.objectstore.api.s3.address import Address
+from pileus.services.objectstore.api.s3.facts import Form
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.operations.buckets import find
 from pileus.services.objectstore.api.s3.operations.objects import added, written
@@ -69,15 +69,17 @@ async def _store(near: Neighbours, request: Request, where: Address, fields: dic
     limits.check_object_name(near, key)
     details = metadata.details_of(said, as_text=False)
     media = fields.get("content-type") or file.headers.get("content-type") or "binary/octet-stream"
-    row = await near.db.read(find, near, request, where.bucket, WRITE)
+    metadata.check_value("Content-Type", media)
+    request.memo[Form] = Form(said)
+    row = await near.db.read(find, near, request, where.bucket, actions.PUT_OBJECT, key)
 
     def decide(tx: Tx, body: Body) -> ObjectRow:
-        standing = find(tx, near, request, where.bucket, WRITE)
+        standing = find(tx, near, request, where.bucket, actions.PUT_OBJECT, key)
         if body.size < least:
             raise fault("EntityTooSmall")
         made = checksums.of_hex(body.hashes[asked.algorithm])
         checksums.judge(asked, made, {})
-        system = {**checksums.kept(asked.algorithm, made), **added(tx, near, request, said, standing)}
+        system = {**checksums.kept(asked.algorithm, made), **added(tx, near, request, said, standing, key)}
         kept = Details(details.meta, details.headers, system)
         want = Put(content_type=media, details=kept)
         return objects.put(tx, near, request.ctx, row.account, row.name, key, want, body)

@@ -7,8 +7,7 @@ from xml.etree.ElementTree import Element
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
 from pileus.kernel.types import DAY, Micros, new_id, parse
-from pileus.services.objectstore.api.s3 import answers, bodies, tags, xml
-from pileus.services.objectstore.api.s3.access import LOOK, OWNER
+from pileus.services.objectstore.api.s3 import actions, answers, bodies, tags, xml
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.operations.buckets import find
@@ -27,7 +26,7 @@ _REFUSED = ("Transition", "NoncurrentVersionTransition")
 
 
 async def get_rules(near: Neighbours, request: Request, where: Address) -> Answer:
-    row = await near.db.read(find, near, request, where.bucket, LOOK)
+    row = await near.db.read(find, near, request, where.bucket, actions.GET_LIFECYCLE)
     rules = lifecycle.read(row.kept.system)
     if not rules:
         raise fault("NoSuchLifecycleConfiguration")
@@ -51,7 +50,7 @@ async def delete_rules(near: Neighbours, request: Request, where: Address) -> An
 
 
 def _set(tx: Tx, near: Neighbours, request: Request, name: str, text: str) -> None:
-    row = find(tx, near, request, name, OWNER)
+    row = find(tx, near, request, name, actions.PUT_LIFECYCLE)
     containers.update(tx, near, request.ctx, row, Change(system={lifecycle.KEPT: text}))
 
 

@@ -2,8 +2,7 @@
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
-from pileus.services.objectstore.api.s3 import answers, xml
-from pileus.services.objectstore.api.s3.access import READ
+from pileus.services.objectstore.api.s3 import actions, answers, xml
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.operations.buckets import find
@@ -76,7 +75,7 @@ async def _second(near: Neighbours, request: Request, where: Address) -> Answer:
 def _list(
     tx: Tx, near: Neighbours, request: Request, bucket: str, wanted: Wanted
 ) -> tuple[ContainerRow, Listed[ItemRow]]:
-    row = find(tx, near, request, bucket, READ)
+    row = find(tx, near, request, bucket, actions.LIST_BUCKET)
     if not wanted.limit:
         return row, Listed([], False)
     return row, listings.of_container(tx, row, wanted)

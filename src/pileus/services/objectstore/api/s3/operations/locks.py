@@ -2,9 +2,10 @@
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
-from pileus.services.objectstore.api.s3 import answers, bodies, locking, xml
-from pileus.services.objectstore.api.s3.access import LOOK, OWNER
+from pileus.services.objectstore.api.s3 import access, actions, answers, bodies, facts, locking, xml
+from pileus.services.objectstore.api.s3.actions import Action
 from pileus.services.objectstore.api.s3.address import Address
+from pileus.services.objectstore.api.s3.facts import NOTHING, Said
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.operations.buckets import find
 from pileus.services.objectstore.api.s3.operations.objects import keep, one
@@ -17,7 +18,7 @@ from pileus.services.objectstore.db.objects import ObjectRow
 
 
 async def get_configuration(near: Neighbours, request: Request, where: Address) -> Answer:
-    row = await near.db.read(find, near, request, where.bucket, LOOK)
+    row = await near.db.read(find, near, request, where.bucket, actions.GET_LOCK)
     if ENABLED not in row.kept.system:
         raise fault("ObjectLockConfigurationNotFoundError")
     return answers.document("ObjectLockConfiguration", locking.show_default(row.kept.system))
@@ -29,7 +30,7 @@ async def put_configuration(near: Neighbours, request: Request, where: Address) 
 
 
 def _configure(tx: Tx, near: Neighbours, request: Request, name: str, wanted: str) -> None:
-    row = find(tx, near, request, name, OWNER)
+    row = find(tx, near, request, name, actions.PUT_LOCK)
     if row.versioning != "enabled":
         raise fault(
             "InvalidBucketState", "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration"
@@ -38,7 +39,7 @@ def _configure(tx: Tx, near: Neighbours, request: Request, name: str, wanted: st
 
 
 async def get_retention(near: Neighbours, request: Request, where: Address) -> Answer:
-    _, made = await near.db.read(_locked, near, request, where, LOOK)
+    _, made = await near.db.read(_locked, near, request, where, actions.GET_RETENTION)
     system = made.kept.system
     if MODE not in system:
         raise fault("NoSuchObjectLockConfiguration")
@@ -57,19 +58,22 @@ async def put_retention(near: Neighbours, request: Request, where: Address) -> A
 
 def _retain(tx: Tx, near: Neighbours, request: Request, where: Address, mode: str, until: str) -> None:
     """What is locked may be locked for longer; else GOVERNANCE is passed with the header that says so, COMPLIANCE never."""
-    _, made = _locked(tx, near, request, where, OWNER)
+    row, made = _locked(tx, near, request, where, actions.PUT_RETENTION, facts.retention(mode, until))
     wanted = locking.retention(mode, until, tx.now) if mode else {MODE: "", UNTIL: ""}
     old_mode, old_until = made.kept.system.get(MODE, ""), int(made.kept.system.get(UNTIL) or 0)
     if old_until > tx.now:
         longer = bool(mode) and int(wanted[UNTIL]) >= old_until
         bypass = request.headers.get("x-amz-bypass-governance-retention", "").lower() == "true"
-        if not (longer and old_mode == mode) and not (old_mode == "GOVERNANCE" and bypass):
+        same = longer and old_mode == mode
+        if not same and not (old_mode == "GOVERNANCE" and bypass):
             raise fault("AccessDenied", "Access Denied because object protected by object lock.")
+        if not same:
+            access.check(near, request, row, actions.BYPASS, where.key, made)
     keep(tx, made, wanted)
 
 
 async def get_hold(near: Neighbours, request: Request, where: Address) -> Answer:
-    _, made = await near.db.read(_locked, near, request, where, LOOK)
+    _, made = await near.db.read(_locked, near, request, where, actions.GET_HOLD)
     if HOLD not in made.kept.system:
         raise fault("NoSuchObjectLockConfiguration")
     return answers.document("LegalHold", [("Status", made.kept.system[HOLD])])
@@ -84,12 +88,15 @@ async def put_hold(near: Neighbours, request: Request, where: Address) -> Answer
 
 
 def _hold(tx: Tx, near: Neighbours, request: Request, where: Address, status: str) -> None:
-    _, made = _locked(tx, near, request, where, OWNER)
+    given = {"s3:object-lock-legal-hold": (status,)}
+    _, made = _locked(tx, near, request, where, actions.PUT_HOLD, given)
     keep(tx, made, {HOLD: status})
 
 
-def _locked(tx: Tx, near: Neighbours, request: Request, where: Address, right: str) -> tuple[ContainerRow, ObjectRow]:
-    row, made = one(tx, near, request, where, right)
+def _locked(
+    tx: Tx, near: Neighbours, request: Request, where: Address, action: Action, said: Said = NOTHING
+) -> tuple[ContainerRow, ObjectRow]:
+    row, made = one(tx, near, request, where, action, said)
     if ENABLED not in row.kept.system:
         raise fault("InvalidRequest", "Bucket is missing Object Lock Configuration")
     return row, made

@@ -7,20 +7,32 @@ from msgspec.structs import replace
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
 from pileus.kernel.types import Micros, NotFound, Stale
-from pileus.services.objectstore.api.s3 import access, answers, bodies, checksums, expiry, grants, locking, tags
-from pileus.services.objectstore.api.s3.access import OWNER, READ, WRITE
+from pileus.services.objectstore.api.s3 import (
+    access,
+    actions,
+    answers,
+    bodies,
+    checksums,
+    expiry,
+    grants,
+    locking,
+    ownership,
+    tags,
+)
+from pileus.services.objectstore.api.s3.actions import Action
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.caller import Signed
 from pileus.services.objectstore.api.s3.conditions import conditions_of, write_conditions
+from pileus.services.objectstore.api.s3.facts import NOTHING, Said
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.metadata import details_of
 from pileus.services.objectstore.api.s3.operations.buckets import find
 from pileus.services.objectstore.api.s3.ranges import read_range
-from pileus.services.objectstore.core import intake, links, multipart, objects, reading, version_listings
+from pileus.services.objectstore.core import dynamic, intake, links, multipart, objects, reading, version_listings
 from pileus.services.objectstore.core.conditions import ANYTHING, check_read, check_write
 from pileus.services.objectstore.core.faults import NotModified
 from pileus.services.objectstore.core.intake import Body
-from pileus.services.objectstore.core.locks import ENABLED
+from pileus.services.objectstore.core.locks import ENABLED, HOLD, MODE
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.core.objects import Put
 from pileus.services.objectstore.core.stock import Deleted
@@ -40,9 +52,9 @@ async def put_object(near: Neighbours, request: Request, where: Address) -> Answ
 
     def decide(tx: Tx, body: Body) -> ObjectRow:
         found = upload.check(body)
-        standing = find(tx, near, request, where.bucket, WRITE)
+        standing = find(tx, near, request, where.bucket, actions.PUT_OBJECT, where.key)
         must_stand(tx, request.headers, standing, where.key)
-        made = _with(want, found, added(tx, near, request, request.headers, standing))
+        made = _with(want, found, added(tx, near, request, request.headers, standing, where.key))
         return objects.put(tx, near, request.ctx, standing.account, standing.name, where.key, made, body)
 
     made = await intake.store(near, row.place, upload.chunks(), decide, hashes=upload.hashes)
@@ -52,10 +64,10 @@ async def put_object(near: Neighbours, request: Request, where: Address) -> Answ
 
 
 def _admit(tx: Tx, near: Neighbours, request: Request, where: Address, want: Put, size: int) -> ContainerRow:
-    row = find(tx, near, request, where.bucket, WRITE)
+    row = find(tx, near, request, where.bucket, actions.PUT_OBJECT, where.key)
     must_stand(tx, request.headers, row, where.key)
-    added(tx, near, request, request.headers, row)
-    return objects.admit(tx, near, row.account, row.name, where.key, access.permit(near, request, WRITE), want, size)
+    added(tx, near, request, request.headers, row, where.key)
+    return objects.admit(tx, near, row.account, row.name, where.key, access.anything, want, size)
 
 
 def _with(want: Put, found: Mapping[str, str], extra: Mapping[str, str]) -> Put:
@@ -72,17 +84,27 @@ def must_stand(tx: Tx, headers: Mapping[str, str], row: ContainerRow, key: str) 
         raise fault("NoSuchKey")
 
 
-def added(tx: Tx, near: Neighbours, request: Request, headers: Mapping[str, str], row: ContainerRow) -> dict[str, str]:
-    """Grants, tags and locks of a new object that its headers ask for: tags and locks are the bucket's owner's to give."""
-    found: dict[str, str] = {}
-    wanted = grants.of_headers(headers)
+def added(
+    tx: Tx, near: Neighbours, request: Request, headers: Mapping[str, str], row: ContainerRow, key: str
+) -> dict[str, str]:
+    """Whose a new object is, and the grants, tags and locks that its headers ask for: tags and locks are the bucket's owner's to
+    give, and theirs whom its policy allows that.
+    """
+    found = {ownership.WRITER: ownership.writer(near, row, access.account_of(near, request), headers)}
+    wanted = ownership.wanted(near, row, found[ownership.WRITER] or row.account, headers)
     if wanted:
-        found[grants.KEPT] = grants.kept(grants.without_owner(wanted, row.account))
+        access.check_opening(near, request, row, key, wanted)
+        found[grants.KEPT] = grants.kept(wanted)
     if headers.get(tags.HEADER):
         found[tags.KEPT] = tags.kept(tags.of_header(headers[tags.HEADER]))
     lock = locking.of_headers(headers, tx.now)
-    if tags.KEPT in found or lock:
-        access.permit(near, request, OWNER)(row)
+    for action, asked in (
+        (actions.PUT_TAGS, tags.KEPT in found),
+        (actions.PUT_RETENTION, MODE in lock),
+        (actions.PUT_HOLD, HOLD in lock),
+    ):
+        if asked:
+            access.check(near, request, row, action, key)
     if lock and ENABLED not in row.kept.system:
         raise fault("InvalidRequest", "Bucket is missing Object Lock Configuration")
     return {name: value for name, value in {**found, **lock}.items() if value}
@@ -111,7 +133,7 @@ async def _span(
     size = whole.object.size
     if whole.object.kind == DLO:
         judge = access.contents(near, request)
-        size, _ = await near.db.read_aside(reading.measured, near, row.account, whole, judge)
+        size, _ = await near.db.read_aside(dynamic.measured, near, row.account, whole, judge)
     span, sums = read_range(request.headers, size), dict[str, str]()
     if request.query.one("partNumber") is not None:
         if span is not None:
@@ -192,27 +214,35 @@ def _check(request: Request, row: ContainerRow, made: ObjectRow) -> None:
 
 def fetch(tx: Tx, near: Neighbours, request: Request, row: ContainerRow, key: str, version: Micros | None) -> Whole:
     """An object that the caller may read. Whether one is there is told only to those who may list the bucket."""
+    said = {"s3:versionid": (f"{version:016d}" if version else "null",)} if version is not None else NOTHING
     try:
-        _, whole = objects.fetch(tx, near, row.account, row.name, key, access.anything, version=version)
+        whole = objects.fetch_in(tx, row, key, version)
     except NotFound as refusal:
-        access.permit(near, request, READ)(row)
+        _check_listing(near, request, row, key)
         marker = version_listings.marker(tx, row, key) if version is None and row.versioning else None
         if marker is not None:
             refusal.headers.update({"x-amz-delete-marker": "true", "x-amz-version-id": answers.version_id(marker)})
         raise
-    access.check_object(near, request, row, whole.object, READ)
+    access.check(near, request, row, actions.GET_OBJECT.on(version is not None), key, whole.object, said)
     return whole
 
 
-def one(tx: Tx, near: Neighbours, request: Request, where: Address, right: str) -> tuple[ContainerRow, ObjectRow]:
+def _check_listing(near: Neighbours, request: Request, row: ContainerRow, key: str) -> None:
+    """Whoever may list names that begin so may know that there is none."""
+    access.check(near, request, row, actions.LIST_BUCKET, said={"s3:prefix": (key,)})
+
+
+def one(
+    tx: Tx, near: Neighbours, request: Request, where: Address, action: Action, said: Said = NOTHING
+) -> tuple[ContainerRow, ObjectRow]:
     """The object, or the version of it, that a request about its tags, grants or locks means."""
     row = access.bucket(tx, near, request, where.bucket)
     version = answers.read_version(request)
     made = objects.find_version(tx, row, where.key, version)
     if made is None or 0 < made.delete_at <= tx.now:
-        access.permit(near, request, READ)(row)
+        _check_listing(near, request, row, where.key)
         raise fault("NoSuchKey" if version is None else "NoSuchVersion")
-    access.check_object(near, request, row, made, right)
+    access.check(near, request, row, action.on(version is not None), where.key, made, said)
     if made.kind == MARKER:
         raise fault("MethodNotAllowed", Method=request.method, ResourceType="DeleteMarker")
     return row, made
@@ -266,11 +296,13 @@ async def delete_object(near: Neighbours, request: Request, where: Address) -> A
 
 
 def _delete(tx: Tx, near: Neighbours, request: Request, where: Address) -> tuple[ContainerRow, Deleted]:
-    row = find(tx, near, request, where.bucket, WRITE)
     version = answers.read_version(request)
+    # a grant to write lets nobody destroy what was kept
+    action = actions.DELETE_OBJECT if version is None else actions.DELETE_VERSION
+    row = find(tx, near, request, where.bucket, action, where.key)
     bypass = request.headers.get("x-amz-bypass-governance-retention", "").lower() == "true"
-    if version is not None or bypass:
-        access.permit(near, request, OWNER)(row)  # a grant to write lets nobody destroy what was kept
+    if bypass:
+        access.check(near, request, row, actions.BYPASS, where.key)
     if version is None:
         return row, objects.delete(tx, near, request.ctx, row, where.key, conditions=write_conditions(request.headers))
     if (wanted := write_conditions(request.headers)) is not ANYTHING:

@@ -2,8 +2,7 @@
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
-from pileus.services.objectstore.api.s3 import answers, checksums, expiry, xml
-from pileus.services.objectstore.api.s3.access import READ
+from pileus.services.objectstore.api.s3 import actions, answers, checksums, expiry, ownership, xml
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.operations.buckets import find
 from pileus.services.objectstore.api.s3.operations.listings import PAGE
@@ -25,7 +24,7 @@ async def list_parts(near: Neighbours, request: Request, where: Address) -> Answ
         ("Key", answers.writer_of_names(request)(where.key)),
         ("UploadId", upload.id),
         ("Initiator", answers.owner(upload.owner)),
-        ("Owner", answers.owner(row.account)),
+        ("Owner", answers.owner(_owner(near, row, upload))),
         ("StorageClass", "STANDARD"),
         ("PartNumberMarker", marker),
         ("NextPartNumberMarker", parts[-1].number if parts else 0),
@@ -37,6 +36,10 @@ async def list_parts(near: Neighbours, request: Request, where: Address) -> Answ
     answer = answers.document("ListPartsResult", body + [("Part", _part(part)) for part in parts])
     answer.headers |= expiry.of_upload(row, upload)
     return answer
+
+
+def _owner(near: Neighbours, row: ContainerRow, upload: UploadRow) -> str:
+    return ownership.owner_by(near, row, (upload.details or Details()).system)
 
 
 def _part(part: PartRow) -> list[xml.Node]:
@@ -52,7 +55,7 @@ def _part(part: PartRow) -> list[xml.Node]:
 def _parts(
     tx: Tx, near: Neighbours, request: Request, where: Address, marker: int, limit: int
 ) -> tuple[ContainerRow, UploadRow, list[PartRow], bool]:
-    row, upload = find_upload(tx, near, request, where, READ)
+    row, upload = find_upload(tx, near, request, where, actions.LIST_PARTS)
     parts, more = multipart.parts(tx, upload, marker, limit)
     return row, upload, parts, more
 
@@ -77,7 +80,7 @@ async def list_uploads(near: Neighbours, request: Request, where: Address) -> An
         ("EncodingType", name.kind),
         ("IsTruncated", page.more),
     ]
-    body += [_upload(one, name, row.account) for one in found if isinstance(one, UploadRow)]
+    body += [_upload(one, name, _owner(near, row, one)) for one in found if isinstance(one, UploadRow)]
     body += [("CommonPrefixes", [("Prefix", name(one.name))]) for one in found if isinstance(one, Subdir)]
     return answers.document("ListMultipartUploadsResult", body)
 
@@ -99,7 +102,7 @@ def _upload(one: UploadRow, name: answers.Names, owner: str) -> xml.Node:
 def _uploads(
     tx: Tx, near: Neighbours, request: Request, bucket: str, wanted: Wanted, upload_id: str
 ) -> tuple[ContainerRow, Listed[UploadRow]]:
-    row = find(tx, near, request, bucket, READ)
+    row = find(tx, near, request, bucket, actions.LIST_UPLOADS)
     return row, multipart.listed(tx, row, wanted, upload_id)
 
 

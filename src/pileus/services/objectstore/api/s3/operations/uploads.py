@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
-from pileus.services.objectstore.api.s3 import access, answers, bodies, checksums, expiry, xml
-from pileus.services.objectstore.api.s3.access import WRITE
+from pileus.services.objectstore.api.s3 import access, actions, answers, bodies, checksums, expiry, xml
+from pileus.services.objectstore.api.s3.actions import Action
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.metadata import details_of
@@ -14,6 +14,7 @@ from pileus.services.objectstore.api.s3.operations import copies
 from pileus.services.objectstore.api.s3.operations.buckets import find
 from pileus.services.objectstore.api.s3.operations.objects import added
 from pileus.services.objectstore.core import intake, multipart
+from pileus.services.objectstore.core.bucket_policy import Effect
 from pileus.services.objectstore.core.intake import Body
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.db.columns import Details
@@ -66,10 +67,10 @@ def _summed(headers: Mapping[str, str]) -> tuple[str, str]:
 def _begin(
     tx: Tx, near: Neighbours, request: Request, where: Address, media: str, details: Details
 ) -> tuple[ContainerRow, UploadRow]:
-    row = find(tx, near, request, where.bucket, WRITE)
+    row = find(tx, near, request, where.bucket, actions.PUT_OBJECT, where.key)
     if not request.ctx.user_id:
         raise fault("AccessDenied", "Anonymous users cannot initiate multipart uploads.  Please authenticate.")
-    system = {**details.system, **added(tx, near, request, request.headers, row)}
+    system = {**details.system, **added(tx, near, request, request.headers, row, where.key)}
     kept = Details(details.meta, details.headers, system)
     return row, multipart.begin(tx, near, request.ctx, row, where.key, media, kept)
 
@@ -161,17 +162,24 @@ async def abort(near: Neighbours, request: Request, where: Address) -> Answer:
 
 
 def _abort(tx: Tx, near: Neighbours, request: Request, where: Address) -> None:
-    row, upload = find_upload(tx, near, request, where)
+    row, upload = find_upload(tx, near, request, where, actions.ABORT_UPLOAD)
     multipart.drop(tx, row, upload)
 
 
 def find_upload(
-    tx: Tx, near: Neighbours, request: Request, where: Address, right: str = WRITE
+    tx: Tx, near: Neighbours, request: Request, where: Address, action: Action = actions.PUT_OBJECT
 ) -> tuple[ContainerRow, UploadRow]:
-    """The upload that is meant: the bucket's owner's to go on with, and that one's who began it. Raises `NoSuchUpload`."""
+    """The upload that is meant: the bucket's owner's to go on with, and that one's who began it while he may write.
+
+    A policy may let others look at it and give it up, but not go on with it. Raises `NoSuchUpload`, `AccessDenied`.
+    """
     row = access.bucket(tx, near, request, where.bucket)
-    if not access.owns(near, request, row, right):
-        access.permit(near, request, WRITE)(row)
+    effect = access.by_policy(near, request, row, action, where.key)
+    if effect is Effect.DENY:
+        raise access.denied(near, row, action.right)
+    mine = access.owns(near, request, row.account, action.right)
+    if not mine and (effect is None or action == actions.PUT_OBJECT):
+        access.check(near, request, row, actions.PUT_OBJECT, where.key)
         upload = multipart.find(tx, row, where.key, id_of(request))
         if not request.ctx.user_id or upload.owner != request.ctx.user_id:
             raise fault("AccessDenied")

@@ -3,8 +3,7 @@
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
 from pileus.kernel.types import Micros
-from pileus.services.objectstore.api.s3 import answers, xml
-from pileus.services.objectstore.api.s3.access import READ
+from pileus.services.objectstore.api.s3 import actions, answers, xml
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.operations.buckets import find
@@ -54,7 +53,7 @@ async def list_versions(near: Neighbours, request: Request, where: Address) -> A
 def _list(
     tx: Tx, near: Neighbours, request: Request, bucket: str, wanted: Wanted, marker: Micros | None
 ) -> tuple[ContainerRow, Listed[Version]]:
-    row = find(tx, near, request, bucket, READ)
+    row = find(tx, near, request, bucket, actions.LIST_VERSIONS)
     if not wanted.limit:
         return row, Listed([], False)
     if marker == NULL:

@@ -1,12 +1,13 @@
 """A request as signatures see it."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from urllib.parse import quote, unquote_to_bytes
 
-from msgspec import Struct
 
-
-class Message(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Message:
     """`path`, `query`  as sent, still percent-encoded.   `headers`  by lower-case name.
     `bucket`  of a virtual-hosted request: version 2 signs the path below it.
     """
@@ -17,6 +18,7 @@ class Message(Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str]
     bucket: str = ""
 
+    @cached_property
     def pairs(self) -> list[tuple[bytes, bytes]]:
         """Parameters, decoded, in their order."""
         found = []
@@ -25,12 +27,15 @@ class Message(Struct, frozen=True, kw_only=True):
             found.append((decoded(name), decoded(value)))
         return found
 
+    @cached_property
     def parameters(self) -> dict[str, str]:
         """The last value of each."""
-        return {name.decode("utf-8", "replace"): value.decode("utf-8", "replace") for name, value in self.pairs()}
+        return {name.decode("utf-8", "replace"): value.decode("utf-8", "replace") for name, value in self.pairs}
 
 
 def decoded(text: str) -> bytes:
+    if "%" not in text and "+" not in text:
+        return text.encode()
     return unquote_to_bytes(text.replace("+", "%20"))
 
 

@@ -61,7 +61,7 @@ def read(message: Message, now: int) -> Iterator[ClaimV2]:
         # With x-amz-date, which is signed among its kind, the place of the date stays empty.
         date = "" if "x-amz-date" in message.headers else message.headers.get("date", "")
         yield ClaimV2(access=access, signature=signature, strings=_strings(message, date))
-    parameters = message.parameters()
+    parameters = message.parameters
     if "AWSAccessKeyId" in parameters or ("Signature" in parameters and "Expires" in parameters):
         yield _of_query(message, parameters, now)
 
@@ -107,6 +107,6 @@ def _parameters(message: Message) -> str:
     for part in message.query.split("&") if message.query else ():
         name, equals, _ = part.partition("=")
         if name in _SIGNED_PARAMETERS:
-            value = Message(method="", path="", query=part, headers={}).parameters()[name]
+            value = Message(method="", path="", query=part, headers={}).parameters[name]
             found.append(name + (f"={value}" if equals else ""))
     return "?" + "&".join(sorted(found)) if found else ""

@@ -5,6 +5,7 @@ import hmac
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from msgspec import Struct
@@ -24,6 +25,7 @@ _STREAMED: Mapping[str, Payload] = {
     "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER": "chunks-trailer",
     "STREAMING-UNSIGNED-PAYLOAD-TRAILER": "unsigned-trailer",
 }
+_STAMP = re.compile(r"\d{8}T\d{6}Z\Z", re.ASCII)
 _HEX64 = re.compile(r"[0-9a-f]{64}\Z")
 _PART = re.compile(r"\s*(Credential|SignedHeaders|Signature)\s*=\s*([^,\s]+)\s*\Z")
 EMPTY = hashlib.sha256(b"").hexdigest()
@@ -40,10 +42,16 @@ class Scope(Struct, frozen=True):
         return f"{self.day}/{self.region}/{self.service}/aws4_request"
 
     def key(self, secret: str) -> bytes:
-        key = ("AWS4" + secret).encode()
-        for part in (self.day, self.region, self.service, "aws4_request"):
-            key = _mac(key, part)
-        return key
+        return _key(secret, self.day, self.region, self.service)
+
+
+@lru_cache(maxsize=1024)
+def _key(secret: str, day: str, region: str, service: str) -> bytes:
+    """The same all day long."""
+    key = ("AWS4" + secret).encode()
+    for part in (day, region, service, "aws4_request"):
+        key = _mac(key, part)
+    return key
 
 
 class ClaimV4(Struct, frozen=True, kw_only=True):
@@ -84,7 +92,7 @@ def read(message: Message, now: int) -> Iterator[ClaimV4]:
     authorization = message.headers.get("authorization", "")
     if authorization.startswith(ALGORITHM):
         yield _of_header(message, authorization[len(ALGORITHM) :], now)
-    parameters = message.parameters()
+    parameters = message.parameters
     if "X-Amz-Algorithm" in parameters or "X-Amz-Signature" in parameters:
         yield _of_query(message, parameters, now)
 
@@ -114,7 +122,7 @@ def _of_header(message: Message, text: str, now: int) -> ClaimV4:
         scope=scope,
         stamp=stamp,
         signature=parts["Signature"],
-        canonical=_canonical(message, parts["SignedHeaders"], message.pairs(), given),
+        canonical=_canonical(message, parts["SignedHeaders"], message.pairs, given),
         payload=payload,
         sha256=sha256,
     )
@@ -133,13 +141,13 @@ def _of_query(message: Message, parameters: Mapping[str, str], now: int) -> Clai
         raise fault(error, f'X-Amz-Algorithm only supports "{ALGORITHM}"')
     access, scope = _credential(parameters["X-Amz-Credential"], error)
     stamp = parameters["X-Amz-Date"]
-    at = _parse(stamp)
+    at = moment_of(stamp)
     if at is None or not stamp.startswith(scope.day):
         raise fault(error, "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"")
     _check_life(parameters["X-Amz-Expires"], at, now)
     given = message.headers.get("x-amz-content-sha256", UNSIGNED)
     payload, sha256 = _payload(given)
-    pairs = [(name, value) for name, value in message.pairs() if name != b"X-Amz-Signature"]
+    pairs = [(name, value) for name, value in message.pairs if name != b"X-Amz-Signature"]
     return ClaimV4(
         access=access,
         scope=scope,
@@ -181,7 +189,7 @@ def _credential(text: str, error: str) -> tuple[str, Scope]:
 def _stamp(headers: Mapping[str, str]) -> tuple[str, int]:
     """The request's time: of `x-amz-date`, else of `Date`, which may also be in HTTP's form."""
     given = headers.get("x-amz-date") or headers.get("date", "")
-    at = _parse(given)
+    at = moment_of(given)
     if at is not None:
         return given, at
     try:
@@ -191,9 +199,10 @@ def _stamp(headers: Mapping[str, str]) -> tuple[str, int]:
     return when.strftime("%Y%m%dT%H%M%SZ"), int(when.timestamp()) * SECOND
 
 
-def _parse(stamp: str) -> int | None:
+def moment_of(stamp: str) -> int | None:
+    """Microseconds of a time as signed; None for what is none."""
     try:
-        return int(datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()) * SECOND
+        return int(datetime.fromisoformat(stamp).timestamp()) * SECOND if _STAMP.match(stamp) else None
     except ValueError:
         return None
 
@@ -248,7 +257,7 @@ def _path(raw: str) -> str:
 
 
 def _mac(key: bytes, text: str) -> bytes:
-    return hmac.new(key, text.encode("latin-1", "replace"), hashlib.sha256).digest()
+    return hmac.digest(key, text.encode("latin-1", "replace"), "sha256")
 
 
 def chain(claim: ClaimV4, previous: str, kind: str, *digests: str) -> str:
