@@ -41,7 +41,8 @@ def elsewhere(path: Path, row: ObjectRow) -> Answer:
 
 async def put(call: Call, want: Put) -> Written:
     """Raises 400, 409, 412."""
-    if call.headers.get("content-length", "0") != "0":
+    first = await anext(call.stream(), b"") if "transfer-encoding" in call.headers else b""
+    if first or call.headers.get("content-length", "0") != "0":
         raise bad("Symlink requests require a zero byte body")
     if want.etag and want.etag != EMPTY.md5:
         raise told(422)
@@ -60,7 +61,7 @@ async def put(call: Call, want: Put) -> Written:
 def _target(call: Call) -> Path:
     container, _, name = unquote(call.word("x-symlink-target")).partition("/")
     if not container or not name:
-        media = HTML if container else PLAIN
+        media = PLAIN if call.word("x-symlink-target").startswith("/") else HTML
         raise told(412, "X-Symlink-Target header must be of the form <container name>/<object name>", media=media)
     account = unquote(call.word("x-symlink-target-account")) or call.path.account
     if "/" in account:

@@ -109,13 +109,13 @@ class Proxy:
             return await archive.extract(call)
         if tempurl.concerns(call):
             await tempurl.admit(call)
-            return tempurl.dressed(call, await self._visited(call))
+            return tempurl.dressed(call, await self._shown(call))
         if formpost.concerns(call):
             return await formpost.take(call)
-        return await self._visited(call)
+        return await self._shown(call)
 
-    async def _visited(self, call: Call) -> Answer:
-        """What a site shows, where the container is one."""
+    async def _shown(self, call: Call) -> Answer:
+        """A page of a web site, or the thing itself."""
         site = await website.serve(call) if website.concerns(call) else None
         return site or await self.perform(call)
 

@@ -1,6 +1,4 @@
-"""Containers as web sites: index pages, listings as HTML, pages for what is not found. For visitors without a token, also those
-with a signed URL: it goes on in the links of listings.
-"""
+"""Containers as web sites: index pages, listings as HTML, pages for what is not found. For visitors without a token."""
 
 from html import escape
 from typing import Any
@@ -10,7 +8,7 @@ from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer
 from pileus.kernel.types import Fault
 from pileus.services.objectstore.api.swift.answers import HTML, told
-from pileus.services.objectstore.api.swift.call import Call
+from pileus.services.objectstore.api.swift.call import Call, Scene, Signed
 from pileus.services.objectstore.api.swift.dialect import worded
 from pileus.services.objectstore.api.swift.items import items
 from pileus.services.objectstore.api.swift.listings import truth
@@ -33,7 +31,16 @@ _NOTHING = '    <td class="colsize">&nbsp;</td>\n    <td class="coldate">&nbsp;<
 def concerns(call: Call) -> bool:
     if call.method not in ("GET", "HEAD") or not call.path.container:
         return False
+    if call.signed is not None:
+        return is_site(call.scene)
+    if call.allowed is not None:
+        return False
     return truth(call.headers.get("x-web-mode")) if call.caller is not None else True
+
+
+def is_site(scene: Scene) -> bool:
+    meta = scene.kept.meta
+    return bool(meta.get("web-index") or meta.get("web-error") or truth(meta.get("web-listings")))
 
 
 async def serve(call: Call) -> Answer | None:
@@ -66,27 +73,9 @@ async def _tried(call: Call, path: Path) -> Answer:
         return worded(fault)
 
 
-class Listing(Answer):
-    """A page that is no object's."""
-
-
-def _signed(call: Call) -> str:
-    """What a link must bear to lead on from a signed URL: its query, escaped."""
-    words = ("temp_url_prefix", "temp_url_expires", "temp_url_sig", "temp_url_ip_range")
-    given = {word: call.query.one(word) for word in words} | {"temp_url_prefix": _bound(call)}
-    parts = [f"{word}={quote(value)}" for word, value in given.items() if value is not None]
-    return escape("?" + "&".join(parts + (["inline"] if call.query.has("inline") else [])))
-
-
-def _bound(call: Call) -> str:
-    """Above that folder a signed URL does not lead."""
-    return call.query.one("temp_url_prefix") or ""
-
-
 class _Site:
     def __init__(self, call: Call, row: ContainerRow) -> None:
         self._call, self._row = call, row
-        self._query = _signed(call) if call.allowed is not None else ""
         kept: Settings = row.kept
         self.index, self.error = kept.meta.get("web-index", ""), kept.meta.get("web-error", "")
         self.lists = truth(kept.meta.get("web-listings"))
@@ -150,17 +139,17 @@ class _Site:
 
     async def _listing(self, prefix: str) -> Answer:
         call = self._call
-        try:
-            if call.allowed is None:
+        if call.signed is None:  # what a signed URL reaches begins with its prefix, and so does the folder
+            try:
                 call.authorize("GET", self._path(""), call.scene)
-        except Answer as refusal:
-            return await self.failed(refusal)
+            except Answer as refusal:
+                return await self.failed(refusal)
         wanted = Wanted(prefix=prefix, delimiter="/", limit=call.near.settings.listing)
         rows = await call.near.db.read_aside(_rows, self._row, wanted)
         if prefix and not rows:
             return await self.failed(told(404))
-        raw = self._html(prefix, rows).encode()
-        return Listing(200, raw=raw, headers={"Content-Type": HTML, "Content-Length": str(len(raw))})
+        call.listed = True
+        return told(200, self._html(prefix, rows), media=HTML)
 
     def _title(self, prefix: str) -> str:
         path = self._call.path
@@ -172,15 +161,15 @@ class _Site:
         if self._css:
             up = "" if self._css.startswith(("/", "http://", "https://")) else "../" * prefix.count("/")
             style = f'  <link rel="stylesheet" type="text/css" href="{escape(up + quote(self._css, safe=":/"))}" />\n'
-        parent = f'   <tr id="parent" class="item">\n    <td class="colname"><a href="../{self._query}">../</a></td>\n{_NOTHING}   </tr>\n'
-        folders_first = sorted(rows, key=lambda row: "subdir" not in row)
-        listed = "".join(_line(row, len(prefix), self._query) for row in folders_first)
-        bound = _bound(self._call) if self._query else ""
+        signed = self._call.signed or Signed()
+        query = escape(signed.query)
+        parent = f'   <tr id="parent" class="item">\n    <td class="colname"><a href="../{query}">../</a></td>\n{_NOTHING}   </tr>\n'
+        listed = "".join(_line(row, len(prefix), query) for row in sorted(rows, key=lambda row: "subdir" not in row))
         return (
             f"<!DOCTYPE html>\n<html>\n <head>\n  <title>{title}</title>\n{style} </head>\n <body>\n"
             f'  <h1 id="title">{title}</h1>\n  <table id="listing">\n   <tr id="heading">\n'
             '    <th class="colname">Name</th>\n    <th class="colsize">Size</th>\n    <th class="coldate">Date</th>\n'
-            f"   </tr>\n{parent if len(prefix) > len(bound) else ''}{listed}  </table>\n </body>\n</html>\n"
+            f"   </tr>\n{parent if len(prefix) > len(signed.prefix) else ''}{listed}  </table>\n </body>\n</html>\n"
         )
 
 
