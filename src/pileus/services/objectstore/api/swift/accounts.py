@@ -96,6 +96,8 @@ def _headers(account: Account, owner: bool) -> dict[str, str]:
     found |= metadata.shown("account", kept.meta, () if owner else OWNERS)
     marks = {**kept.meta, **kept.system}
     found |= {f"X-Account-{metadata.title(name)}": value for name, value in marks.items() if QUOTAS.match(name)}
+    if PROJECT_DOMAIN in kept.system:
+        found["X-Account-Project-Domain-Id"] = kept.system[PROJECT_DOMAIN]
     if owner and ACCOUNT_ACL in kept.system:
         found["X-Account-Access-Control"] = kept.system[ACCOUNT_ACL]
     return found
@@ -119,9 +121,11 @@ def _update(tx: Tx, call: Call, meta: dict[str, str], system: dict[str, str]) ->
 
 
 def domain_of(call: Call) -> dict[str, str]:
-    """What a new account is to remember of its project: names in ACLs count in the default domain alone."""
+    """What an account is to remember of its project, as soon as somebody of the project comes: names in ACLs count in the
+    default domain alone."""
     ctx = call.caller
-    if call.scene.account is None and ctx is not None and call.path.account.endswith(ctx.project_id or "/"):
+    known = PROJECT_DOMAIN in call.scene.account_kept.system
+    if not known and ctx is not None and call.path.account.endswith(ctx.project_id or "/"):
         return {PROJECT_DOMAIN: ctx.project_domain_id}
     return {}
 

@@ -13,6 +13,8 @@ from pileus.services.objectstore.core.listings import Wanted
 
 TEXT, JSON, XML, XML_OLD = "text/plain", "application/json", "application/xml", "text/xml"
 FORMATS = {"json": JSON, "xml": XML}
+XML_FIELDS = ("name", "hash", "bytes", "content_type", "last_modified")
+"""Of an object: what JSON has beside, XML never had."""
 TRUE = frozenset({"true", "1", "yes", "on", "t", "y"})
 
 
@@ -137,8 +139,7 @@ def _account_entry(row: Mapping[str, Any]) -> str:
 def _entry(tag: str, row: Mapping[str, Any]) -> str:
     if "subdir" in row:
         return f"<subdir name={quoteattr(row['subdir'])}><name>{_text(row['subdir'])}</name></subdir>"
-    order = {name: row[name] for name in ("name", "hash", "bytes") if name in row} if tag == "object" else {}
-    told = (order | dict(row)).items()
+    told = ((field, row[field]) for field in XML_FIELDS if field in row) if tag == "object" else row.items()
     return f"<{tag}>{''.join(f'<{field}>{_text(value)}</{field}>' for field, value in told)}</{tag}>"
 
 

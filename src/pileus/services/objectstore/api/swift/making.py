@@ -9,7 +9,7 @@ from pileus.services.objectstore.api.swift import listings, metadata
 from pileus.services.objectstore.api.swift.answers import bad, told
 from pileus.services.objectstore.api.swift.call import Call, look
 from pileus.services.objectstore.api.swift.conditions import tags_of
-from pileus.services.objectstore.api.swift.manifest_names import checked
+from pileus.services.objectstore.api.swift.manifest_names import check
 from pileus.services.objectstore.api.swift.written import Written
 from pileus.services.objectstore.core import intake, objects
 from pileus.services.objectstore.core.conditions import ANYTHING, Conditions
@@ -66,7 +66,7 @@ def kept_headers(call: Call) -> dict[str, str]:
     """Raises 400."""
     found = {name: metadata.text(call.headers[name]) for name in KEPT if call.headers.get(name)}
     if "x-object-manifest" in found or (call.method == "PUT" and "x-object-manifest" in call.headers):
-        found["x-object-manifest"] = checked(found.get("x-object-manifest", ""))
+        check(found.get("x-object-manifest", ""))
     return found
 
 

@@ -74,7 +74,7 @@ async def _put(call: Call) -> Answer:
     if call.stamp and listings.truth(call.headers.get("x-static-large-object")):
         return await static.take(call, want)
     if "x-symlink-target" in call.headers:
-        return await links.put(call, want)
+        return made(await links.put(call, want))
     return made(await making.take(call, want, call.stream()))
 
 
