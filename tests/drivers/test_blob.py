@@ -18,6 +18,7 @@ import pytest
 
 from pileus.drivers.blob.file import FileBlobs
 from pileus.drivers.blob.file.disk import Disk
+from pileus.drivers.blob.file.folders import FolderSyncs
 from pileus.drivers.blob.protocol import BlobError, BlobExists, BlobFull, BlobMissing, BlobStore
 from pileus.kernel.db import Database
 from pileus.kernel.policy import Policy
@@ -474,6 +475,31 @@ async def test_b1_file_many_names_in_one_folder_share_syncs(tmp_path: Path) -> N
     folder_syncs = [what for name, what in disk.calls if name == "sync" and what == f"{tmp_path}/blobs/00"]
     assert 1 <= len(folder_syncs) <= 8
     await store.close()
+
+
+async def test_b1_file_a_sync_that_had_begun_proves_nothing(tmp_path: Path) -> None:
+    """The name that is made while its folder is being synced is synced once more."""
+    go, begun, names = threading.Event(), threading.Event(), []
+
+    class SlowDisk(Disk):
+        def sync_folder(self, path: str) -> None:
+            names.append(sorted(os.listdir(path)))
+            begun.set()
+            assert go.wait(10)
+
+    syncs = FolderSyncs(SlowDisk())
+    threads = [threading.Thread(target=syncs.sync, args=(str(tmp_path),)) for _ in range(4)]
+    (tmp_path / "first").touch()
+    threads[0].start()
+    assert begun.wait(10)
+    (tmp_path / "second").touch()
+    for thread in threads[1:]:
+        thread.start()
+    time.sleep(0.1)
+    go.set()
+    for thread in threads:
+        thread.join(10)
+    assert names == [["first"], ["first", "second"]]
 
 
 async def test_b2_file_killed_between_link_and_unlink(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from databases import Cluster
 from object_rows import broken, orphans
 from object_server import free_port, running
 from pileus.services.objectstore.core.neighbours import Neighbours
@@ -27,6 +28,9 @@ from .object_crowd import Crowd, Link, Value
 
 KILLS = int(os.environ.get("PILEUS_TEST_KILLS", "3"))
 SEED = int(os.environ.get("PILEUS_TEST_SEED", "0")) or random.randrange(1 << 30)
+
+
+CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND random() < %s"
 
 
 class Server:
@@ -99,3 +103,38 @@ def test_killed_among_clients(ready_url: str, tmp_path: Path) -> None:
     finally:
         server.kill()
         print((tmp_path / "log").read_text()[-3000:])
+
+
+@pytest.mark.postgresql
+@pytest.mark.timeout(240)
+def test_connections_that_are_cut_among_clients(postgresql: Cluster, tmp_path: Path) -> None:
+    """Clients are asked to come again; what became of their request is as it was, or as it was to be."""
+    chance = random.Random(SEED)
+    name = postgresql.create()
+    server = Server(tmp_path, postgresql.at(name))
+    server.up()
+    try:
+        object_crowd.furnish(server.port)
+        crowd = Crowd(server.port, SEED, {})
+        crowd.start()
+        end, cuts = time.monotonic() + 20, 0
+        while time.monotonic() < end and not crowd.strange:
+            time.sleep(chance.random() * 1.5)
+            with postgresql.connect() as connection:
+                cut = connection.execute(CUT, [name, chance.random()]).fetchall()
+            cuts += len(cut)
+        time.sleep(2)
+        crowd.end()
+        print(
+            f"PILEUS_TEST_SEED {SEED}: {crowd.answers} answers, {cuts} connections cut, {crowd.away} asked to come again"
+        )
+        assert crowd.strange == []
+        assert object_crowd.wrong(server.port, crowd.sure, crowd.open) == []
+        assert crowd.answers > 100
+        drop_uploads(Link(server.port))
+        server.kill()
+        assert asyncio.run(wrong_at_rest(server)) == []
+    finally:
+        server.kill()
+        print((tmp_path / "log").read_text()[-3000:])
+        postgresql.drop(name)

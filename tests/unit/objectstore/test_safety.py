@@ -189,6 +189,31 @@ async def test_a_commit_of_which_nobody_knows(shelf: Shelf, after: bool, monkeyp
     assert await shelf.get("a") == (b"new" if after else b"old") * 1000
 
 
+async def test_what_has_come_and_has_no_row_yet_is_not_swept(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = shelf.stores["standard"]
+    put = store.put
+
+    async def then_swept(*args: Any) -> Any:
+        seen = await put(*args)
+        await shelf.endings.sweep()
+        return seen
+
+    monkeypatch.setattr(store, "put", then_swept)
+    await shelf.room()
+    await shelf.put("a", b"x" * 5000)
+    assert await shelf.get("a") == b"x" * 5000
+
+
+async def test_what_waits_for_its_readers_is_not_swept(shelf: Shelf) -> None:
+    room, patient = await shelf.room(), shelf.with_settings(grace_seconds=60)
+    await shelf.put("a", b"x" * 5000)
+    _, whole = await shelf.db.read(objects.fetch, shelf.near, ACCOUNT, "c", "a", anybody)
+    await shelf.db.write(objects.delete, shelf.near, shelf.ctx, room, "a")
+    await patient.tidy()
+    stream = reading.content(shelf.near, ACCOUNT, whole, anybody)
+    assert b"".join([chunk async for chunk in stream]) == b"x" * 5000
+
+
 async def test_a_refusal_leaves_no_blob(shelf: Shelf) -> None:
     """Not even until the sweep."""
     await shelf.room()
