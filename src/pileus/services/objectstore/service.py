@@ -71,7 +71,7 @@ def build(
     endings = Endings(near)
     tempauth = TempAuth(section.tempauth_users, section.reseller_prefix, metadata_secret or secrets.token_hex(32))
     hosts = Hosts(section.host_domains, section.host_aliases, section.reseller_prefix)
-    operations = Proxy(near, tempauth).operations()
+    operations = Proxy(near, tempauth, {"s3api": s3.info(near)}).operations()
     face = Face(
         "objectstore",
         SwiftDialect(hosts, bool(tempauth)),

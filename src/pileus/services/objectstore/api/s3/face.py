@@ -30,6 +30,7 @@ from pileus.services.objectstore.api.s3.operations import (
     uploads,
     versions,
 )
+from pileus.services.objectstore.core import multipart
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.core.pacing import Work
 
@@ -61,6 +62,19 @@ NOUNS = (
 def build(near: Neighbours) -> Face:
     operations = list(_operations(near))
     return Face("s3", S3Dialect(near.settings, operations), near.policy, near.db, operations)
+
+
+def info(near: Neighbours) -> dict[str, object]:
+    """What Swift's `/info` says of it."""
+    return {
+        "max_bucket_listing": listings.PAGE,
+        "max_parts_listing": listings.PAGE,
+        "max_upload_part_num": len(multipart.NUMBERS),
+        "max_multi_delete_objects": deletions.MOST,
+        "allow_multipart_uploads": True,
+        "min_segment_size": near.settings.part_least,
+        "s3_acl": True,
+    }
 
 
 def takes(near: Neighbours) -> Callable[[str, str, str, Mapping[str, str]], bool]:

@@ -39,6 +39,7 @@ def info(near: Neighbours) -> dict[str, Any]:
             "max_meta_count": own.meta_count,
             "max_meta_overall_size": own.meta_bytes,
             "max_header_size": metadata.HEADER_MAX,
+            "max_request_line": metadata.HEADER_MAX,
             "max_object_name_length": own.name_bytes,
             "container_listing_limit": own.listing,
             "account_listing_limit": own.listing,

@@ -1,5 +1,7 @@
 """Swift's API: the way of a request through it."""
 
+from collections.abc import Mapping
+
 from pileus.kernel.rest import Answer, Operation, Request
 from pileus.kernel.types import Fault
 from pileus.services.objectstore.api.swift import (
@@ -39,12 +41,13 @@ TOLD = {
 
 
 class Proxy:
-    def __init__(self, near: Neighbours, tempauth: TempAuth) -> None:
+    def __init__(self, near: Neighbours, tempauth: TempAuth, beside: Mapping[str, object]) -> None:
+        """`beside`: what `/info` says of other APIs at the same port."""
         self._near, self._tempauth = near, tempauth
         own = near.settings
         self._names = Names(own.forbidden_characters, own.forbidden_pattern)
         self._rules = KeystoneRules(near.policy, own.reseller_prefix, own.service_prefixes)
-        self._info = info(near)
+        self._info = info(near) | dict(beside)
         self._hot = Hot(near)
 
     def operations(self) -> list[Operation]:
