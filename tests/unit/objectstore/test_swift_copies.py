@@ -136,6 +136,15 @@ async def test_header_lines_have_their_bound(http: httpx.AsyncClient) -> None:
     assert (await http.head("AUTH_p/c", headers={"X-Nothing": "x" * longest})).status_code == 204
     answer = await http.get("AUTH_p/c", headers={"X-Nothing": "x" * (longest + 1)})
     assert (answer.status_code, answer.text, answer.headers["Connection"]) == (400, "", "close")
+    answer = await http.get("AUTH_p/c?format=json&nothing=" + "x" * 8192)
+    assert (answer.status_code, answer.text, answer.headers["Connection"]) == (414, "", "close")
+    said = (await http.get("../info")).json()
+    assert said["swift"]["max_request_line"] == said["swift"]["max_header_size"] == 8192
+
+
+async def test_s3_is_told_of(http: httpx.AsyncClient) -> None:
+    said = (await http.get("../info")).json()["s3api"]
+    assert (said["max_upload_part_num"], said["min_segment_size"], said["s3_acl"]) == (10_000, 5 << 20, True)
 
 
 async def test_the_domain_of_an_accounts_project(http: httpx.AsyncClient) -> None:

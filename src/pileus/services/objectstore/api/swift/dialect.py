@@ -27,6 +27,7 @@ LOGIN = "/auth/v1.0"
 ALLOWED = "POST, HEAD, DELETE, PUT, OPTIONS, GET"
 _LINE = HEADER_MAX - 4
 """Of a header's name and value: a colon, a blank and the line's end stand beside them."""
+_URL = HEADER_MAX - len("OPTIONS ? HTTP/1.1\r\n")
 PATH = "path"
 """Where the parsed path lies in a request's memo."""
 
@@ -41,6 +42,8 @@ class SwiftDialect(Dialect):
         self._hosts, self._plain = hosts, PLAIN_PATHS | (frozenset({LOGIN}) if logins else frozenset())
 
     def route(self, request: Request) -> str:
+        if len(request.path) + len(request.scope.get("query_string", b"")) > _URL:
+            raise told(414, "", {"Connection": "close"})
         if any(len(name) + len(value) > _LINE for name, value in request.headers.items()):
             raise told(400, "", {"Connection": "close"})
         if request.path in self._plain:
