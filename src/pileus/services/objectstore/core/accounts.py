@@ -61,7 +61,11 @@ def find(tx: Tx, name: str) -> Account:
 
 def settings(tx: Tx, name: str) -> Settings:
     """What is set on it, without the counters. Raises `Gone`."""
-    row = accounts.find(tx, name)
+    return settings_of(accounts.find(tx, name))
+
+
+def settings_of(row: AccountRow | None) -> Settings:
+    """The same of a row that was read already. Raises `Gone`."""
     if row is not None and row.deleted_at:
         raise Gone("This account is being deleted.", type="NoSuchAccount")
     return (row and row.settings) or Settings()
