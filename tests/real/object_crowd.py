@@ -15,7 +15,7 @@ import random
 import sys
 import tarfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from botocore.client import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from object_server import running
+from pileus.drivers.blob.protocol import BlobError
 from pileus.kernel.types import Unavailable
 
 ACCOUNT = "AUTH_p"
@@ -124,8 +125,8 @@ def md5(data: bytes) -> str:
 class Crowd:
     """`sure` is what answers have promised, `open` what else may be, by names as `Link.read` takes them."""
 
-    def __init__(self, port: int, seed: int, sure: Mapping[str, Value]) -> None:
-        self.link, self.seed = Link(port), seed
+    def __init__(self, ports: Sequence[int], seed: int, sure: Mapping[str, Value]) -> None:
+        self.links = [Link(port) for port in ports]
         self.sure: dict[str, Value] = dict(sure)
         self.open: dict[str, list[Value]] = {}
         self.strange: list[str] = []
@@ -154,9 +155,12 @@ class Crowd:
         worker = Worker(self, name, chance)
         while not self.stop.is_set():
             try:
+                worker.link = chance.choice(self.links)
                 work(worker)
             except Cut:
-                return
+                if len(self.links) < 2:
+                    return
+                worker.look()
             except Away:
                 self.away += 1
                 worker.look()
@@ -167,7 +171,7 @@ class Crowd:
 
 class Worker:
     def __init__(self, crowd: Crowd, name: str, chance: random.Random) -> None:
-        self.crowd, self.link, self.name, self.chance = crowd, crowd.link, name.strip("_"), chance
+        self.crowd, self.link, self.name, self.chance = crowd, crowd.links[0], name.strip("_"), chance
 
     def makes(self, changes: Mapping[str, Value], call: Callable[[], Any]) -> Any:
         """From here to the answer each may be as it was or as it is to be."""
@@ -198,8 +202,8 @@ class Worker:
             mine = {key: [*values] for key, values in self.crowd.open.items() if self.name in key}
             sure = {key: self.crowd.sure[key] for key in mine if key in self.crowd.sure}
             try:
-                self.crowd.strange += wrong_of(self.link, sure, mine)
-            except Away:
+                self.crowd.strange += wrong_of(self.chance.choice(self.crowd.links), sure, mine)
+            except (Away, Cut):
                 continue
             self.crowd.sure |= sure
             for key in mine:
@@ -418,7 +422,7 @@ async def serve(folder: str, port: str, url: str) -> None:
         while True:
             for one in it.service.reconcilers:
                 if one.name != "objectstore.send":
-                    with contextlib.suppress(Unavailable):
+                    with contextlib.suppress(Unavailable, BlobError):
                         await one._work()
             await asyncio.sleep(0.3)
 

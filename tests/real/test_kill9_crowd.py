@@ -41,8 +41,8 @@ class Server:
     def up(self) -> None:
         program = [sys.executable, "-u", object_crowd.__file__, str(self.folder), str(self.port), self.url]
         environ = {**os.environ, "PYTHONPATH": ":".join(sys.path)}
-        log = (self.folder / "log").open("ab")
-        self.process = subprocess.Popen(program, env=environ, stdout=subprocess.PIPE, stderr=log)
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(program, env=environ, stdout=subprocess.PIPE, stderr=log)
         assert self.process.stdout.readline() == b"up\n", (self.folder / "log").read_text()[-3000:]
 
     def kill(self) -> None:
@@ -80,7 +80,7 @@ def test_killed_among_clients(ready_url: str, tmp_path: Path) -> None:
     try:
         object_crowd.furnish(server.port)
         for turn in range(KILLS):
-            crowd = Crowd(server.port, chance.randrange(1 << 30), sure)
+            crowd = Crowd([server.port], chance.randrange(1 << 30), sure)
             crowd.start()
             end = time.monotonic() + 30
             while crowd.answers < 60 and not crowd.strange and time.monotonic() < end:
@@ -115,7 +115,7 @@ def test_connections_that_are_cut_among_clients(postgresql: Cluster, tmp_path: P
     server.up()
     try:
         object_crowd.furnish(server.port)
-        crowd = Crowd(server.port, SEED, {})
+        crowd = Crowd([server.port], SEED, {})
         crowd.start()
         end, cuts = time.monotonic() + 20, 0
         while time.monotonic() < end and not crowd.strange:
@@ -136,5 +136,40 @@ def test_connections_that_are_cut_among_clients(postgresql: Cluster, tmp_path: P
         assert asyncio.run(wrong_at_rest(server)) == []
     finally:
         server.kill()
+        print((tmp_path / "log").read_text()[-3000:])
+        postgresql.drop(name)
+
+
+@pytest.mark.postgresql
+@pytest.mark.timeout(120 + 60 * KILLS)
+def test_one_of_two_is_killed_among_clients(postgresql: Cluster, tmp_path: Path) -> None:
+    """Two processes over one database and one disk; clients go to either, and the reconcilers of both take what is left over."""
+    chance, name = random.Random(SEED), postgresql.create()
+    one, other = Server(tmp_path, postgresql.at(name)), Server(tmp_path, postgresql.at(name))
+    one.up()
+    other.up()
+    try:
+        object_crowd.furnish(one.port)
+        crowd = Crowd([one.port, other.port], SEED, {})
+        crowd.start()
+        for _ in range(KILLS):
+            time.sleep(2 + chance.random() * 3)
+            dead = chance.choice((one, other))
+            dead.kill()
+            dead.up()
+        time.sleep(2)
+        crowd.end()
+        print(f"PILEUS_TEST_SEED {SEED}: {crowd.answers} answers")
+        assert crowd.strange == []
+        for server in (one, other):
+            assert object_crowd.wrong(server.port, crowd.sure, crowd.open) == []
+        assert crowd.answers > 100
+        drop_uploads(Link(one.port))
+        one.kill()
+        other.kill()
+        assert asyncio.run(wrong_at_rest(one)) == []
+    finally:
+        one.kill()
+        other.kill()
         print((tmp_path / "log").read_text()[-3000:])
         postgresql.drop(name)

@@ -11,9 +11,10 @@ from pileus.kernel.rest import Query
 from pileus.services.objectstore.api.swift.answers import told, unmet
 from pileus.services.objectstore.core.listings import Wanted
 
-MOST = 10_000
 TEXT, JSON, XML, XML_OLD = "text/plain", "application/json", "application/xml", "text/xml"
 FORMATS = {"json": JSON, "xml": XML}
+XML_FIELDS = ("name", "hash", "bytes", "content_type", "last_modified")
+"""Of an object: what JSON has beside, XML never had."""
 TRUE = frozenset({"true", "1", "yes", "on", "t", "y"})
 
 
@@ -30,12 +31,12 @@ def truth(value: str | None) -> bool:
     return (value or "").lower() in TRUE
 
 
-def asked(query: Query, headers: Mapping[str, str], folders: bool = False) -> Asked:
-    """What the query string and `Accept` ask for. Raises 400, 406, 412. `folders`: `?path=` has a meaning here."""
+def asked(query: Query, headers: Mapping[str, str], most: int, folders: bool = False) -> Asked:
+    """What the query string and `Accept` ask for. Raises 400, 406, 412. `most`: items of a page. `folders`: `?path=` has a meaning here."""
     media, vary = media_of(query, headers)
     words = {name: query.one(name) or "" for name in ("marker", "end_marker", "prefix", "delimiter")}
     path = (query.one("path") or "") if folders and query.has("path") else None
-    limit = _limit(query.one("limit"))
+    limit = _limit(query.one("limit"), most)
     if any("\0" in word for word in (*words.values(), path or "")):
         words, limit = (
             _without_nul(words, truth(query.one("reverse"))),
@@ -58,11 +59,11 @@ def _without_nul(words: Mapping[str, str], reverse: bool) -> dict[str, str]:
     }
 
 
-def _limit(text: str | None) -> int:
+def _limit(text: str | None, most: int) -> int:
     if not text or not text.isascii() or not text.isdigit():
-        return MOST
-    if len(text) > 9 or int(text) > MOST:
-        raise unmet(f"Maximum limit is {MOST}")
+        return most
+    if len(text) > 9 or int(text) > most:
+        raise unmet(f"Maximum limit is {most}")
     return int(text)
 
 
@@ -138,8 +139,7 @@ def _account_entry(row: Mapping[str, Any]) -> str:
 def _entry(tag: str, row: Mapping[str, Any]) -> str:
     if "subdir" in row:
         return f"<subdir name={quoteattr(row['subdir'])}><name>{_text(row['subdir'])}</name></subdir>"
-    order = {name: row[name] for name in ("name", "hash", "bytes") if name in row} if tag == "object" else {}
-    told = (order | dict(row)).items()
+    told = ((field, row[field]) for field in XML_FIELDS if field in row) if tag == "object" else row.items()
     return f"<{tag}>{''.join(f'<{field}>{_text(value)}</{field}>' for field, value in told)}</{tag}>"
 
 
