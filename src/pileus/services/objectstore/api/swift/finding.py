@@ -142,6 +142,9 @@ def _followed(tx: Tx, call: Call, path: Path, row: ContainerRow, whole: Whole) -
         raise told(409, fault.message, _location(fault, end), PLAIN) from None
     except NotFound:
         raise told(404, None, {"Content-Location": str(end)}) from None
+    except Answer as refusal:
+        refusal.headers["Content-Location"] = str(end)
+        raise
     return Found(Path(row.account, row.name, last.object.name), row, last, True)
 
 
