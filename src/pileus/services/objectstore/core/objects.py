@@ -133,10 +133,10 @@ def put(
     check_write(want.conditions, before)
     syncing.check_stamp(tx, row, name, want.stamp, before.modified_at if before else 0)
     weight = body.size
-    replaced = before is not None and not row.versioning
-    quotas.check(
-        tx, row, settings, 0 if before else 1, weight - (before.weight if before is not None and replaced else 0)
-    )
+    lost = before.weight if before is not None and not row.versioning else 0
+    quotas.check(tx, row, settings, 0 if before else 1, weight - lost)
+    if row.kept.archive and before is not None:
+        quotas.check_archive(tx, row, settings, weight, before.weight)
     body_id = named(tx, body)  # first: an object copied onto itself must not lose its last name
     stamp = retire(tx, near, row, name, before, syncing.risen_at(tx, row, name, want.stamp))
     made = ObjectRow(
@@ -301,13 +301,15 @@ def delete_version(
 
 
 def restore(tx: Tx, near: Neighbours, ctx: Ctx, container: ContainerRow, name: str, version: Micros) -> ObjectRow:
-    """Make an older version the current one, as it is. Raises `NotFound` of type `NoSuchVersion`."""
+    """Make an older version the current one, as it is. Raises `NotFound` of type `NoSuchVersion`, `TooLarge`."""
     row = find_version(tx, container, name, version)
     if row is None or row.kind == MARKER:
         raise NotFound("The resource could not be found.", type="NoSuchVersion")
     current = objects.find(tx, container.id, name)
     if current is not None and current.stamp == row.stamp:
         return row
+    if current is None:
+        quotas.check(tx, container, accounts.settings(tx, container.account), 1, 0)
     versions.remove(tx, row)
     if current is not None:
         versions.add(tx, aged(current))

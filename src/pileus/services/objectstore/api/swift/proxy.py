@@ -12,6 +12,7 @@ from pileus.services.objectstore.api.swift import (
     cors,
     formpost,
     objects,
+    pacing,
     syncing,
     tempurl,
     website,
@@ -22,7 +23,6 @@ from pileus.services.objectstore.api.swift.callers import Asking, KeystoneRules,
 from pileus.services.objectstore.api.swift.dialect import LOGIN, PATH, worded
 from pileus.services.objectstore.api.swift.hot import Hot
 from pileus.services.objectstore.api.swift.info import info
-from pileus.services.objectstore.api.swift.pacing import Pace
 from pileus.services.objectstore.api.swift.paths import Names
 from pileus.services.objectstore.api.swift.tempauth import DOMAIN, TempAuth
 from pileus.services.objectstore.core.neighbours import Neighbours
@@ -46,7 +46,6 @@ class Proxy:
         self._near, self._tempauth = near, tempauth
         own = near.settings
         self._names = Names(own.forbidden_characters, own.forbidden_pattern)
-        self._pace = Pace(own.account_changes, own.container_changes)
         self._rules = KeystoneRules(near.policy, own.reseller_prefix, own.service_prefixes)
         self._info = info(near) | dict(beside)
         self._hot = Hot(near)
@@ -124,7 +123,7 @@ class Proxy:
 
     async def perform(self, call: Call) -> Answer:
         """A call that is what it says: of an account, a container or an object."""
-        await self._pace.wait(call)
+        await pacing.keep(self._near.pace, call)
         if call.method == "PUT":
             self._names.check(call.path)
         return await SERVED[call.path.kind](call)
