@@ -375,7 +375,7 @@ async def test_writers_of_different_names_do_not_fail_each_other(shelf: Shelf, w
         for name in names:
             put(shelf, name, b"before")(tx)
 
-    if what != "new":  # what is overwritten lies on other pages of the bodies' key than what is made: so it is but for the first few
+    if what != "new":  # on other pages of the key than what is made: so it is but for the first few
         await shelf.db.write(fill)
 
     def counted(decision: Decision) -> Decision:
