@@ -160,7 +160,7 @@ def _acl(text: str) -> str:
         if level not in ("admin", "read-write", "read-only"):
             wrong = f"Key {json.dumps(level)} not recognized"
         elif not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            wrong = f"Value for key {json.dumps(level)} must be a list of users"
+            wrong = f"Value for key {json.dumps(level)} must be a list"
     if wrong:
         said = f"X-Account-Access-Control invalid: {wrong}\n\nInput: {text}\n"
         raise told(400, said, media="text/plain; charset=UTF-8")

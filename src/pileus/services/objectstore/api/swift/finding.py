@@ -118,7 +118,7 @@ def _found(tx: Tx, call: Call, path: Path, follow: bool) -> Found:
         whole = objects.fetch_in(tx, scene.container, path.name, version)
     except NotFound:
         if "*" in tags_of(call.headers.get("if-match", "")):
-            raise told(412, "") from None
+            raise told(412, "", _unversioned(scene.container, version)) from None
         raise told(404, None, _unversioned(scene.container, version)) from None
     if whole.object.kind == MARKER:
         version_id = stamp(whole.object.stamp) if whole.object.versioned else "null"

@@ -141,9 +141,8 @@ async def _heartbeat(call: Call, want: Put, wishes: Sequence[Wish]) -> AsyncIter
         problems = _problems(fault) if fault.type == "BadSegments" else []
         facts = _facts(400 if problems else worded(fault).status)
     yield b"\r\n\r\n"
-    if media == JSON:
-        first = ("Response Status", "Response Body")
-        facts = {name: facts[name] for name in (*first, *(name for name in facts if name not in first))}
+    if media == JSON and "Etag" not in facts:
+        facts = {name: facts[name] for name in ("Response Status", "Response Body")}
     yield bulk_reports.rendered(media, facts, problems, "upload")
 
 
