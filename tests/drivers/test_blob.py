@@ -3,9 +3,11 @@
 import asyncio
 import hashlib
 import os
+import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 import tracemalloc
 from collections.abc import AsyncIterator, Callable
@@ -16,6 +18,7 @@ import pytest
 
 from pileus.drivers.blob.file import FileBlobs
 from pileus.drivers.blob.file.disk import Disk
+from pileus.drivers.blob.file.folders import FolderSyncs
 from pileus.drivers.blob.protocol import BlobError, BlobExists, BlobFull, BlobMissing, BlobStore
 from pileus.kernel.db import Database
 from pileus.kernel.policy import Policy
@@ -370,6 +373,7 @@ class WatchedDisk(Disk):
     """Writes down what happens, and can break one call."""
 
     def __init__(self, breaks: str = "") -> None:
+        super().__init__()
         self.calls: list[tuple[str, object]] = []
         self.breaks = breaks
 
@@ -473,6 +477,31 @@ async def test_b1_file_many_names_in_one_folder_share_syncs(tmp_path: Path) -> N
     await store.close()
 
 
+async def test_b1_file_a_sync_that_had_begun_proves_nothing(tmp_path: Path) -> None:
+    """The name that is made while its folder is being synced is synced once more."""
+    go, begun, names = threading.Event(), threading.Event(), []
+
+    class SlowDisk(Disk):
+        def sync_folder(self, path: str) -> None:
+            names.append(sorted(os.listdir(path)))
+            begun.set()
+            assert go.wait(10)
+
+    syncs = FolderSyncs(SlowDisk())
+    threads = [threading.Thread(target=syncs.sync, args=(str(tmp_path),)) for _ in range(4)]
+    (tmp_path / "first").touch()
+    threads[0].start()
+    assert begun.wait(10)
+    (tmp_path / "second").touch()
+    for thread in threads[1:]:
+        thread.start()
+    time.sleep(0.1)
+    go.set()
+    for thread in threads:
+        thread.join(10)
+    assert names == [["first"], ["first", "second"]]
+
+
 async def test_b2_file_killed_between_link_and_unlink(tmp_path: Path) -> None:
     store = FileBlobs(tmp_path)
     await store.start()
@@ -491,4 +520,66 @@ async def test_local_paths(tmp_path: Path) -> None:
     await store.put("x", chunked(b"bytes in place"))
     assert Path(store.path("x")).read_bytes() == b"bytes in place"
     assert "local" in (await store.info()).abilities
+    await store.close()
+
+
+class CountedDisk(Disk):
+    """Counts what is read, and by whom. `cold`: nothing is in memory until the disk was asked for it."""
+
+    def __init__(self, *, cold: bool = False) -> None:
+        super().__init__()
+        self.cold, self.warm, self.asked = cold, 0, 0
+
+    def read(self, fd: int, length: int, offset: int) -> bytes:
+        assert threading.current_thread() is not threading.main_thread(), "the loop may not wait for the disk"
+        data = super().read(fd, length, offset)
+        self.asked += len(data)
+        return data
+
+    def read_warm(self, fd: int, length: int, offset: int) -> bytes:
+        data = b"" if self.cold else super().read_warm(fd, length, offset)
+        self.warm += len(data)
+        return data
+
+
+@pytest.mark.parametrize("cold", [False, True])
+async def test_b4_file_warm_and_cold_bytes_are_the_same(tmp_path: Path, cold: bool) -> None:
+    data = random.Random(4).randbytes(3_000_000)
+    disk = CountedDisk(cold=cold)
+    store = FileBlobs(tmp_path, disk=disk)
+    await store.start()
+    await store.put("one", chunked(data))
+    assert await content(store, "one") == data
+    assert disk.warm + disk.asked == len(data)
+    assert bool(disk.warm) is not cold
+    await store.close()
+
+
+async def test_b4_file_a_range_reads_no_more_than_it_needs(tmp_path: Path) -> None:
+    disk = CountedDisk()
+    store = FileBlobs(tmp_path, disk=disk)
+    await store.start()
+    await store.put("big", chunked(bytes(20_000_000)))
+    assert len(await content(store, "big", 9_000_000, 1000)) == 1000
+    assert disk.warm + disk.asked == 1000
+    await store.close()
+
+
+async def test_b4_file_no_descriptor_stays(tmp_path: Path) -> None:
+    """Of readers who read to the end, stop in the middle, or are cancelled."""
+    store = FileBlobs(tmp_path)
+    await store.start()
+    await store.put("big", chunked(bytes(5_000_000)))
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(10):
+        await content(store, "big")
+        await content(store, "big", 100, 10)
+        half = store.open("big")
+        await anext(half)
+        await half.aclose()  # type: ignore[attr-defined]
+        cut = asyncio.ensure_future(content(store, "big"))
+        await asyncio.sleep(0.0005)
+        cut.cancel()
+        await asyncio.gather(cut, return_exceptions=True)
+    assert len(os.listdir("/proc/self/fd")) == before
     await store.close()

@@ -6,6 +6,7 @@ Run as a program it is the server: `object_crowd.py FOLDER PORT DATABASE`, its r
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import io
 import json
@@ -14,7 +15,7 @@ import random
 import sys
 import tarfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from botocore.client import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from object_server import running
+from pileus.kernel.types import Unavailable
 
 ACCOUNT = "AUTH_p"
 QUOTA = 200_000
@@ -38,6 +40,10 @@ PAST = "2020-01-01T00:00:00Z"
 
 class Cut(Exception):
     """No answer came."""
+
+
+class Away(Exception):
+    """The server cannot do it now: 503."""
 
 
 class Strange(Exception):
@@ -63,6 +69,8 @@ class Link:
             answer = self.swift.request(method, path, **more)
         except httpx.TransportError as error:
             raise Cut from error
+        if answer.status_code == 503:
+            raise Away(f"{method} {path}")
         if answer.status_code not in (allowed or (200, 201, 202, 204)):
             raise Strange(f"{method} {path}: {answer.status_code} {answer.text[:300]}")
         return answer
@@ -74,6 +82,8 @@ class Link:
         except ClientError as error:
             if error.response["Error"]["Code"] in allowed:
                 return error.response["Error"]["Code"]
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 503:
+                raise Away(operation) from error
             raise Strange(f"{operation} {more}: {error}") from error
         except (HTTPClientError, BotoCoreError) as error:
             raise Cut from error
@@ -114,12 +124,13 @@ def md5(data: bytes) -> str:
 class Crowd:
     """`sure` is what answers have promised, `open` what else may be, by names as `Link.read` takes them."""
 
-    def __init__(self, port: int, seed: int, sure: Mapping[str, Value]) -> None:
-        self.link, self.seed = Link(port), seed
+    def __init__(self, ports: Sequence[int], seed: int, sure: Mapping[str, Value]) -> None:
+        self.links = [Link(port) for port in ports]
         self.sure: dict[str, Value] = dict(sure)
         self.open: dict[str, list[Value]] = {}
         self.strange: list[str] = []
         self.answers = 0
+        self.away = 0
         self.stop = threading.Event()
         self.threads = [
             threading.Thread(
@@ -143,9 +154,15 @@ class Crowd:
         worker = Worker(self, name, chance)
         while not self.stop.is_set():
             try:
+                worker.link = chance.choice(self.links)
                 work(worker)
             except Cut:
-                return
+                if len(self.links) < 2:
+                    return
+                worker.look()
+            except Away:
+                self.away += 1
+                worker.look()
             except Exception as problem:
                 self.strange.append(f"{name}: {problem!r}")
                 return
@@ -153,7 +170,7 @@ class Crowd:
 
 class Worker:
     def __init__(self, crowd: Crowd, name: str, chance: random.Random) -> None:
-        self.crowd, self.link, self.name, self.chance = crowd, crowd.link, name.strip("_"), chance
+        self.crowd, self.link, self.name, self.chance = crowd, crowd.links[0], name.strip("_"), chance
 
     def makes(self, changes: Mapping[str, Value], call: Callable[[], Any]) -> Any:
         """From here to the answer each may be as it was or as it is to be."""
@@ -176,6 +193,21 @@ class Worker:
 
     def delete(self, path: str) -> None:
         self.makes({f"o:{path}": None}, lambda: self.link.ask("DELETE", path))
+
+    def look(self) -> None:
+        """What became of that which nobody knows of: what it was, or what it was to be."""
+        while not self.crowd.stop.is_set():
+            self.crowd.stop.wait(0.3)
+            mine = {key: [*values] for key, values in self.crowd.open.items() if self.name in key}
+            sure = {key: self.crowd.sure[key] for key in mine if key in self.crowd.sure}
+            try:
+                self.crowd.strange += wrong_of(self.chance.choice(self.crowd.links), sure, mine)
+            except (Away, Cut):
+                continue
+            self.crowd.sure |= sure
+            for key in mine:
+                del self.crowd.open[key]
+            return
 
     def check(self, key: str) -> None:
         """Nobody else has these names: while nothing is under way, they are as they were left."""
@@ -230,6 +262,8 @@ def _many(w: Worker) -> None:
 
     def ask(method: str, path: str, **more: Any) -> None:
         told = w.link.ask(method, path, **more).json()
+        if any(status.startswith("503") for _, status in told["Errors"]):
+            raise Away(path)
         if told["Errors"] or not told["Response Status"].startswith("20"):
             raise Strange(f"{method} {path}: {told}")
 
@@ -356,7 +390,14 @@ def furnish(port: int) -> None:
 
 def wrong(port: int, sure: dict[str, Value], cut: Mapping[str, list[Value]]) -> list[str]:
     """What is not as promised; `sure` becomes what is there."""
-    link, found = Link(port), []
+    link = Link(port)
+    found = wrong_of(link, sure, cut)
+    used = int(link.ask("HEAD", "quota").headers["x-container-bytes-used"])
+    return found + ([f"the quota is {QUOTA}, in use are {used}"] if used > QUOTA else [])
+
+
+def wrong_of(link: Link, sure: dict[str, Value], cut: Mapping[str, list[Value]]) -> list[str]:
+    found = []
     for key in sorted(sure.keys() | cut.keys()):
         absent: Value = () if key.startswith("versions:") else False if key.startswith("room:") else None
         allowed = [sure.get(key, absent), *cut.get(key, [])]
@@ -370,8 +411,7 @@ def wrong(port: int, sure: dict[str, Value], cut: Mapping[str, list[Value]]) -> 
         if now not in allowed and ANYTHING not in allowed:
             found.append(f"{key} is {now}, and not one of {allowed}")
         sure[key] = now
-    used = int(link.ask("HEAD", "quota").headers["x-container-bytes-used"])
-    return found + ([f"the quota is {QUOTA}, in use are {used}"] if used > QUOTA else [])
+    return found
 
 
 async def serve(folder: str, port: str, url: str) -> None:
@@ -381,7 +421,8 @@ async def serve(folder: str, port: str, url: str) -> None:
         while True:
             for one in it.service.reconcilers:
                 if one.name != "objectstore.send":
-                    await one._work()
+                    with contextlib.suppress(Unavailable):
+                        await one._work()
             await asyncio.sleep(0.3)
 
 

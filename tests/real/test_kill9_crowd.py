@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from databases import Cluster
 from object_rows import broken, orphans
 from object_server import free_port, running
 from pileus.services.objectstore.core.neighbours import Neighbours
@@ -29,6 +30,9 @@ KILLS = int(os.environ.get("PILEUS_TEST_KILLS", "3"))
 SEED = int(os.environ.get("PILEUS_TEST_SEED", "0")) or random.randrange(1 << 30)
 
 
+CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND random() < %s"
+
+
 class Server:
     def __init__(self, folder: Path, url: str) -> None:
         self.folder, self.url, self.port = folder, url, free_port()
@@ -37,8 +41,8 @@ class Server:
     def up(self) -> None:
         program = [sys.executable, "-u", object_crowd.__file__, str(self.folder), str(self.port), self.url]
         environ = {**os.environ, "PYTHONPATH": ":".join(sys.path)}
-        log = (self.folder / "log").open("ab")
-        self.process = subprocess.Popen(program, env=environ, stdout=subprocess.PIPE, stderr=log)
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(program, env=environ, stdout=subprocess.PIPE, stderr=log)
         assert self.process.stdout.readline() == b"up\n", (self.folder / "log").read_text()[-3000:]
 
     def kill(self) -> None:
@@ -76,7 +80,7 @@ def test_killed_among_clients(ready_url: str, tmp_path: Path) -> None:
     try:
         object_crowd.furnish(server.port)
         for turn in range(KILLS):
-            crowd = Crowd(server.port, chance.randrange(1 << 30), sure)
+            crowd = Crowd([server.port], chance.randrange(1 << 30), sure)
             crowd.start()
             end = time.monotonic() + 30
             while crowd.answers < 60 and not crowd.strange and time.monotonic() < end:
@@ -99,3 +103,73 @@ def test_killed_among_clients(ready_url: str, tmp_path: Path) -> None:
     finally:
         server.kill()
         print((tmp_path / "log").read_text()[-3000:])
+
+
+@pytest.mark.postgresql
+@pytest.mark.timeout(240)
+def test_connections_that_are_cut_among_clients(postgresql: Cluster, tmp_path: Path) -> None:
+    """Clients are asked to come again; what became of their request is as it was, or as it was to be."""
+    chance = random.Random(SEED)
+    name = postgresql.create()
+    server = Server(tmp_path, postgresql.at(name))
+    server.up()
+    try:
+        object_crowd.furnish(server.port)
+        crowd = Crowd([server.port], SEED, {})
+        crowd.start()
+        end, cuts = time.monotonic() + 20, 0
+        while time.monotonic() < end and not crowd.strange:
+            time.sleep(chance.random() * 1.5)
+            with postgresql.connect() as connection:
+                cut = connection.execute(CUT, [name, chance.random()]).fetchall()
+            cuts += len(cut)
+        time.sleep(2)
+        crowd.end()
+        print(
+            f"PILEUS_TEST_SEED {SEED}: {crowd.answers} answers, {cuts} connections cut, {crowd.away} asked to come again"
+        )
+        assert crowd.strange == []
+        assert object_crowd.wrong(server.port, crowd.sure, crowd.open) == []
+        assert crowd.answers > 100
+        drop_uploads(Link(server.port))
+        server.kill()
+        assert asyncio.run(wrong_at_rest(server)) == []
+    finally:
+        server.kill()
+        print((tmp_path / "log").read_text()[-3000:])
+        postgresql.drop(name)
+
+
+@pytest.mark.postgresql
+@pytest.mark.timeout(120 + 60 * KILLS)
+def test_one_of_two_is_killed_among_clients(postgresql: Cluster, tmp_path: Path) -> None:
+    """Two processes over one database and one disk; clients go to either, and the reconcilers of both take what is left over."""
+    chance, name = random.Random(SEED), postgresql.create()
+    one, other = Server(tmp_path, postgresql.at(name)), Server(tmp_path, postgresql.at(name))
+    one.up()
+    other.up()
+    try:
+        object_crowd.furnish(one.port)
+        crowd = Crowd([one.port, other.port], SEED, {})
+        crowd.start()
+        for _ in range(KILLS):
+            time.sleep(2 + chance.random() * 3)
+            dead = chance.choice((one, other))
+            dead.kill()
+            dead.up()
+        time.sleep(2)
+        crowd.end()
+        print(f"PILEUS_TEST_SEED {SEED}: {crowd.answers} answers")
+        assert crowd.strange == []
+        for server in (one, other):
+            assert object_crowd.wrong(server.port, crowd.sure, crowd.open) == []
+        assert crowd.answers > 100
+        drop_uploads(Link(one.port))
+        one.kill()
+        other.kill()
+        assert asyncio.run(wrong_at_rest(one)) == []
+    finally:
+        one.kill()
+        other.kill()
+        print((tmp_path / "log").read_text()[-3000:])
+        postgresql.drop(name)

@@ -10,11 +10,12 @@ from sqlalchemy import text
 
 from object_server import running
 from pileus.drivers.blob.protocol import BlobError
-from pileus.kernel.db import Tx
-from pileus.kernel.types import Conflict, Unavailable
+from pileus.kernel.db import Tx, postgresql, sqlite, writer
+from pileus.kernel.types import HOUR, Conflict, Unavailable, clock
 from pileus.services.objectstore.api.swift import copying
-from pileus.services.objectstore.core import intake, multipart, objects, reading
+from pileus.services.objectstore.core import intake, multipart, objects, reading, version_listings
 from pileus.services.objectstore.core.intake import Body
+from pileus.services.objectstore.core.listings import Wanted
 from pileus.services.objectstore.db import findings
 from pileus.services.objectstore.db.columns import Details
 from pileus.services.objectstore.db.containers import ContainerRow
@@ -189,6 +190,31 @@ async def test_a_commit_of_which_nobody_knows(shelf: Shelf, after: bool, monkeyp
     assert await shelf.get("a") == (b"new" if after else b"old") * 1000
 
 
+async def test_what_has_come_and_has_no_row_yet_is_not_swept(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = shelf.stores["standard"]
+    put = store.put
+
+    async def then_swept(*args: Any) -> Any:
+        seen = await put(*args)
+        await shelf.endings.sweep()
+        return seen
+
+    monkeypatch.setattr(store, "put", then_swept)
+    await shelf.room()
+    await shelf.put("a", b"x" * 5000)
+    assert await shelf.get("a") == b"x" * 5000
+
+
+async def test_what_waits_for_its_readers_is_not_swept(shelf: Shelf) -> None:
+    room, patient = await shelf.room(), shelf.with_settings(grace_seconds=60)
+    await shelf.put("a", b"x" * 5000)
+    _, whole = await shelf.db.read(objects.fetch, shelf.near, ACCOUNT, "c", "a", anybody)
+    await shelf.db.write(objects.delete, shelf.near, shelf.ctx, room, "a")
+    await patient.tidy()
+    stream = reading.content(shelf.near, ACCOUNT, whole, anybody)
+    assert b"".join([chunk async for chunk in stream]) == b"x" * 5000
+
+
 async def test_a_refusal_leaves_no_blob(shelf: Shelf) -> None:
     """Not even until the sweep."""
     await shelf.room()
@@ -281,3 +307,30 @@ async def test_blobs_of_another_database_are_not_swept(shelf: Shelf, ours: bool)
     await shelf.endings.sweep()
     assert [seen.id for seen in await store.observe()] == ([] if ours else ["orphan"])
     await store.remove("orphan")
+
+
+async def test_a_clock_that_steps_back(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By an hour: what comes later is later all the same, and nothing stays for good."""
+    room = await shelf.room()
+    versioned = await shelf.room("v", versioning="enabled")
+    stamps, versions = [], []
+    for turn in range(4):
+        if turn == 2:
+            for module in (sqlite, writer, postgresql):
+                monkeypatch.setattr(module, "clock", lambda: clock() - HOUR)
+        stamps.append((await shelf.put("a", bytes([turn]) * 5000)).stamp)
+        versions.append((await shelf.put("a", bytes([turn]) * 5000, room="v")).stamp)
+    assert stamps == sorted(set(stamps))
+    assert versions == sorted(set(versions))
+    assert await shelf.get("a") == bytes([3]) * 5000
+    updated = await shelf.db.write(objects.update, shelf.near, shelf.ctx, room, "a", Details(meta={"colour": "red"}))
+    assert updated.modified_at > stamps[-1]
+    marked = await shelf.db.write(objects.delete, shelf.near, shelf.ctx, versioned, "a")
+    assert marked.marker is not None
+    assert marked.marker.stamp > versions[-1]
+    told = await shelf.db.read(version_listings.of_container, versioned, Wanted())
+    assert [one.row.stamp for one in told.items] == [marked.marker.stamp, *reversed(versions)]  # type: ignore[union-attr]
+    await shelf.db.write(objects.delete, shelf.near, shelf.ctx, room, "a")
+    await shelf.put("a", b"again" * 1000)
+    assert await shelf.get("a") == b"again" * 1000
+    monkeypatch.undo()

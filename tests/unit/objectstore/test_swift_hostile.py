@@ -109,7 +109,7 @@ async def test_archives_of_any_name(http: httpx.AsyncClient, header: str) -> Non
     assert (await http.put(f"/v1/AUTH_p/{quote('ältere ☃')}")).status_code == 201
     for value in (quote("ältere ☃"), "ältere ☃"):
         assert (await http.post(C, headers={header: value.encode()})).status_code == 204  # type: ignore[dict-item]
-        assert (await http.head(C)).headers[header] == "ältere ☃"
+        assert (await http.head(C)).headers[header] == value
     await http.put(f"{C}/o", content=b"1")
     await http.put(f"{C}/o", content=b"2")
     assert (await http.get(f"/v1/AUTH_p/{quote('ältere ☃')}")).text.startswith("001o/")

@@ -10,7 +10,8 @@ from typing import Any
 
 from pileus.kernel.rest.face import Face
 from pileus.kernel.rest.openapi import document
-from pileus.kernel.rest.request import Answer, ClientGone, Query, Receive, Request, encode
+from pileus.kernel.rest.request import Answer, Query, Receive, Request, encode
+from pileus.kernel.rest.streamed import send_stream
 from pileus.kernel.rest.whole import Send, plain, send_whole
 from pileus.kernel.types import Ctx, Fault, Invalid, new_id
 
@@ -85,11 +86,11 @@ class Entry:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
-        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+        headers = _read(scope["headers"])
         method = scope["method"]
         path = scope["raw_path"].decode("latin-1") if scope.get("raw_path") else scope["path"]
         face, prefix, below = self._door(scope).find(path)
-        if face is not None and face.beside:
+        if face is not None and face.beside and path.startswith("/"):
             face = face.pick(method, below, scope["query_string"].decode("latin-1"), headers)
         request_id = "req-" + new_id()
         own = self._own(face, path, method, headers, scope)
@@ -191,10 +192,9 @@ class Entry:
     def _own(
         self, face: Face | None, path: str, method: str, headers: Mapping[str, str], scope: Scope
     ) -> Answer | None:
-        if scope.get("http_version") == "1.1" and "host" not in headers:
-            return Answer(
-                400, {"error": {"code": 400, "title": "Bad Request", "message": "The Host header is missing."}}
-            )
+        wrong_head = _wrong_head(path, headers, str(scope.get("http_version")))
+        if wrong_head is not None:
+            return wrong_head
         own = face is not None and face.dialect.own_origins
         if method == "OPTIONS" and not own and "access-control-request-method" in headers:
             return Answer(200, headers={"Allow": headers["access-control-request-method"]})
@@ -253,7 +253,7 @@ class Entry:
     # --- websockets ------------------------------------------------------------------------------------------------
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+        headers = _read(scope["headers"])
         path = scope["raw_path"].decode("latin-1") if scope.get("raw_path") else scope["path"]
         face, prefix, below = self._door(scope).find(path)
         socket = Socket(receive, send)
@@ -303,6 +303,33 @@ class Socket:
             await self._send({"type": "websocket.close", "code": code})
 
 
+def _wrong_head(path: str, headers: Mapping[str, str], http_version: str) -> Answer | None:
+    """What speaks against a request whatever it is for."""
+    host, coding = headers.get("host"), headers.get("transfer-encoding", "chunked")
+    if coding.lower() != "chunked":
+        said, status, title = "No transfer coding but chunked is known.", 501, "Not Implemented"
+    elif host is None and http_version == "1.1":
+        said, status, title = "The Host header is missing.", 400, "Bad Request"
+    elif host is not None and "," in host:
+        said, status, title = "There is more than one Host header.", 400, "Bad Request"
+    elif not path.startswith("/"):
+        said, status, title = "The path must begin with a slash.", 400, "Bad Request"
+    else:
+        return None
+    return Answer(status, {"error": {"code": status, "title": title, "message": said}})
+
+
+def _read(pairs: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers by name in lower case, without the blanks behind them. One that came twice is one with a comma, as HTTP has it."""
+    headers = {k.decode("latin-1"): v.rstrip(b" \t").decode("latin-1") for k, v in pairs}
+    if len(headers) != len(pairs):
+        found: dict[str, list[str]] = {}
+        for k, v in pairs:
+            found.setdefault(k.decode("latin-1"), []).append(v.rstrip(b" \t").decode("latin-1"))
+        headers = {name: ",".join(values) for name, values in found.items()}
+    return headers
+
+
 def _bearer(headers: Mapping[str, str]) -> str:
     """A token as RFC 6750 sends it."""
     kind, _, token = headers.get("authorization", "").partition(" ")
@@ -338,7 +365,8 @@ async def _respond(
     if "content-type" not in names and (raw or raw is None or answer.status not in (204, 304)):
         headers["Content-Type" if cased else "content-type"] = media
     if raw is None:
-        return await _respond_stream(answer, send, head, plain(headers, cased))
+        assert answer.stream is not None
+        return await send_stream(send, answer.status, plain(headers, cased), answer.stream, head=head)
     if "content-length" not in names and answer.status not in (204, 304):
         headers["Content-Length" if cased else "content-length"] = str(len(raw))
     if unread is None:
@@ -349,25 +377,3 @@ async def _respond(
     await _linger(unread)
     await send({"type": "http.response.body", "body": b""})
     return len(raw)
-
-
-async def _respond_stream(answer: Answer, send: Send, head: bool, headers: list[tuple[bytes, bytes]]) -> int:
-    stream, sent = answer.stream, 0
-    assert stream is not None
-    try:
-        if head:
-            await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-            await send({"type": "http.response.body", "body": b""})
-            return 0
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        async for chunk in stream:
-            sent += len(chunk)
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
-    except ClientGone:
-        pass
-    finally:
-        close = getattr(stream, "aclose", None)
-        if close is not None:
-            await close()
-    return sent

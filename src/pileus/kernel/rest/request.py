@@ -181,11 +181,13 @@ class Request:
             if message["type"] == "http.disconnect":
                 raise ClientGone("The client went away before the body was complete.")
             chunk = message.get("body", b"")
+            self.consumed = not message.get(
+                "more_body", False
+            )  # before the yield: who reads no further has read it all
             if chunk:
                 self._taken += len(chunk)
                 yield chunk
-            if not message.get("more_body", False):
-                self.consumed = True
+            if self.consumed:
                 return
 
     @property

@@ -1,13 +1,20 @@
 """The few system calls that the store is made of, in one place, so that a test can watch or break each of them."""
 
 import contextlib
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
 
+_COLD = frozenset({errno.EAGAIN, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS})
+"""Not in memory; or a system that cannot tell."""
+
 
 class Disk:
     """Plain calls, each raising `OSError` as the system does."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
 
     def create(self, path: str) -> int:
         """A new file, open for writing and locked for as long as this descriptor lives."""
@@ -40,6 +47,26 @@ class Disk:
 
     def read(self, fd: int, length: int, offset: int) -> bytes:
         return os.pread(fd, length, offset)
+
+    def read_warm(self, fd: int, length: int, offset: int) -> bytes:
+        """What is in memory already, as far as that goes: never waits. Empty when the disk has to be asked.
+
+        For one thread alone, the event loop's: all such reads go through one buffer (a new one each time costs more than the copy).
+        """
+        if len(self._buffer) < length:
+            self._buffer = bytearray(length)
+        with memoryview(self._buffer)[:length] as room:
+            try:
+                got = os.preadv(fd, [room], offset, os.RWF_NOWAIT)
+            except OSError as error:
+                if error.errno in _COLD:
+                    return b""
+                raise
+            return bytes(room[:got])
+
+    def expect(self, fd: int, length: int, offset: int) -> None:
+        """Have the system bring these bytes into memory while others are used."""
+        os.posix_fadvise(fd, offset, length, os.POSIX_FADV_WILLNEED)
 
     def size(self, fd: int) -> int:
         return os.fstat(fd).st_size

@@ -1,7 +1,10 @@
-"""One blob on its way out. Everything here blocks and runs in a thread, one call at a time."""
+"""One blob on its way out. All but `warm` blocks and runs in a thread, one call at a time."""
 
 from pileus.drivers.blob.file.disk import Disk
 from pileus.drivers.blob.protocol import BlobMissing
+
+AHEAD = 1 << 20
+"""Bytes that the system brings into memory behind those that the disk was asked for."""
 
 
 class Reader:
@@ -27,6 +30,28 @@ class Reader:
         data = self._disk.read(self._fd, min(most, self._left), self._at)
         if not data:
             raise BlobMissing(f"blob {self._id} ends {self._left} bytes early")
+        if self._left > len(data):
+            self._disk.expect(self._fd, min(AHEAD, self._left - len(data)), self._at + len(data))
+        self._taken(data)
+        if not self._left:
+            self.close()
+        return data
+
+    def warm(self, most: int) -> bytes | None:
+        """The next bytes as far as they are in memory, at once; empty at the end. None: ask `next`, which also opens the file."""
+        if self._left == 0:
+            return b""
+        if self._left is None or self._fd < 0:
+            return None
+        data = self._disk.read_warm(self._fd, min(most, self._left), self._at)
+        return self._taken(data) if data else None
+
+    @property
+    def is_open(self) -> bool:
+        return self._fd >= 0
+
+    def _taken(self, data: bytes) -> bytes:
+        assert self._left is not None
         self._at += len(data)
         self._left -= len(data)
         return data

@@ -138,7 +138,11 @@ class _Validator(oauth1.RequestValidator):
 
     def validate_verifier(self, client_key: str, token: str, verifier: str, request: Any) -> bool:
         row = oauth_tokens.find_request(self.tx, token)
-        return row is not None and row.verifier is not None and secrets.compare_digest(row.verifier, verifier)
+        return (
+            row is not None
+            and row.verifier is not None
+            and secrets.compare_digest(row.verifier.encode(), verifier.encode("utf-8", "replace"))
+        )
 
     def validate_timestamp_and_nonce(
         self,

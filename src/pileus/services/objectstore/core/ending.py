@@ -27,7 +27,8 @@ def expire(tx: Tx, near: Neighbours) -> bool:
     current, older = objects.expired(tx, SLICE), versions.expired(tx, SLICE)
     for row in (*current, *older):
         container = containers.get(tx, row.container_id)
-        if container is None:
+        if container is None:  # nobody's: not to be met again
+            decisions.save(tx, row, delete_at=0)
             continue
         try:
             with tx.savepoint():
@@ -51,11 +52,7 @@ def drop_old_uploads(tx: Tx, near: Neighbours) -> bool:
         return False
     found = uploads.before(tx, tx.now - near.settings.upload_days * DAY, 1)
     for upload in found:
-        container = containers.get(tx, upload.container_id)
-        if container is not None:
-            multipart.drop(tx, container, upload)
-        else:
-            uploads.remove(tx, upload.id)
+        multipart.shrink(tx, upload)
     return bool(found)
 
 

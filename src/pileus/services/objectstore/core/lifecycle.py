@@ -17,12 +17,17 @@ from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.core.stock import NULL
 from pileus.services.objectstore.core.version_listings import Version
 from pileus.services.objectstore.db import containers
+from pileus.services.objectstore.db import objects as db_objects
+from pileus.services.objectstore.db import versions as db_versions
 from pileus.services.objectstore.db.containers import ContainerRow
 from pileus.services.objectstore.db.objects import MARKER, ItemRow, ObjectRow
+from pileus.services.objectstore.db.uploads import UploadRow
 
 KEPT = "lifecycle"
-SLICE = 200
-"""Versions looked at in one transaction."""
+SLICE = 1000
+"""Versions, and uploads, looked at together."""
+AT_ONCE = 100
+"""Those that end in one transaction: others wait for their turn meanwhile."""
 
 
 class Rule(Struct, frozen=True, omit_defaults=True):
@@ -46,11 +51,14 @@ class Rule(Struct, frozen=True, omit_defaults=True):
     """Whether its prefix was written beside the actions, as the first form of rules had it, and not in a filter."""
 
     def covers(self, row: ItemRow | ObjectRow, tags: Mapping[str, str]) -> bool:
+        return self.names(row) and self.tags.items() <= tags.items()
+
+    def names(self, row: ItemRow | ObjectRow) -> bool:
+        """Whether it covers it, tags aside."""
         return (
             row.name.startswith(self.prefix)
             and (self.larger < 0 or row.size > self.larger)
             and (self.smaller < 0 or row.size < self.smaller)
-            and self.tags.items() <= tags.items()
         )
 
     def end(self, since: Micros) -> Micros:
@@ -91,54 +99,98 @@ def ruled(tx: Tx, after: int, limit: int = 1000) -> list[ContainerRow]:
     return containers.by_id(tx, after, limit)
 
 
-def apply(tx: Tx, near: Neighbours, container_id: int, place: Place) -> Place | None:
-    """One slice of a container; where to go on, None at its end."""
+class Due(Struct, frozen=True):
+    """A version whose time has come, as it was when that was seen."""
+
+    name: str
+    stamp: Micros
+    latest: bool
+
+
+class Seen(Struct, frozen=True):
+    """One slice of a container."""
+
+    rules: str
+    """As they stood; what is carried out by others would be another owner's wish."""
+    due: Sequence[Due]
+    place: Place | None
+    """Where to go on; None: this was the end."""
+
+
+def look(tx: Tx, container_id: int, place: Place) -> Seen:
+    """What has had its time among the versions behind `place`. Only looks: nobody waits meanwhile."""
     container = containers.get(tx, container_id)
-    rules = [rule for rule in read(container.kept.system) if rule.enabled] if container is not None else []
+    rules = _enabled(container)
     if container is None or not rules:
-        return None
+        return Seen("", (), None)
     wanted = Wanted(marker=place.name, limit=SLICE)
     found = version_listings.of_container(tx, container, wanted, version_marker=place.stamp)
-    for one in found.items:
-        if isinstance(one, Subdir):
-            continue
+    ones = [one for one in found.items if not isinstance(one, Subdir)]
+    tagged = any(rule.tags for rule in rules)
+    current = db_objects.some(tx, container_id, [one.name for one in ones if one.latest]) if tagged else {}
+    due = []
+    for one in ones:
         same = one.name == place.name
         nth = (place.kept if same else 0) + (0 if one.latest else 1)
         left_at = place.left_at if same else one.row.stamp
+        ending = [rule for rule in rules if rule.names(one.row) and _over(tx, container, rule, one, left_at, nth)]
+        if any(not rule.tags for rule in ending) or (ending and _has_tags(tx, container, ending, one, current)):
+            due.append(Due(one.name, one.row.stamp, one.latest))
+        place = Place(one.name, one.row.stamp, one.row.stamp, nth)
+    return Seen(container.kept.system[KEPT], due, place if found.more else None)
+
+
+def carry_out(tx: Tx, near: Neighbours, container_id: int, rules: str, due: Sequence[Due]) -> None:
+    """End what was seen to be due, if it still is what it was, and the rules are. What is locked stays."""
+    container = containers.get(tx, container_id)
+    if container is None or container.kept.system.get(KEPT) != rules:
+        return
+    for one in due:
         try:
             with tx.savepoint():
-                _judge(tx, near, container, rules, one, left_at, nth)
+                _end(tx, near, container, one)
         except (Forbidden, Stale):
-            pass  # locked: it goes when its lock has ended
-        place = Place(one.name, one.row.stamp, one.row.stamp, nth)
-    return place if found.more else None
+            pass  # it goes when its lock has ended
 
 
-def _judge(
-    tx: Tx, near: Neighbours, container: ContainerRow, rules: Sequence[Rule], one: Version, left_at: Micros, nth: int
-) -> None:
+def _end(tx: Tx, near: Neighbours, container: ContainerRow, one: Due) -> None:
+    current = db_objects.find(tx, container.id, one.name)
+    is_current = current is not None and current.stamp == one.stamp
+    row = current if is_current else db_versions.find(tx, container.id, one.name, one.stamp)
+    if row is None or (row.kind != MARKER and is_current != one.latest):
+        return  # overwritten, brought back or gone meanwhile
+    if row.kind == MARKER and one.latest and not _alone(tx, container, row.name, row.stamp):
+        return
+    tags = read_tags(row.kept.system)
+    if not any(rule.covers(row, tags) for rule in _enabled(container)):
+        return  # it was given other tags meanwhile
+    if is_current:
+        objects.delete(tx, near, cloud(), container, row.name)
+    else:
+        version = row.stamp if row.versioned else NULL
+        objects.delete_version(tx, near, cloud(), container, row.name, version, promote=False)
+
+
+def _enabled(container: ContainerRow | None) -> list[Rule]:
+    return [rule for rule in read(container.kept.system) if rule.enabled] if container is not None else []
+
+
+def _over(tx: Tx, container: ContainerRow, rule: Rule, one: Version, left_at: Micros, nth: int) -> bool:
+    """Whether a rule would end it, tags aside."""
     row = one.row
-    version = row.stamp if row.versioned else NULL
-    tags = _tags(tx, container, row, version) if any(rule.tags for rule in rules) else {}
-    for rule in rules:
-        if not rule.covers(row, tags):
-            continue
-        if one.latest and row.kind == MARKER:
-            if (rule.markers or rule.ends(row.stamp, tx.now)) and _alone(tx, container, row):
-                objects.delete_version(tx, near, cloud(), container, row.name, version, promote=False)
-                return
-        elif one.latest:
-            if rule.ends(row.stamp, tx.now):
-                objects.delete(tx, near, cloud(), container, row.name)
-                return
-        elif rule.noncurrent_days and nth > rule.noncurrent_kept and tx.now >= due(left_at, rule.noncurrent_days):
-            objects.delete_version(tx, near, cloud(), container, row.name, version, promote=False)
-            return
+    if one.latest and row.kind == MARKER:
+        return (rule.markers or rule.ends(row.stamp, tx.now)) and _alone(tx, container, row.name, row.stamp)
+    if one.latest:
+        return rule.ends(row.stamp, tx.now)
+    return bool(rule.noncurrent_days) and nth > rule.noncurrent_kept and tx.now >= due(left_at, rule.noncurrent_days)
 
 
-def _tags(tx: Tx, container: ContainerRow, row: ItemRow, version: Micros) -> dict[str, str]:
-    found = objects.find_version(tx, container, row.name, version)
-    return read_tags(found.kept.system) if found is not None else {}
+def _has_tags(
+    tx: Tx, container: ContainerRow, rules: Sequence[Rule], one: Version, current: Mapping[str, ObjectRow]
+) -> bool:
+    row = current.get(one.name) if one.latest else db_versions.find(tx, container.id, one.name, one.row.stamp)
+    tags = read_tags(row.kept.system) if row is not None else {}
+    return any(rule.tags.items() <= tags.items() for rule in rules)
 
 
 def read_tags(system: Mapping[str, str]) -> dict[str, str]:
@@ -146,23 +198,25 @@ def read_tags(system: Mapping[str, str]) -> dict[str, str]:
     return dict(parse_qsl(system.get("tags", ""), keep_blank_values=True))
 
 
-def _alone(tx: Tx, container: ContainerRow, row: ItemRow) -> bool:
+def _alone(tx: Tx, container: ContainerRow, name: str, stamp: Micros) -> bool:
     """Whether nothing older lies under a delete marker."""
-    wanted = Wanted(prefix=row.name, marker=row.name, limit=1)
-    found = version_listings.of_container(tx, container, wanted, version_marker=row.stamp)
-    return not found.items or found.items[0].name != row.name
+    if db_objects.item(tx, container.id, name) is not None:
+        return False
+    return not db_versions.ahead(tx, container.id, f"{name}\x01", (name, -stamp), 1)
 
 
-def drop_uploads(tx: Tx, container_id: int) -> bool:
-    """Uploads begun too long ago for a rule: one slice; whether there may be more."""
+def old_uploads(tx: Tx, container_id: int, place: tuple[str, str]) -> tuple[list[UploadRow], tuple[str, str] | None]:
+    """Uploads behind that name and id that were begun too long ago for a rule; and where to go on, None at the end."""
     container = containers.get(tx, container_id)
-    rules = [rule for rule in read(container.kept.system) if rule.enabled and rule.upload_days] if container else []
-    dropped = False
-    for rule in rules:
-        assert container is not None
-        found = multipart.under_way(tx, container, rule.prefix, limit=SLICE)
-        for upload in found:
-            if tx.now >= due(upload.created_at, rule.upload_days):
-                multipart.drop(tx, container, upload)
-                dropped = True
-    return dropped
+    rules = [rule for rule in _enabled(container) if rule.upload_days]
+    if container is None or not rules:
+        return [], None
+    found = multipart.under_way(tx, container, limit=SLICE, place=place)
+    old = [
+        upload
+        for upload in found
+        if any(
+            upload.name.startswith(rule.prefix) and tx.now >= due(upload.created_at, rule.upload_days) for rule in rules
+        )
+    ]
+    return old, (found[-1].name, found[-1].id) if len(found) == SLICE else None

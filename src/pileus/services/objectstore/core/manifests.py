@@ -11,14 +11,14 @@ from msgspec import Struct
 
 from pileus.kernel.db import Tx
 from pileus.kernel.types import Conflict, Ctx, Invalid, NotFound, iso_naive
-from pileus.services.objectstore.core import links
+from pileus.services.objectstore.core import dynamic, links
 from pileus.services.objectstore.core import objects as decisions
 from pileus.services.objectstore.core.faults import Mismatch
 from pileus.services.objectstore.core.intake import Body
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.core.objects import Permit, Put
 from pileus.services.objectstore.db import containers, objects
-from pileus.services.objectstore.db.objects import SLO, SYMLINK, ObjectRow, Whole
+from pileus.services.objectstore.db.objects import DLO, SLO, SYMLINK, ObjectRow, Whole
 
 DEPTH = 10
 """Manifests within manifests."""
@@ -77,6 +77,8 @@ class Segment(Struct, frozen=True, omit_defaults=True):
 class Wish(Struct, frozen=True, kw_only=True):
     """A segment as a client asks for it; what is None is not compared."""
 
+    told: str = ""
+    """Its path as the client wrote it, for what is said of it."""
     container: str = ""
     name: str = ""
     etag: str | None = None
@@ -205,38 +207,55 @@ def _resolved(
                     except (Conflict, NotFound):
                         del rows[container, name]
     segments: list[Segment] = []
-    for wish in wishes:
-        try:
-            segments.append(_segment(tx, wish, rows.get((wish.container, wish.name))))
-        except (Invalid, NotFound) as fault:
-            problems.append((f"/{wish.container}/{wish.name}", fault.message))
+    for place, found in rows.items():
+        if found.kind == DLO:
+            size, etag = dynamic.measured(tx, near, account, Whole(found, "", "", None), permit)
+            rows[place] = msgspec.structs.replace(found, size=size, etag=etag)
+    for index, wish in enumerate(wishes):
+        there, name = rows.get((wish.container, wish.name)), wish.told or f"/{wish.container}/{wish.name}"
+        wrong = _wrong(tx, wish, there, last=index == len(wishes) - 1)
+        problems += [(name, reason) for reason in wrong]
+        if not wrong:
+            segments.append(_segment(wish, there))
     return segments, problems
 
 
-def _segment(tx: Tx, wish: Wish, row: ObjectRow | None) -> Segment:
-    """Raises `Invalid` or `NotFound`, whose message is the reason."""
+def _wrong(tx: Tx, wish: Wish, row: ObjectRow | None, last: bool) -> list[str]:
+    """All that speaks against a segment. The last one may be empty."""
     if wish.data is not None:
-        digest = hashlib.md5(wish.data, usedforsecurity=False).hexdigest()
-        return Segment(bytes=len(wish.data), hash=digest, data=base64.b64encode(wish.data).decode())
+        return []
     if row is None or 0 < row.delete_at <= tx.now:
-        raise NotFound("404 Not Found")
+        return ["404 Not Found"]
+    found = []
+    if wish.range and _satisfied(wish.range, row.size) is None:
+        found.append("Unsatisfiable Range")
+    if row.size == 0 and not last:
+        found.append("Too small; each segment must be at least 1 byte.")
     if wish.size is not None and wish.size != row.size:
-        raise Invalid("Size Mismatch")
+        found.append("Size Mismatch")
     if wish.etag is not None and wish.etag != row.etag:
-        raise Invalid("Etag Mismatch")
-    span = _satisfied(wish.range, row.size) if wish.range else ""
+        found.append("Etag Mismatch")
+    return found
+
+
+def _segment(wish: Wish, row: ObjectRow | None) -> Segment:
+    if wish.data is not None or row is None:
+        data = wish.data or b""
+        digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
+        return Segment(bytes=len(data), hash=digest, data=base64.b64encode(data).decode())
     return Segment(
         f"/{wish.container}/{wish.name}",
         row.size,
         row.etag,
         row.content_type,
         iso_naive(row.modified_at),
-        span,
+        (_satisfied(wish.range, row.size) or "") if wish.range else "",
         row.kind == SLO,
     )
 
 
-def _satisfied(text: str, size: int) -> str:
+def _satisfied(text: str, size: int) -> str | None:
+    """`first-last` of what there is; empty: all of it; None: nothing."""
     first, _, last = text.partition("-")
     if not first:
         count = int(last)
@@ -244,7 +263,7 @@ def _satisfied(text: str, size: int) -> str:
     else:
         begin, end = int(first), min(int(last), size - 1) if last else size - 1
     if begin > end:
-        raise Invalid("Unsatisfiable Range")
+        return None
     return "" if (begin, end) == (0, size - 1) else f"{begin}-{end}"
 
 

@@ -18,7 +18,7 @@ from pileus.services.objectstore.core.listings import Cut, Listed, Subdir, Wante
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.core.objects import Put
 from pileus.services.objectstore.core.stock import named, now
-from pileus.services.objectstore.db import bodies, counters, objects, uploads
+from pileus.services.objectstore.db import bodies, containers, counters, objects, uploads
 from pileus.services.objectstore.db.bodies import PieceRow
 from pileus.services.objectstore.db.columns import Details
 from pileus.services.objectstore.db.containers import ContainerRow
@@ -27,6 +27,8 @@ from pileus.services.objectstore.db.spans import HIGHEST, after
 from pileus.services.objectstore.db.uploads import PartRow, UploadRow
 
 NUMBERS = range(1, 10_001)
+SLICE = 500
+"""Parts that go in one transaction, where nobody waits for the end."""
 UPLOAD = "upload"
 """In `details.system` of a completed object: its upload's id, so that a repeated completion finds it."""
 
@@ -140,6 +142,18 @@ def pieces(tx: Tx, row: ObjectRow) -> list[PieceRow]:
 def drop(tx: Tx, container: ContainerRow, upload: UploadRow) -> None:
     """The upload and its parts are no more."""
     _forget(tx, container, upload, uploads.parts_of(tx, upload.id))
+
+
+def shrink(tx: Tx, upload: UploadRow) -> bool:
+    """The same in slices, for those who are in no hurry: drop some parts, at the end the upload; whether there is more to do."""
+    container = containers.get(tx, upload.container_id)
+    there = uploads.parts_of(tx, upload.id, 0, SLICE)
+    if container is not None:
+        _let_go(tx, container, there)
+    uploads.drop_parts(tx, upload.id, there[-1].number if there else 0)
+    if len(there) < SLICE:
+        uploads.remove(tx, upload.id)
+    return len(there) == SLICE
 
 
 def under_way(

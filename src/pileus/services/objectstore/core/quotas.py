@@ -30,5 +30,10 @@ def check(tx: Tx, container: ContainerRow, account: Settings, objects: int, size
 
 def _within(limit: str | None, used: int, more: int) -> None:
     """A quota that is no number is none; what takes nothing away never fails."""
-    if limit is not None and limit.isdigit() and more > 0 and used + more > int(limit):
+    if limit is not None and is_number(limit) and more > 0 and used + more > int(limit):
         raise TooLarge("Upload exceeds quota.", type="QuotaExceeded")
+
+
+def is_number(text: str) -> bool:
+    """Whether a quota can be read: digits of ASCII, no more of them than Python turns into a number."""
+    return text.isascii() and text.isdigit() and len(text) <= 256

@@ -1,20 +1,17 @@
 """Bytes on their way out: from a row, a blob, parts, or the segments of a manifest. Nothing is ever loaded whole."""
 
 import base64
-import hashlib
 from collections.abc import AsyncIterator
 
 from pileus.drivers.blob.protocol import BlobError, BlobMissing
 from pileus.kernel.db import Tx
 from pileus.kernel.types import Conflict, Fault, Unavailable
-from pileus.services.objectstore.core import links, manifests, objects
-from pileus.services.objectstore.core.listings import Subdir, Wanted, of_container
+from pileus.services.objectstore.core import dynamic, links, manifests, objects
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.core.objects import Permit
-from pileus.services.objectstore.db import bodies, containers
+from pileus.services.objectstore.db import bodies
 from pileus.services.objectstore.db.bodies import BodyRow, PieceRow
-from pileus.services.objectstore.db.containers import ContainerRow
-from pileus.services.objectstore.db.objects import DLO, PARTS, SLO, ItemRow, Whole
+from pileus.services.objectstore.db.objects import DLO, PARTS, SLO, Whole
 
 PIECES = 1000
 """Pieces looked up at once."""
@@ -61,44 +58,13 @@ async def raw(near: Neighbours, whole: Whole, first: int = 0, end: int | None = 
             yield chunk
 
 
-def dynamic_folder(whole: Whole) -> tuple[str, str]:
-    """Container and prefix of a dynamic manifest's segments."""
-    container, _, prefix = whole.object.kept.headers["x-object-manifest"].partition("/")
-    return container, prefix
-
-
-def dynamic_page(
-    tx: Tx, near: Neighbours, account: str, whole: Whole, permit: Permit, marker: str = "", limit: int = 10_000
-) -> tuple[ContainerRow | None, list[ItemRow], bool]:
-    """Segments of a dynamic manifest behind `marker`, and whether there are more. No container: no segments."""
-    name, prefix = dynamic_folder(whole)
-    row = containers.find(tx, account, name)
-    if row is None:
-        return None, [], False
-    permit(row)
-    found = of_container(tx, row, Wanted(prefix=prefix, marker=marker, limit=limit))
-    return row, [one for one in found.items if not isinstance(one, Subdir)], found.more
-
-
-def measured(tx: Tx, near: Neighbours, account: str, whole: Whole, permit: Permit) -> tuple[int, str]:
-    """What the segments of a dynamic manifest are worth just now: their bytes, and the MD5 of their ETags."""
-    size, digest, marker, more = 0, hashlib.md5(usedforsecurity=False), "", True
-    while more:
-        _, items, more = dynamic_page(tx, near, account, whole, permit, marker)
-        for item in items:
-            size += max(item.size, 0)
-            digest.update(item.etag.encode())
-            marker = item.name
-    return size, digest.hexdigest()
-
-
 async def _dynamic(
     near: Neighbours, account: str, whole: Whole, permit: Permit, first: int, end: int | None, depth: int
 ) -> AsyncIterator[bytes]:
     _check_depth(depth)
     at, marker, more = 0, "", True
     while more and (end is None or at < end):
-        row, items, more = await near.db.read_aside(dynamic_page, near, account, whole, permit, marker)
+        row, items, more = await near.db.read_aside(dynamic.page, near, account, whole, permit, marker)
         for item in items:
             size = max(item.size, 0)
             if at + size > first and (end is None or at < end) and row is not None:
@@ -123,7 +89,10 @@ async def _static(
             yield base64.b64decode(wanted.data)[piece.offset : piece.offset + piece.length]
             continue
         segment = await _segment(near, account, *wanted.place, permit)
-        if segment.object.etag != wanted.hash or segment.object.size != wanted.bytes:
+        size, etag = segment.object.size, segment.object.etag
+        if segment.object.kind == DLO:
+            size, etag = await near.db.read_aside(dynamic.measured, near, account, segment, permit)
+        if etag != wanted.hash or size != wanted.bytes:
             raise Conflict(f"Object segment {wanted.name} no longer valid", type="SegmentChanged")
         stop = piece.offset + piece.length
         async for chunk in content(near, account, segment, permit, piece.offset, stop, depth=depth + 1):

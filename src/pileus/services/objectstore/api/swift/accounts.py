@@ -16,6 +16,7 @@ from pileus.services.objectstore.api.swift.tempauth import DOMAIN
 from pileus.services.objectstore.core import accounts
 from pileus.services.objectstore.core.accounts import Account
 from pileus.services.objectstore.core.listings import Listed, Subdir, of_account
+from pileus.services.objectstore.core.quotas import is_number
 from pileus.services.objectstore.db import counters
 from pileus.services.objectstore.db.containers import ContainerRow
 
@@ -137,7 +138,7 @@ def _quotas(call: Call, meta: dict[str, str]) -> dict[str, str]:
         return {}
     if call.caller is None or not call.is_reseller():
         raise told(403)
-    if any(value and not value.isdigit() for value in (*found.values(), *(meta[n] for n in meta if QUOTAS.match(n)))):
+    if any(value and not is_number(value) for value in (*found.values(), *(meta[n] for n in meta if QUOTAS.match(n)))):
         raise told(400)
     return found
 
@@ -163,6 +164,8 @@ def _acl(text: str) -> str:
 
 
 async def _delete(call: Call) -> Answer:
+    if call.query.pairs:
+        raise told(400)
     if call.scene.account is None:
         raise told(404)
     await call.near.db.write(accounts.delete, call.near, call.ctx, call.path.account)

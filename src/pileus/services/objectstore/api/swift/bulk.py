@@ -7,7 +7,7 @@ from pileus.kernel.rest import Answer
 from pileus.services.objectstore.api.swift.answers import told
 from pileus.services.objectstore.api.swift.call import Call
 from pileus.services.objectstore.api.swift.paths import CONTAINER_MAX, OBJECT_MAX, Path
-from pileus.services.objectstore.api.swift.removing import remove_all
+from pileus.services.objectstore.api.swift.removing import Doomed, remove_all
 
 MOST = 10_000
 LINE_MAX = 3 * (OBJECT_MAX + CONTAINER_MAX) + 2
@@ -15,14 +15,16 @@ LINE_MAX = 3 * (OBJECT_MAX + CONTAINER_MAX) + 2
 
 
 async def delete(call: Call) -> Answer:
-    if "content-length" not in call.headers and call.headers.get("transfer-encoding", "").lower() != "chunked":
-        raise told(411)
     return await remove_all(call, _named(call))
 
 
-async def _named(call: Call) -> AsyncIterator[Path | tuple[str, int]]:
-    """Raises 413 for too many, 400 for a line without end."""
-    count = 0
+async def _named(call: Call) -> AsyncIterator[Doomed]:
+    """Objects as they are named, containers when all of these are gone. Raises 406, 411, 413, and 400 for a line without end."""
+    if not call.headers.get("content-type", "text/plain").startswith("text/plain"):
+        raise told(406, "")
+    if "content-length" not in call.headers and call.headers.get("transfer-encoding", "").lower() != "chunked":
+        raise told(411)
+    count, containers = 0, []
     async for line in lines(call.stream()):
         text = line.strip()
         if not text:
@@ -30,18 +32,22 @@ async def _named(call: Call) -> AsyncIterator[Path | tuple[str, int]]:
         count += 1
         if count > MOST:
             raise told(413, f"Maximum Bulk Deletes: {MOST} per request")
-        try:
-            name = unquote_to_bytes(text).decode().lstrip("/")
-        except UnicodeDecodeError:
-            yield quote(unquote_to_bytes(text)), 412
-            continue
-        container, _, rest = name.partition("/")
-        if "\0" in name:
-            yield quote(name), 412
-        elif len(name.encode()) > OBJECT_MAX + CONTAINER_MAX + 2:
-            yield quote(name[:64]), 414
+        one = _doomed(call.path.account, unquote_to_bytes(text))
+        if one.path is None or one.path.name:
+            yield one
         else:
-            yield Path(call.path.account, container, rest)
+            containers.append(one)
+    for one in containers:
+        yield one
+
+
+def _doomed(account: str, name: bytes) -> Doomed:
+    try:
+        text = name.decode().lstrip("/")
+    except UnicodeDecodeError:
+        text = "\0"
+    container, _, rest = text.partition("/")
+    return Doomed(quote(name), None if "\0" in text else Path(account, container, rest), 412)
 
 
 async def lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -51,6 +57,6 @@ async def lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         for line in whole:
             yield line
         if len(rest) > LINE_MAX:
-            raise told(400, "Line too long.")
+            raise told(400, "Invalid File Name")
     if rest:
         yield rest

@@ -62,12 +62,36 @@ Judge = Callable[["Call", Asking], Verdict]
 Perform = Callable[["Call"], Awaitable[Answer]]
 
 
+class Signed(Struct, frozen=True):
+    """The signed URL that a request came by."""
+
+    prefix: str = ""
+    """What it may show begins so."""
+    query: str = ""
+    """What links of a page must carry to be let through as well, with its `?`; empty: it is for one object alone."""
+
+
 class Call:
     """A request, or one that another request causes (a file of an archive, a form's upload)."""
 
     __slots__ = (
-        "allowed", "body", "caller", "headers", "judge", "method", "near", "owner", "path", "perform", "query", "read_from", "request",
-        "scene", "stamp",
+        "allowed",
+        "body",
+        "caller",
+        "headers",
+        "judge",
+        "listed",
+        "method",
+        "near",
+        "owner",
+        "path",
+        "perform",
+        "query",
+        "read_from",
+        "request",
+        "scene",
+        "signed",
+        "stamp",
     )  # fmt: skip
 
     def __init__(
@@ -84,6 +108,9 @@ class Call:
         """The caller may see and set ACLs, keys and the like here."""
         self.allowed: Callable[[str, Path], bool] | None = None
         """What a signed URL or form lets through, whoever asks."""
+        self.signed: Signed | None = None
+        self.listed = False
+        """The answer is a page made here of what there is, not something that somebody put."""
         self.stamp: Micros = 0
         """When what this brings was made elsewhere (container sync)."""
         self.scene = Scene()
@@ -117,9 +144,13 @@ class Call:
         return self.caller is not None and self.judge(self, whole).allowed
 
     async def see(self) -> Scene:
-        """Read what stands at the path."""
+        """Read what stands at the path. Raises what `look` raises, to those alone who have rights there."""
         known = self.near.rooms.recall(self.path.account, self.path.container)
-        self.scene = _scene(self.path, known) if known else await self.near.db.read(glance, self.near, self.path)
+        try:
+            self.scene = _scene(self.path, known) if known else await self.near.db.read(glance, self.near, self.path)
+        except Answer:
+            self.authorize()
+            raise
         return self.scene
 
     def authorize(

@@ -12,7 +12,7 @@ def failed(headers: Mapping[str, str], etag: str, modified_at: Micros) -> int:
     if "*" in tags or etag in tags:
         return 304
     tags = tags_of(headers.get("if-match", ""))
-    if tags and "*" not in tags and etag not in tags:
+    if "if-match" in headers and "*" not in tags and etag not in tags:
         return 412
     changed = -(-modified_at // SECOND)
     since = moment(headers.get("if-modified-since", ""))

@@ -9,6 +9,9 @@ OWNERS = ("temp-url-key", "temp-url-key-2")
 SYNC = ("sync-to", "sync-key")
 """System metadata: where a container is copied to, and the key that its copies share."""
 
+ARCHIVE_TOLD = "archive-told"
+"""System metadata: the name of the container for old versions, percent-encoded as the client wrote it, or not."""
+
 
 def shown(row: ContainerRow, usage: Usage, owner: bool) -> dict[str, str]:
     """The headers of a container."""
@@ -28,7 +31,9 @@ def shown(row: ContainerRow, usage: Usage, owner: bool) -> dict[str, str]:
     if owner:
         found |= {name: value for name, value in private.items() if value}
     if kept.archive:
-        found["X-History-Location" if kept.history else "X-Versions-Location"] = kept.archive
+        found["X-History-Location" if kept.history else "X-Versions-Location"] = (
+            kept.system.get(ARCHIVE_TOLD) or kept.archive
+        )
     if row.versioning:
         found["X-Versions-Enabled"] = str(row.versioning == "enabled")
     return found | metadata.shown("container", kept.meta, () if owner else OWNERS)

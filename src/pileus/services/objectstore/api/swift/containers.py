@@ -14,13 +14,14 @@ from pileus.services.objectstore.api.swift import syncing as checks
 from pileus.services.objectstore.api.swift.accounts import domain_of
 from pileus.services.objectstore.api.swift.answers import bad, told, unmet
 from pileus.services.objectstore.api.swift.call import Call
-from pileus.services.objectstore.api.swift.container_headers import OWNERS, SYNC, shown
+from pileus.services.objectstore.api.swift.container_headers import ARCHIVE_TOLD, OWNERS, SYNC, shown
 from pileus.services.objectstore.api.swift.items import items
 from pileus.services.objectstore.api.swift.listings import Asked
 from pileus.services.objectstore.api.swift.paths import check_container
 from pileus.services.objectstore.core import accounts, containers, syncing
 from pileus.services.objectstore.core.containers import Change, Usage
 from pileus.services.objectstore.core.listings import of_container
+from pileus.services.objectstore.core.quotas import is_number
 from pileus.services.objectstore.db import objects
 from pileus.services.objectstore.db.containers import ContainerRow
 
@@ -123,7 +124,7 @@ async def _delete(call: Call, row: ContainerRow) -> Answer:
         try:
             containers.delete(tx, call.near, call.ctx, found)
         except Conflict:
-            hidden = not objects.any_in(tx, found.id)
+            hidden = bool(found.versioning) or not objects.any_in(tx, found.id)
             raise told(409, "Delete all versions before deleting container." if hidden else None) from None
 
     await call.near.db.write(decide)
@@ -153,7 +154,7 @@ def _change(call: Call) -> Change:
         raise told(400, str(error)) from None
     if any(guarding.blocked(call.scene.container, words) for words in rules.values()):
         raise told(403, "Public access control lists are blocked in this container.")
-    return msgspec.structs.replace(change, system=system, **rules)
+    return msgspec.structs.replace(change, system=system | _archive_told(call.headers), **rules)
 
 
 def _given(headers: Mapping[str, str], name: str) -> str | None:
@@ -166,7 +167,7 @@ def _given(headers: Mapping[str, str], name: str) -> str | None:
 def _check_quotas(meta: Mapping[str, str]) -> None:
     for name in ("bytes", "count"):
         value = meta.get(f"quota-{name}", "")
-        if value and not value.isdigit():
+        if value and not is_number(value):
             raise told(400, f"Invalid {name} quota.")
 
 
@@ -181,6 +182,12 @@ def _archive(headers: Mapping[str, str]) -> dict[str, Any]:
     for name, value in wanted.items():
         return {"archive": value, "history": ARCHIVES[name]}
     return {"archive": ""} if given else {}
+
+
+def _archive_told(headers: Mapping[str, str]) -> dict[str, str]:
+    """The archive's name as the client wrote it: it is shown so, and may come back so. Empty: no longer."""
+    given = [value for name in ARCHIVES if (value := _given(headers, name.removeprefix("x-"))) is not None]
+    return {ARCHIVE_TOLD: max(map(metadata.text, given))} if given else {}
 
 
 def _versioning(call: Call) -> str | None:

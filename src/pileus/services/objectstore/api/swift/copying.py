@@ -8,7 +8,7 @@ import msgspec
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer
 from pileus.kernel.types import NotFound, Unavailable
-from pileus.services.objectstore.api.swift import listings, making, metadata, reading, showing, times
+from pileus.services.objectstore.api.swift import listings, making, metadata, reading, showing, static, times
 from pileus.services.objectstore.api.swift.answers import bad, told, unmet
 from pileus.services.objectstore.api.swift.call import Call, look
 from pileus.services.objectstore.api.swift.finding import Found, find
@@ -26,9 +26,9 @@ LOOKS = 10
 
 async def copy_away(call: Call) -> Answer:
     """COPY. Raises 412."""
-    if "destination" not in call.headers:
+    if not call.headers.get("destination"):
         raise unmet("Destination header required")
-    target = _named(call, "Destination", call.headers.get("destination-account", ""))
+    target = _named(call, "Destination", call.headers.get("destination-account"))
     return await _copied(call, call.path, target)
 
 
@@ -36,16 +36,18 @@ async def copy_here(call: Call) -> Answer:
     """PUT with X-Copy-From. Raises 400, 412."""
     if call.headers.get("content-length", "0") != "0":
         raise bad("Copy requests require a zero byte body")
-    source = _named(call, "X-Copy-From", call.headers.get("x-copy-from-account", ""))
+    source = _named(call, "X-Copy-From", call.headers.get("x-copy-from-account") or None)
     return await _copied(call, source, call.path)
 
 
-def _named(call: Call, header: str, account: str) -> Path:
+def _named(call: Call, header: str, account: str | None) -> Path:
     text = unquote(call.word(header.lower())).removeprefix("/")
     container, _, name = text.partition("/")
     if not container or not name:
         raise unmet(f"{header} header must be of the form <container name>/<object name>")
-    owner = unquote(metadata.text(account)).strip("/") or call.path.account
+    if account == "":
+        raise unmet("Account name cannot be empty")
+    owner = call.path.account if account is None else unquote(metadata.text(account))
     if "/" in owner:
         raise unmet("Account name cannot contain slashes")
     return Path(owner, container, name)
@@ -53,6 +55,7 @@ def _named(call: Call, header: str, account: str) -> Path:
 
 async def _copied(call: Call, source: Path, target: Path) -> Answer:
     """A source that is overwritten between the look at it and the copy is looked at again: it is there at all times."""
+    static.check_reserved(call)
     for _ in range(LOOKS):
         try:
             return await _copied_once(call, source, target)
@@ -90,7 +93,7 @@ async def _copied_once(call: Call, source: Path, target: Path) -> Answer:
         "X-Copied-From-Last-Modified": times.http(row.modified_at),
         **metadata.shown("object", want.details.meta),
     }
-    if call.query.has("version-id") and row.versioned:
+    if row.versioned:
         more["X-Copied-From-Version-Id"] = times.stamp(row.stamp)
     if want.delete_at:
         more["X-Delete-At"] = str(want.delete_at // 1_000_000)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from msgspec import Struct
 
 from pileus.kernel.db import Tx
+from pileus.kernel.rest import Answer
 from pileus.kernel.types import Conflict, Fault, Micros, NotFound
 from pileus.services.objectstore.api.swift.answers import PLAIN, told
 from pileus.services.objectstore.api.swift.call import Call, Scene, glance
@@ -48,11 +49,12 @@ class Opener:
         return reading.raw(self._call.near, self._found.whole, first, end)
 
 
-def version_of(call: Call) -> Micros | None:
+def version_of(call: Call, row: ContainerRow) -> Micros | None:
     """`?version-id=`, which no signature of a URL covers: there it means nothing. Raises 400."""
     text = call.query.one("version-id")
-    if text is None or call.allowed is not None:
+    if not text or call.allowed is not None:
         return None
+    check_versioned(row, text != "null")
     found = parsed_version(text)
     if found is None:
         raise told(400, "Invalid version parameter")
@@ -64,9 +66,9 @@ def parsed_version(text: str) -> Micros | None:
     if text == "null":
         return NULL
     seconds, dot, rest = text.partition(".")
-    if not (dot and seconds.isdigit() and rest.isdigit() and len(rest) == 5 and len(seconds) < 12):
+    if not (text.isascii() and seconds.isdigit() and (rest.isdigit() or not dot) and len(seconds) < 12):
         return None
-    return int(seconds) * 1_000_000 + int(rest) * 10
+    return int(seconds) * 1_000_000 + int((rest + "00000")[:5]) * 10
 
 
 def permit(call: Call, method: str = "GET") -> Permit:
@@ -81,8 +83,7 @@ def permit(call: Call, method: str = "GET") -> Permit:
 
 async def find(call: Call, path: Path | None = None, *, follow: bool = True) -> Found:
     """What GET, HEAD and COPY read; the caller may. Raises 401, 403, 404, 409."""
-    version = version_of(call)
-    return await call.near.db.read(_found, call, path or call.path, version, follow and _follows(call))
+    return await call.near.db.read(_found, call, path or call.path, follow and _follows(call))
 
 
 def depends_on(whole: Whole) -> tuple[str, ...] | None:
@@ -99,16 +100,20 @@ def _follows(call: Call) -> bool:
     return call.query.one("symlink") != "get"
 
 
-def _found(tx: Tx, call: Call, path: Path, version: Micros | None, follow: bool) -> Found:
-    scene = glance(tx, call.near, path)
+def _found(tx: Tx, call: Call, path: Path, follow: bool) -> Found:
+    try:
+        scene = glance(tx, call.near, path)
+    except Answer:
+        call.authorize("GET" if path != call.path or call.method == "COPY" else "", path, Scene())
+        raise
     if path == call.path:
         call.scene = scene
     call.authorize("GET" if path != call.path or call.method == "COPY" else "", path, scene)
-    if version is not None and path == call.path and not call.owner and call.allowed is None:
+    if call.query.one("version-id") and path == call.path and not call.owner and call.allowed is None:
         raise call.refused()
     if scene.container is None:
         raise told(404)
-    check_versioned(scene.container, version)
+    version = version_of(call, scene.container)
     try:
         whole = objects.fetch_in(tx, scene.container, path.name, version)
     except NotFound:
@@ -144,9 +149,9 @@ def _location(fault: Fault, end: Path) -> dict[str, str]:
     return {} if fault.type == "LinkLoop" else {"Content-Location": str(end)}
 
 
-def check_versioned(row: ContainerRow, version: Micros | None) -> None:
+def check_versioned(row: ContainerRow, wanted: bool) -> None:
     """Raises 400 for a version of something that never had any."""
-    if version and not row.versioning:
+    if wanted and not row.versioning:
         raise told(400, "version-aware operations require that the container is versioned")
 
 

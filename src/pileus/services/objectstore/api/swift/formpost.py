@@ -92,7 +92,7 @@ class _Form:
         for name in ON_FILES:
             text = self._fields.get(name)
             if text:
-                if not text.lstrip("-").isdigit():
+                if not (text.isascii() and text.lstrip("-").isdigit()):
                     what = "Unix timestamp" if name == "x_delete_at" else "Number of seconds"
                     raise bad(f"FormPost: {name} not an integer: {what} required.")
                 found[name.replace("_", "-")] = text

@@ -35,8 +35,7 @@ def _item(container: ContainerRow, row: ItemRow, links: dict[str, ObjectRow]) ->
     found = fields(row)
     if not row.kind and not row.versioned:
         return found
-    if row.kind == SLO:
-        found["slo_etag"] = f'"{row.etag}"'
+    found |= slo_fields(row)
     if row.versioned:
         found["symlink_path"] = (
             f"/v1/{container.account}/{container.name}/{row.name}?version-id={times.stamp(row.stamp)}"
@@ -45,6 +44,11 @@ def _item(container: ContainerRow, row: ItemRow, links: dict[str, ObjectRow]) ->
     if row.name in links:
         found |= link_fields(container.account, links[row.name])
     return found
+
+
+def slo_fields(row: ItemRow | ObjectRow) -> dict[str, str]:
+    """What a static manifest has beside."""
+    return {"slo_etag": f'"{row.etag}"'} if row.kind == SLO else {}
 
 
 def link_fields(account: str, row: ObjectRow) -> dict[str, Any]:

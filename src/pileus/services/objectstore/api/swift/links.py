@@ -7,7 +7,7 @@ import msgspec
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer
 from pileus.kernel.types import NotFound
-from pileus.services.objectstore.api.swift.answers import PLAIN, bad, told, unmet
+from pileus.services.objectstore.api.swift.answers import HTML, PLAIN, bad, told, unmet
 from pileus.services.objectstore.api.swift.call import Call, Scene, look
 from pileus.services.objectstore.api.swift.paths import Path
 from pileus.services.objectstore.api.swift.written import Written, made
@@ -41,12 +41,17 @@ def elsewhere(path: Path, row: ObjectRow) -> Answer:
 
 async def put(call: Call, want: Put) -> Answer:
     """Raises 400, 409, 412."""
-    if call.headers.get("content-length", "0") != "0":
+    first = await anext(call.stream(), b"") if "transfer-encoding" in call.headers else b""
+    if first or call.headers.get("content-length", "0") != "0":
         raise bad("Symlink requests require a zero byte body")
+    if want.etag and want.etag != EMPTY.md5:
+        raise told(422)
     target = _target(call)
     if target == call.path:
         raise bad("Symlink cannot target itself")
     etag = call.word("x-symlink-target-etag").strip('"')
+    if any(mark in etag for mark in ';"\\'):
+        raise bad("Bad X-Symlink-Target-Etag format")
     system = {links.TARGET: f"{target.container}/{target.name}"}
     if target.account != call.path.account:
         system[links.ACCOUNT] = target.account
@@ -54,10 +59,10 @@ async def put(call: Call, want: Put) -> Answer:
 
 
 def _target(call: Call) -> Path:
-    text = unquote(call.word("x-symlink-target")).removeprefix("/")
-    container, _, name = text.partition("/")
+    container, _, name = unquote(call.word("x-symlink-target")).partition("/")
     if not container or not name:
-        raise unmet("X-Symlink-Target header must be of the form <container name>/<object name>")
+        media = PLAIN if call.word("x-symlink-target").startswith("/") else HTML
+        raise told(412, "X-Symlink-Target header must be of the form <container name>/<object name>", media=media)
     account = unquote(call.word("x-symlink-target-account")) or call.path.account
     if "/" in account:
         raise unmet("Account name cannot contain slashes")

@@ -14,6 +14,8 @@ from pileus.services.objectstore.core.listings import Wanted
 MOST = 10_000
 TEXT, JSON, XML, XML_OLD = "text/plain", "application/json", "application/xml", "text/xml"
 FORMATS = {"json": JSON, "xml": XML}
+XML_FIELDS = ("name", "hash", "bytes", "content_type", "last_modified")
+"""Of an object: what JSON has beside, XML never had."""
 TRUE = frozenset({"true", "1", "yes", "on", "t", "y"})
 
 
@@ -69,7 +71,7 @@ def _limit(text: str | None) -> int:
 def media_of(query: Query, headers: Mapping[str, str]) -> tuple[str, bool]:
     """The media type of a listing, and whether it depends on `Accept`. Raises 406."""
     asked_for = query.one("format")
-    if asked_for:
+    if asked_for is not None:
         return FORMATS.get(asked_for.lower(), TEXT), False
     found = best(headers.get("accept", ""), (TEXT, JSON, XML, XML_OLD))
     if found is None:
@@ -138,8 +140,7 @@ def _account_entry(row: Mapping[str, Any]) -> str:
 def _entry(tag: str, row: Mapping[str, Any]) -> str:
     if "subdir" in row:
         return f"<subdir name={quoteattr(row['subdir'])}><name>{_text(row['subdir'])}</name></subdir>"
-    order = {name: row[name] for name in ("name", "hash", "bytes") if name in row} if tag == "object" else {}
-    told = (order | dict(row)).items()
+    told = ((field, row[field]) for field in XML_FIELDS if field in row) if tag == "object" else row.items()
     return f"<{tag}>{''.join(f'<{field}>{_text(value)}</{field}>' for field, value in told)}</{tag}>"
 
 

@@ -8,6 +8,7 @@ from pileus.kernel.types import SECOND, Micros, clock
 from pileus.services.objectstore.api.swift import listings, metadata
 from pileus.services.objectstore.api.swift.answers import bad, told
 from pileus.services.objectstore.api.swift.call import Call, look
+from pileus.services.objectstore.api.swift.conditions import tags_of
 from pileus.services.objectstore.api.swift.manifest_names import checked
 from pileus.services.objectstore.api.swift.written import Written
 from pileus.services.objectstore.core import intake, objects
@@ -46,7 +47,7 @@ def _admitted(tx: Tx, call: Call, want: Put, size: int | None) -> ContainerRow:
 
 def wanted(call: Call) -> Put:
     """What a PUT says of the object. Raises 400."""
-    if call.headers.get("if-none-match", "*").strip() != "*":
+    if "if-none-match" in call.headers and "*" not in tags_of(call.headers["if-none-match"]):
         raise bad("If-None-Match only supports *")
     conditions = Conditions(if_none_match=("*",)) if "if-none-match" in call.headers else ANYTHING
     details = Details(metadata.taken("object", call.headers), kept_headers(call))
@@ -64,8 +65,8 @@ def wanted(call: Call) -> Put:
 def kept_headers(call: Call) -> dict[str, str]:
     """Raises 400."""
     found = {name: metadata.text(call.headers[name]) for name in KEPT if call.headers.get(name)}
-    if "x-object-manifest" in found:
-        found["x-object-manifest"] = checked(found["x-object-manifest"])
+    if "x-object-manifest" in found or (call.method == "PUT" and "x-object-manifest" in call.headers):
+        found["x-object-manifest"] = checked(found.get("x-object-manifest", ""))
     return found
 
 
@@ -82,12 +83,12 @@ def content_type(call: Call) -> str:
 
 def expiry(call: Call) -> Micros:
     """When the object is to go; 0: never. Raises 400."""
-    after, at, now = call.headers.get("x-delete-after", ""), call.headers.get("x-delete-at", ""), clock() // SECOND
-    name, text = ("X-Delete-After", after) if after else ("X-Delete-At", at)
-    if not text:
+    after, at, now = call.headers.get("x-delete-after"), call.headers.get("x-delete-at"), clock() // SECOND
+    name, text = ("X-Delete-At", at) if after is None else ("X-Delete-After", after)
+    if text is None:
         return 0
     try:
-        seconds = int(text) + (now if after else 0)
+        seconds = int(text) + (0 if after is None else now)
     except ValueError:
         raise bad(f"Non-integer {name}") from None
     if seconds <= now:

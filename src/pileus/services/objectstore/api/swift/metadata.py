@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from pileus.services.objectstore.api.header_words import fits_header, is_header_name
 from pileus.services.objectstore.api.swift.answers import PLAIN, bad, told
 
 NAME_MAX, VALUE_MAX, COUNT_MAX, OVERALL_MAX, HEADER_MAX = 128, 256, 90, 4096, 8192
@@ -11,11 +12,14 @@ HIDDEN = ("sysmeta-", "transient-sysmeta-")
 
 
 def text(value: str) -> str:
-    """A header's value as the client meant it. Raises 400 when it is not UTF-8."""
+    """A header's value as the client meant it. Raises 400 when it is not UTF-8, or could not be sent back."""
     try:
-        return value.encode("latin-1").decode("utf-8")
+        found = value.encode("latin-1").decode("utf-8")
     except UnicodeError:
         raise told(400, "Metadata must be valid UTF-8") from None
+    if not fits_header(found):
+        raise told(400, "Metadata must not contain control characters")
+    return found
 
 
 def title(name: str) -> str:
@@ -42,6 +46,8 @@ def taken(kind: str, headers: Mapping[str, str]) -> dict[str, str]:
 def _check_one(kind: str, name: str, value: str) -> None:
     if not name:
         raise bad("Metadata name cannot be empty")
+    if not is_header_name(name):
+        raise bad("Metadata name must be made of letters, digits and !#$%&'*+-.^_`|~")
     size = len(value.encode())
     if size > HEADER_MAX:
         raise bad(f"Header value too long: x-{kind}-meta-{title(name)}"[: 23 + NAME_MAX])

@@ -62,13 +62,14 @@ async def _put(call: Call) -> Answer:
     if call.scene.container is None:
         raise told(404)
     check_name(call.path.name)
-    if "x-copy-from" in call.headers:
+    if call.headers.get("x-copy-from"):
         return await copying.copy_here(call)
-    if call.query.has("version-id") and call.allowed is None:
+    if call.query.one("version-id") and call.allowed is None:
         return await versions.restore(call)
     want = making.wanted(call)
     if call.query.one("multipart-manifest") == "put":
         return await static.put(call, want)
+    static.check_reserved(call)
     making.check_length(call)
     if call.stamp and listings.truth(call.headers.get("x-static-large-object")):
         return await static.take(call, want)
@@ -81,14 +82,17 @@ async def _put(call: Call) -> Answer:
 
 
 async def _post(call: Call) -> Answer:
-    if call.query.has("version-id"):
+    await call.see()
+    call.authorize()
+    if call.scene.container is None:
+        raise told(404)
+    if call.query.one("version-id"):
         raise told(400, "POST to a specific version is not allowed")
     if "x-symlink-target" in call.headers:
         raise bad("A PUT request is required to set a symlink target")
+    static.check_reserved(call)
     details = Details(metadata.taken("object", call.headers), making.kept_headers(call))
     given = making.content_type(call) if call.word("content-type") else ""
-    await call.see()
-    call.authorize()
     redirect = await call.near.db.write(_update, call, details, given, making.expiry(call))
     return redirect or told(202)
 
@@ -112,11 +116,12 @@ def _update(tx: Tx, call: Call, details: Details, given: str, delete_at: Micros)
 async def _delete(call: Call) -> Answer:
     if call.query.one("multipart-manifest") == "delete":
         return await static.delete(call)
-    version = version_of(call)
     await call.see()
     call.authorize()
     if call.scene.container is None:
         raise told(404)
+    static.check_reserved(call)
+    version = version_of(call, call.scene.container)
     if version is not None:
         return await versions.delete(call, version)
     try:

@@ -109,9 +109,13 @@ class Proxy:
             return await archive.extract(call)
         if tempurl.concerns(call):
             await tempurl.admit(call)
-            return tempurl.dressed(call, await self.perform(call))
+            return tempurl.dressed(call, await self._shown(call))
         if formpost.concerns(call):
             return await formpost.take(call)
+        return await self._shown(call)
+
+    async def _shown(self, call: Call) -> Answer:
+        """A page of a web site, or the thing itself."""
         site = await website.serve(call) if website.concerns(call) else None
         return site or await self.perform(call)
 

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
+from msgspec import Struct
+
 from pileus.kernel.rest import Answer
 from pileus.kernel.types import Fault
 from pileus.services.objectstore.api.swift import bulk_reports
@@ -52,7 +54,7 @@ class Tally:
         else:
             self.problems.append((name, status_line(status)))
             if len(self.problems) >= FAILURES_MAX:
-                self.stop(400, f"Max delete failures exceeded: {FAILURES_MAX}")
+                self.stop(400, "Max delete failures exceeded")
                 return False
         return True
 
@@ -72,8 +74,16 @@ class Tally:
         return bulk_reports.rendered(kind, facts, self.problems, "delete")
 
 
-async def remove_all(call: Call, paths: AsyncIterator[Path | tuple[str, int]]) -> Answer:
-    """A report of the deletion of all `paths`; a pair is a name that is none, and the status of that."""
+class Doomed(Struct, frozen=True):
+    """What is to go, under the name that the report has for it. `path` None: no name, told with `status`."""
+
+    name: str
+    path: Path | None
+    status: int = 0
+
+
+async def remove_all(call: Call, paths: AsyncIterator[Doomed]) -> Answer:
+    """A report of the deletion of all `paths`."""
     kind = bulk_reports.accepted(call.headers)
     tally = Tally()
     if kind is None:
@@ -82,15 +92,13 @@ async def remove_all(call: Call, paths: AsyncIterator[Path | tuple[str, int]]) -
     return Answer(200, stream=await pulsed(_removed(call, paths, tally), lambda: tally.report(kind)), media=kind)
 
 
-async def _removed(call: Call, paths: AsyncIterator[Path | tuple[str, int]], tally: Tally) -> None:
+async def _removed(call: Call, paths: AsyncIterator[Doomed], tally: Tally) -> None:
     try:
-        async for path in paths:
-            if not isinstance(path, Path):
-                name, status = path
-            else:
-                name = bulk_reports.named("/".join(filter(None, path[1:])))
-                status, _ = await outcome(call.perform(call.caused("DELETE", path, {}, None)))
-            if not tally.count(name, status):
+        async for one in paths:
+            status = one.status
+            if one.path is not None:
+                status, _ = await outcome(call.perform(call.caused("DELETE", one.path, {}, None)))
+            if not tally.count(one.name, status):
                 return
     except Answer as refusal:
         body = (refusal.raw or b"").decode()

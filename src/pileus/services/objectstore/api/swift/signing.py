@@ -26,6 +26,8 @@ def keys(scene: Scene, path: Path) -> list[tuple[str, Scope]]:
 
 def given(text: str) -> tuple[str, str] | None:
     """(digest, signature in hex) of hex, or of `digest:base64`."""
+    if not text.isascii():
+        return None
     name, colon, encoded = text.partition(":")
     if not colon:
         return (_BY_LENGTH[len(text)], text.lower()) if len(text) in _BY_LENGTH else None

@@ -13,12 +13,13 @@ from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer
 from pileus.kernel.types import Fault, Invalid
 from pileus.services.objectstore.api.swift import bulk_reports, listings, times
-from pileus.services.objectstore.api.swift.answers import PLAIN, WORDS, told
+from pileus.services.objectstore.api.swift.answers import PLAIN, WORDS, bad, told
 from pileus.services.objectstore.api.swift.call import Call, look
 from pileus.services.objectstore.api.swift.dialect import worded
 from pileus.services.objectstore.api.swift.finding import find, permit
+from pileus.services.objectstore.api.swift.listings import JSON
 from pileus.services.objectstore.api.swift.paths import Path
-from pileus.services.objectstore.api.swift.removing import remove_all
+from pileus.services.objectstore.api.swift.removing import Doomed, remove_all
 from pileus.services.objectstore.api.swift.written import Written, made, quoted
 from pileus.services.objectstore.core import manifests
 from pileus.services.objectstore.core.manifests import Wish
@@ -27,6 +28,8 @@ from pileus.services.objectstore.db.objects import SLO
 
 KEYS = {"path", "etag", "size_bytes", "range"}
 _RANGE = re.compile(r"(\d+-\d*|-\d+)\Z", re.ASCII)
+DOOMED_MAX = 100_000
+"""Names that one DELETE of a manifest takes away, those of the manifests within it too."""
 NO_OBJECT = "path does not refer to an object. Path must be of the form /container/object."
 
 
@@ -35,6 +38,8 @@ NO_OBJECT = "path does not refer to an object. Path must be of the form /contain
 
 async def put(call: Call, want: Put) -> Answer:
     """Raises 400, 413, 422."""
+    if "x-symlink-target" in call.headers:
+        raise bad("Symlink requests require a zero byte body")
     wishes = read(await _text(call, call.near.settings.manifest_bytes), call.path, call.near.settings.segments_max)
     if listings.truth(call.query.one("heartbeat")):
         return Answer(202, stream=_heartbeat(call, want, wishes), media=bulk_reports.media(call.headers))
@@ -46,6 +51,13 @@ async def put(call: Call, want: Put) -> Answer:
         media = bulk_reports.media(call.headers)
         raw = bulk_reports.rendered(media, {}, _problems(fault), "upload")
         return Answer(400, raw=raw, media=media)
+
+
+def check_reserved(call: Call) -> None:
+    """Raises 400 for the header that manifests alone show."""
+    if "x-static-large-object" in call.headers:
+        add = "To create a static large object add query param multipart-manifest=put."
+        raise told(400, f"X-Static-Large-Object is a reserved header. {add}")
 
 
 async def take(call: Call, want: Put) -> Answer:
@@ -79,7 +91,8 @@ def _put(tx: Tx, call: Call, want: Put, wishes: Sequence[Wish]) -> Written:
 
 
 def _problems(fault: Fault) -> list[tuple[str, str]]:
-    return msgspec.convert(fault.details["problems"], list[tuple[str, str]])
+    found = msgspec.convert(fault.details["problems"], list[tuple[str, str]])
+    return [(bulk_reports.named(name), reason) for name, reason in found]
 
 
 async def _heartbeat(call: Call, want: Put, wishes: Sequence[Wish]) -> AsyncIterator[bytes]:
@@ -98,6 +111,9 @@ async def _heartbeat(call: Call, want: Put, wishes: Sequence[Wish]) -> AsyncIter
         problems = _problems(fault) if fault.type == "BadSegments" else []
         facts = _facts(400 if problems else worded(fault).status)
     yield b"\r\n\r\n"
+    if media == JSON:
+        first = ("Response Status", "Response Body")
+        facts = {name: facts[name] for name in (*first, *(name for name in facts if name not in first))}
     yield bulk_reports.rendered(media, facts, problems, "upload")
 
 
@@ -152,7 +168,7 @@ def _wish(entry: Any, path: Path) -> Wish:
         raise ValueError("manifest must not include itself as a segment")
     size = entry.get("size_bytes")
     return Wish(
-        container=container, name=name, etag=entry.get("etag"), size=None if size is None else int(size),
+        told=entry["path"], container=container, name=name, etag=entry.get("etag"), size=None if size is None else int(size),
         range=entry.get("range") or "",
     )  # fmt: skip
 
@@ -164,7 +180,9 @@ def _wrong(entry: Mapping[str, Any]) -> list[str]:
     if not isinstance(entry.get("etag"), str | None):
         problems.append('"etag" must be a string or null (if provided)')
     size = entry.get("size_bytes")
-    if size is not None and not (str(size).isdigit() and len(str(size)) < 20 and not isinstance(size, bool)):
+    if size is not None and not (
+        str(size).isascii() and str(size).isdigit() and len(str(size)) < 20 and not isinstance(size, bool)
+    ):
         problems.append("invalid size_bytes")
     span = entry.get("range")
     if span is not None and not isinstance(span, str):
@@ -197,23 +215,29 @@ async def delete(call: Call) -> Answer:
     return await remove_all(call, _gathered(call))
 
 
-async def _gathered(call: Call) -> AsyncIterator[Path]:
-    """All names before the first of them goes: what names others is read while it is there."""
-    for path in [one async for one in _named(call, call.path)]:
-        yield path
+async def _gathered(call: Call) -> AsyncIterator[Doomed]:
+    """All names before the first of them goes: what names others is read while it is there. Raises 400 for too many."""
+    found = []
+    async for path in _named(call, call.path, {call.path}):
+        found.append(path)
+        if len(found) > DOOMED_MAX:
+            raise told(400, "Too many buffered slo segments to delete.")
+    for path in found:
+        yield Doomed(bulk_reports.named("/".join(path[1:])), path)
 
 
-async def _named(call: Call, path: Path, depth: int = 0) -> AsyncIterator[Path]:
-    """The segments, those of manifests within before these, and the manifest at last."""
+async def _named(call: Call, path: Path, read: set[Path], depth: int = 0) -> AsyncIterator[Path]:
+    """The segments, those of manifests within before these, and the manifest at last. No manifest is read twice."""
     found = await find(call, path, follow=False)
     if found.whole.object.kind != SLO:
         raise told(400, "Not an SLO manifest")
     text = b"".join([chunk async for chunk in found.open(call, permit(call)).text(0, found.whole.object.weight)])
     for one in manifests.segments_of(text):
         segment = Path(path.account, *one.place)
-        if one.sub_slo and depth < manifests.DEPTH:
+        if one.sub_slo and depth < manifests.DEPTH and segment not in read:
+            read.add(segment)
             try:
-                async for inner in _named(call, segment, depth + 1):
+                async for inner in _named(call, segment, read, depth + 1):
                     yield inner
             except Answer:
                 yield segment

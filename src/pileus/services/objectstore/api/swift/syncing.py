@@ -45,7 +45,7 @@ async def admit(call: Call) -> None:
 def _stamp(text: str) -> Micros:
     """`X-Timestamp` as a time; 0 for what is none."""
     seconds, _, rest = text.partition("_")[0].partition(".")
-    if not (seconds.isdigit() and (not rest or rest.isdigit()) and len(seconds) < 12):
+    if not (text.isascii() and seconds.isdigit() and (not rest or rest.isdigit()) and len(seconds) < 12):
         return 0
     return int(seconds) * SECOND + int((rest + "00000")[:5]) * 10
 

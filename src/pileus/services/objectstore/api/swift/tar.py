@@ -10,7 +10,7 @@ from msgspec import Struct
 
 BLOCK = 512
 HEADER_MAX = 64 * 1024
-"""Bytes of one extended header, or of a long name."""
+"""Bytes of one extended header, or of a long name; and characters of all that global headers say."""
 STEP = 256 * 1024
 """Bytes that are unpacked at once."""
 FORMATS = ("tar", "tar.gz", "tar.bz2")
@@ -45,14 +45,15 @@ def unpacked(kind: str, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 async def _gunzipped(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    unpacker = zlib.decompressobj(wbits=31)
+    unpacker, begun = zlib.decompressobj(wbits=31), False
     async for chunk in chunks:
         rest = chunk
         while rest:
             try:
                 out = await asyncio.to_thread(unpacker.decompress, rest, STEP)
             except zlib.error as error:
-                raise BadArchive("invalid compressed data") from error
+                raise BadArchive("invalid compressed data" if begun else "not a gzip file") from error
+            begun = True
             if out:
                 yield out
             rest = unpacker.unconsumed_tail
@@ -119,9 +120,11 @@ async def entries(chunks: AsyncIterator[bytes]) -> AsyncIterator[Entry]:
                 own = _records(text)
             else:
                 common |= _records(text)
+                if sum(len(word) for pair in common.items() for word in pair) > HEADER_MAX:
+                    raise BadArchive("header too long")
             continue
         more = common | own
-        size = int(more["size"]) if more.get("size", "").isdigit() else size
+        size = _number(more["size"]) if "size" in more else size
         entry = Entry(more.get("path") or name or _name_of(block), size, more, _body(source, size))
         own, name = {}, ""
         if kind in (b"0", b"\0", b"7"):
@@ -150,6 +153,13 @@ def _size_of(block: bytes) -> int:
     return size
 
 
+def _number(text: str) -> int:
+    """Raises `BadArchive`."""
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        raise BadArchive("invalid header")
+    return int(text)
+
+
 async def _header(source: _Source, size: int) -> bytes:
     if size > HEADER_MAX:
         raise BadArchive("header too long")
@@ -165,7 +175,7 @@ def _records(text: bytes) -> dict[str, str]:
     found = {}
     while text:
         length, space, _ = text.partition(b" ")
-        if not (space and length.isdigit() and len(length) < 8 and 0 < int(length) <= len(text)):
+        if not (space and length.isdigit() and len(length) < 8 and len(length) < int(length) <= len(text)):
             raise BadArchive("invalid header")
         name, equals, value = text[len(length) + 1 : int(length)].removesuffix(b"\n").partition(b"=")
         if equals:

@@ -57,7 +57,13 @@ class TempAuth:
             user = bytes.fromhex(name).decode()
         except ValueError:
             user = ""
-        known = user in self._users and ends.isdigit() and int(ends) > clock() // SECOND
+        known = (
+            token.isascii()
+            and user in self._users
+            and ends.isdigit()
+            and len(ends) < 13
+            and int(ends) > clock() // SECOND
+        )
         if not (known and hmac.compare_digest(self._signature(user, int(ends)), mark)):
             raise Unauthorized("The token is unknown or has expired.")
         account, _, short = user.partition(":")

@@ -8,11 +8,12 @@ from urllib.parse import quote
 
 from pileus.kernel.rest import Answer
 from pileus.kernel.types import SECOND, clock
+from pileus.services.objectstore.api.swift import website
 from pileus.services.objectstore.api.swift.answers import told
-from pileus.services.objectstore.api.swift.call import Call
+from pileus.services.objectstore.api.swift.call import Call, Signed
 from pileus.services.objectstore.api.swift.metadata import title
 from pileus.services.objectstore.api.swift.paths import Path
-from pileus.services.objectstore.api.swift.signing import keys, lets, refused, scope_of
+from pileus.services.objectstore.api.swift.signing import given, keys, lets, refused, scope_of
 
 METHODS = ("GET", "HEAD", "PUT", "POST", "DELETE")
 FORBIDDEN = ("x-object-manifest", "x-copy-from", "x-symlink-target")
@@ -20,6 +21,8 @@ FORBIDDEN = ("x-object-manifest", "x-copy-from", "x-symlink-target")
 REMOVED, KEPT = "x-object-meta-", "x-object-meta-public-"
 """Metadata that readers of the URL do not see, but for those."""
 INVALID = "401 Unauthorized: Temp URL invalid\n"
+_LAST = 253_402_300_799
+"""The last second that a date in a header can name."""
 _FORMS = ("%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d")
 
 
@@ -31,9 +34,10 @@ async def admit(call: Call) -> None:
     """Lets the call through whoever asks, when its URL is signed. Raises 400, 401."""
     signature, expires = call.query.one("temp_url_sig") or "", moment(call.query.one("temp_url_expires") or "")
     path, method = call.path, call.method
-    if not (signature and expires and path.name and method in METHODS and expires > clock() // SECOND):
-        raise refused(INVALID)
     prefix, network = call.query.one("temp_url_prefix"), call.query.one("temp_url_ip_range")
+    whole = method in ("GET", "HEAD") and prefix == "" and bool(path.container)  # a site from its root on
+    if not (signature and expires and (path.name or whole) and method in METHODS and expires > clock() // SECOND):
+        raise refused(INVALID)
     if prefix is not None and not path.name.startswith(prefix):
         raise refused(INVALID)
     if network is not None and not _within(call.request.ctx.address, network):
@@ -42,13 +46,27 @@ async def admit(call: Call) -> None:
     signed = ("HEAD", "GET", "PUT", "POST") if method == "HEAD" else (method,)
     messages = [_message(one, expires, path, prefix, network) for one in signed]
     scope = scope_of(signature, messages, keys(scene, path))
-    if scope is None:
+    if scope is None or not (path.name or website.is_site(scene)):
         raise refused(INVALID)
+    if call.query.one("multipart-manifest") == "put" and method == "PUT":
+        raise told(400, "A manifest is not allowed in this tempurl")
     for name in FORBIDDEN:
         if name in call.headers and method in ("PUT", "POST"):
             raise told(400, f"The header {title(name)!r} is not allowed in this tempurl")
     call.caller = None
     call.allowed = lets(scope, (method,), lambda other: other == path)
+    call.signed = Signed() if prefix is None else Signed(prefix, _carried(call, prefix, network))
+
+
+def _carried(call: Call, prefix: str, network: str | None) -> str:
+    """The query of links on a page that a prefix lets through."""
+    digest = given(call.query.one("temp_url_sig") or "")
+    words = {"temp_url_prefix": prefix, "temp_url_expires": call.query.one("temp_url_expires") or ""}
+    words["temp_url_sig"] = digest[1] if digest is not None else ""
+    if network is not None:
+        words["temp_url_ip_range"] = network
+    text = "&".join(f"{name}={quote(value)}" for name, value in words.items())
+    return f"?{text}&inline" if call.query.has("inline") else f"?{text}"
 
 
 def moment(text: str) -> int:
@@ -82,7 +100,9 @@ def dressed(call: Call, answer: Answer) -> Answer:
         del answer.headers[name]
     if call.method not in ("GET", "HEAD") or answer.status // 100 != 2:
         return answer
-    wanted, inline = call.query.one("filename"), call.query.has("inline")
+    if not (call.path.name or call.listed):
+        raise refused(INVALID)
+    wanted, inline = call.query.one("filename"), call.query.has("inline") or call.listed
     own = answer.headers.get("Content-Disposition")
     if wanted or not inline:
         if not (own and not wanted):
@@ -93,5 +113,5 @@ def dressed(call: Call, answer: Answer) -> Answer:
             )
     else:
         answer.headers["Content-Disposition"] = "inline"
-    answer.headers["Expires"] = formatdate(moment(call.query.one("temp_url_expires") or ""), usegmt=True)
+    answer.headers["Expires"] = formatdate(min(moment(call.query.one("temp_url_expires") or ""), _LAST), usegmt=True)
     return answer

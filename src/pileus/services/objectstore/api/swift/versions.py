@@ -8,7 +8,7 @@ from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer
 from pileus.kernel.types import Micros, NotFound
 from pileus.services.objectstore.api.swift import items, listings, times
-from pileus.services.objectstore.api.swift.answers import bad, told
+from pileus.services.objectstore.api.swift.answers import PLAIN, bad, told
 from pileus.services.objectstore.api.swift.call import Call, look
 from pileus.services.objectstore.api.swift.container_headers import shown
 from pileus.services.objectstore.api.swift.expiry import check_expiry
@@ -20,7 +20,7 @@ from pileus.services.objectstore.core.listings import Subdir
 from pileus.services.objectstore.core.stock import NULL, Deleted, now
 from pileus.services.objectstore.core.version_listings import LAST, Version
 from pileus.services.objectstore.db.containers import ContainerRow
-from pileus.services.objectstore.db.objects import MARKER
+from pileus.services.objectstore.db.objects import MARKER, SYMLINK, ItemRow
 
 _EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
 
@@ -30,16 +30,18 @@ def marked(call: Call, found: Found, answer: Answer) -> Answer:
     row = found.whole.object
     if row.versioned:
         answer.headers["X-Object-Version-Id"] = times.stamp(row.stamp)
-        if not call.query.has("version-id"):
+        if not call.query.one("version-id"):
             answer.headers["Content-Location"] = f"{found.path}?version-id={times.stamp(row.stamp)}"
-    elif found.container.versioning or call.query.has("version-id"):
+    elif found.container.versioning or call.query.one("version-id"):
         answer.headers["X-Object-Version-Id"] = "null"
     return answer
 
 
 async def restore(call: Call) -> Answer:
     """PUT ?version-id: an older version becomes the current one."""
-    version = version_of(call)
+    container = call.scene.container
+    assert container is not None
+    version = version_of(call, container)
     if not version:
         raise told(400, "Invalid version parameter")
     if call.headers.get("content-length", "0") != "0":
@@ -49,11 +51,10 @@ async def restore(call: Call) -> Answer:
         row = look(tx, call.path).container
         if row is None:
             raise told(404)
-        check_versioned(row, version)
         try:
             return Written(objects.restore(tx, call.near, call.ctx, row, call.path.name, version or 0), row)
         except NotFound:
-            raise told(404) from None
+            raise told(404, "The specified version does not exist", media=PLAIN) from None
 
     return made(await call.near.db.write(decide))
 
@@ -63,7 +64,7 @@ async def delete(call: Call, version: Micros) -> Answer:
         row = look(tx, call.path).container
         if row is None:
             raise told(404)
-        check_versioned(row, version)
+        check_versioned(row, bool(version))
         check_expiry(tx, call, row, version)
         gone = _without(tx, call, row, version)
         current = objects.find_version(tx, row, call.path.name, None)
@@ -118,10 +119,10 @@ def _read(
         null = objects.find_version(tx, row, asked.wanted.marker, NULL)
         marker = null.stamp if null is not None else LAST
     found = version_listings.of_container(tx, row, asked.wanted, version_marker=marker).items
-    return containers.usage(tx, row), [_item(one) for one in found]
+    return containers.usage(tx, row), [_item(tx, row, one) for one in found]
 
 
-def _item(one: Version | Subdir) -> dict[str, Any]:
+def _item(tx: Tx, container: ContainerRow, one: Version | Subdir) -> dict[str, Any]:
     if isinstance(one, Subdir):
         return {"subdir": one.name}
     row = one.row
@@ -129,4 +130,13 @@ def _item(one: Version | Subdir) -> dict[str, Any]:
         row = msgspec.structs.replace(row, content_type=DELETED, etag=_EMPTY)
     mark = {"version_id": times.stamp(row.stamp) if row.versioned else "null", "is_latest": one.latest}
     order = ("is_latest", "version_id") if row.versioned else ("version_id", "is_latest")
-    return items.fields(row) | {name: mark[name] for name in order}
+    marks = {name: mark[name] for name in order}
+    return items.fields(row) | _linked(tx, container, row) | marks | items.slo_fields(row)
+
+
+def _linked(tx: Tx, container: ContainerRow, row: ItemRow) -> dict[str, Any]:
+    """Where a link leads. Only links are asked for: they are few."""
+    if row.kind != SYMLINK:
+        return {}
+    found = objects.find_version(tx, container, row.name, row.stamp if row.versioned else NULL)
+    return items.link_fields(container.account, found) if found is not None else {}

@@ -8,7 +8,7 @@ from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer
 from pileus.kernel.types import Fault
 from pileus.services.objectstore.api.swift.answers import HTML, told
-from pileus.services.objectstore.api.swift.call import Call
+from pileus.services.objectstore.api.swift.call import Call, Scene, Signed
 from pileus.services.objectstore.api.swift.dialect import worded
 from pileus.services.objectstore.api.swift.items import items
 from pileus.services.objectstore.api.swift.listings import truth
@@ -29,9 +29,18 @@ _NOTHING = '    <td class="colsize">&nbsp;</td>\n    <td class="coldate">&nbsp;<
 
 
 def concerns(call: Call) -> bool:
-    if call.method not in ("GET", "HEAD") or not call.path.container or call.allowed is not None:
+    if call.method not in ("GET", "HEAD") or not call.path.container:
+        return False
+    if call.signed is not None:
+        return is_site(call.scene)
+    if call.allowed is not None:
         return False
     return truth(call.headers.get("x-web-mode")) if call.caller is not None else True
+
+
+def is_site(scene: Scene) -> bool:
+    meta = scene.kept.meta
+    return bool(meta.get("web-index") or meta.get("web-error") or truth(meta.get("web-listings")))
 
 
 async def serve(call: Call) -> Answer | None:
@@ -130,14 +139,16 @@ class _Site:
 
     async def _listing(self, prefix: str) -> Answer:
         call = self._call
-        try:
-            call.authorize("GET", self._path(""), call.scene)
-        except Answer as refusal:
-            return await self.failed(refusal)
+        if call.signed is None:  # what a signed URL reaches begins with its prefix, and so does the folder
+            try:
+                call.authorize("GET", self._path(""), call.scene)
+            except Answer as refusal:
+                return await self.failed(refusal)
         wanted = Wanted(prefix=prefix, delimiter="/", limit=call.near.settings.listing)
         rows = await call.near.db.read_aside(_rows, self._row, wanted)
         if prefix and not rows:
             return await self.failed(told(404))
+        call.listed = True
         return told(200, self._html(prefix, rows), media=HTML)
 
     def _title(self, prefix: str) -> str:
@@ -150,20 +161,22 @@ class _Site:
         if self._css:
             up = "" if self._css.startswith(("/", "http://", "https://")) else "../" * prefix.count("/")
             style = f'  <link rel="stylesheet" type="text/css" href="{escape(up + quote(self._css, safe=":/"))}" />\n'
-        parent = f'   <tr id="parent" class="item">\n    <td class="colname"><a href="../">../</a></td>\n{_NOTHING}   </tr>\n'
-        listed = "".join(_line(row, len(prefix)) for row in sorted(rows, key=lambda row: "subdir" not in row))
+        signed = self._call.signed or Signed()
+        query = escape(signed.query)
+        parent = f'   <tr id="parent" class="item">\n    <td class="colname"><a href="../{query}">../</a></td>\n{_NOTHING}   </tr>\n'
+        listed = "".join(_line(row, len(prefix), query) for row in sorted(rows, key=lambda row: "subdir" not in row))
         return (
             f"<!DOCTYPE html>\n<html>\n <head>\n  <title>{title}</title>\n{style} </head>\n <body>\n"
             f'  <h1 id="title">{title}</h1>\n  <table id="listing">\n   <tr id="heading">\n'
             '    <th class="colname">Name</th>\n    <th class="colsize">Size</th>\n    <th class="coldate">Date</th>\n'
-            f"   </tr>\n{parent if prefix else ''}{listed}  </table>\n </body>\n</html>\n"
+            f"   </tr>\n{parent if len(prefix) > len(signed.prefix) else ''}{listed}  </table>\n </body>\n</html>\n"
         )
 
 
-def _line(row: dict[str, Any], cut: int) -> str:
+def _line(row: dict[str, Any], cut: int, query: str) -> str:
     name = str(row.get("subdir") or row["name"])[cut:]
     target = quote(name).replace(".", "%2E")
-    link = f'    <td class="colname"><a href="./{escape(target)}">{escape(name)}</a></td>\n'
+    link = f'    <td class="colname"><a href="./{escape(target)}{query}">{escape(name)}</a></td>\n'
     if "subdir" in row:
         return f'   <tr class="item subdir">\n{link}{_NOTHING}   </tr>\n'
     media = str(row["content_type"]).partition(";")[0]

@@ -15,7 +15,7 @@ from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.metadata import details_of
 from pileus.services.objectstore.api.s3.operations.buckets import find
 from pileus.services.objectstore.api.s3.operations.objects import added, fetch, must_stand, put_object, written
-from pileus.services.objectstore.core import intake, limits, links, objects, reading
+from pileus.services.objectstore.core import dynamic, intake, limits, links, objects, reading
 from pileus.services.objectstore.core.conditions import check_read
 from pileus.services.objectstore.core.faults import NotModified
 from pileus.services.objectstore.core.intake import Body
@@ -117,7 +117,7 @@ async def length(near: Neighbours, request: Request, container: ContainerRow, wh
     if whole.object.kind != DLO:
         return whole.object.size
     permit = access.contents(near, request)
-    return (await near.db.read_aside(reading.measured, near, container.account, whole, permit))[0]
+    return (await near.db.read_aside(dynamic.measured, near, container.account, whole, permit))[0]
 
 
 def _share(

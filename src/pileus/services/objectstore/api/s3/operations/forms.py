@@ -69,6 +69,7 @@ async def _store(near: Neighbours, request: Request, where: Address, fields: dic
     limits.check_object_name(near, key)
     details = metadata.details_of(said, as_text=False)
     media = fields.get("content-type") or file.headers.get("content-type") or "binary/octet-stream"
+    metadata.check_value("Content-Type", media)
     request.memo[Form] = Form(said)
     row = await near.db.read(find, near, request, where.bucket, actions.PUT_OBJECT, key)
 

@@ -28,7 +28,7 @@ from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.metadata import details_of
 from pileus.services.objectstore.api.s3.operations.buckets import find
 from pileus.services.objectstore.api.s3.ranges import read_range
-from pileus.services.objectstore.core import intake, links, multipart, objects, reading, version_listings
+from pileus.services.objectstore.core import dynamic, intake, links, multipart, objects, reading, version_listings
 from pileus.services.objectstore.core.conditions import ANYTHING, check_read, check_write
 from pileus.services.objectstore.core.faults import NotModified
 from pileus.services.objectstore.core.intake import Body
@@ -133,7 +133,7 @@ async def _span(
     size = whole.object.size
     if whole.object.kind == DLO:
         judge = access.contents(near, request)
-        size, _ = await near.db.read_aside(reading.measured, near, row.account, whole, judge)
+        size, _ = await near.db.read_aside(dynamic.measured, near, row.account, whole, judge)
     span, sums = read_range(request.headers, size), dict[str, str]()
     if request.query.one("partNumber") is not None:
         if span is not None:
