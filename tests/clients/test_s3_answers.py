@@ -188,3 +188,51 @@ def test_checksums_of_forms(s3: Any, bucket: str) -> None:
         fields = {"key": "k", "x-amz-checksum-sha256": value}
         assert form(s3, bucket, ("f", b"1"), fields, [{"x-amz-checksum-sha256": value}]).status_code == status
     assert s3.head_object(Bucket=bucket, Key="k", ChecksumMode="ENABLED")["ChecksumSHA256"] == right
+
+
+def test_renames(s3: Any, users: Users, bucket: str) -> None:
+    etag = s3.put_object(Bucket=bucket, Key="ü old", Body=b"123", Metadata={"a": "b"}, Tagging="k=v")["ETag"]
+    new = {"Bucket": bucket, "Key": "new"}
+    assert refused("InvalidRequest", s3.rename_object, **new, RenameSource="new") == 400
+    assert refused("NoSuchKey", s3.rename_object, **new, RenameSource="none") == 404
+    assert (
+        refused("PreconditionFailed", s3.rename_object, **new, RenameSource="%C3%BC%20old", SourceIfMatch='"x"') == 412
+    )
+    assert refused("NoSuchKey", s3.rename_object, **new, RenameSource="%C3%BC%20old", DestinationIfMatch=etag) == 404
+    stranger = users.of("eve", "elsewhere")
+    assert refused("AccessDenied", stranger.rename_object, **new, RenameSource="%C3%BC%20old") == 403
+    for _ in range(2):  # the second finds it done: the token is the same
+        s3.rename_object(**new, RenameSource="%C3%BC%20old", ClientToken="once")
+    got = s3.get_object(**new)
+    assert (got["Body"].read(), got["Metadata"], got["ETag"]) == (b"123", {"a": "b"}, etag)
+    assert s3.get_object_tagging(**new)["TagSet"] == [{"Key": "k", "Value": "v"}]
+    assert [one["Key"] for one in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["new"]
+    s3.put_object(Bucket=bucket, Key="other", Body=b"4")
+    assert (
+        refused("PreconditionFailed", s3.rename_object, **new, RenameSource="other", DestinationIfNoneMatch="*") == 412
+    )
+    s3.rename_object(**new, RenameSource="other")
+    assert s3.get_object(**new)["Body"].read() == b"4"
+    unsaid = httpx.put(f"{users.url}/{bucket}/new", headers={"x-amz-rename-source": "other"})
+    assert (unsaid.status_code, "<Code>InvalidRequest</Code>" in unsaid.text) == (400, True)
+
+
+def test_buckets_are_made_with_tags(s3: Any) -> None:
+    marked = [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": ""}]
+    s3.create_bucket(Bucket="marked", CreateBucketConfiguration={"Tags": marked})
+    assert s3.get_bucket_tagging(Bucket="marked")["TagSet"] == marked
+
+
+def test_grants_are_for_projects_that_are_there(s3: Any, users: Users, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"1")
+    own, other = (one.list_buckets()["Owner"]["ID"] for one in (s3, users.of("eve", "elsewhere")))
+
+    def to(who: str) -> dict[str, Any]:
+        return {"Bucket": bucket, "GrantRead": f"id={who}"}
+
+    for unknown in ("nobody", own[:-1] + "x", "AUTH_"):
+        assert refused("InvalidArgument", s3.put_bucket_acl, **to(unknown)) == 400
+        assert refused("InvalidArgument", s3.put_object_acl, **to(unknown), Key="k") == 400
+        assert refused("InvalidArgument", s3.put_object, **to(unknown), Key="k2") == 400
+    s3.put_bucket_acl(**to(other))
+    assert users.of("eve", "elsewhere").list_objects_v2(Bucket=bucket)["KeyCount"] == 1

@@ -230,7 +230,7 @@ def test_lists(s3: Any, bucket: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "headers", "code", "status"),
     [
-        ("PUT", "k?renameObject", {}, "NotImplemented", 501),
+        ("PUT", "k?renameObject", {}, "InvalidArgument", 400),
         ("PUT", "k?whatever", {}, "NotImplemented", 501),
         ("PUT", "k?versionId=null", {}, "InvalidArgument", 400),
         ("PUT", "k?partNumber=1", {}, "InvalidArgument", 400),

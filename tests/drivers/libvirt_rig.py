@@ -98,14 +98,14 @@ class LibvirtRig:
 
     def process(self, guest_id: str) -> object:
         try:
-            pid = int(Path(f"/run/libvirt/qemu/{self.driver._name(guest_id)}.pid").read_text())
+            pid = int(Path(f"/run/libvirt/qemu/{self.driver._guests.name(guest_id)}.pid").read_text())
             os.kill(pid, 0)
         except (OSError, ValueError):
             return None
         return pid
 
     def leftovers(self, guest_id: str) -> list[str]:
-        name = self.driver._name(guest_id)
+        name = self.driver._guests.name(guest_id)
         places = [
             *(self.state / "instances").glob(f"{guest_id}/**/*"),
             *(self.state / "instances").glob(guest_id),
@@ -143,7 +143,7 @@ class LibvirtRig:
     async def reboot_host(self) -> None:
         for one in await self.driver.observe():
             if one.state in ("running", "paused"):
-                await self._virsh("destroy", self.driver._name(one.id))
+                await self._virsh("destroy", self.driver._guests.name(one.id))
         self._boot_id = "boot-2"
         await self.reopen()
 

@@ -25,6 +25,7 @@ from botocore.client import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from object_server import running
+from pileus.drivers.blob.protocol import BlobError
 from pileus.kernel.types import Unavailable
 
 ACCOUNT = "AUTH_p"
@@ -421,7 +422,7 @@ async def serve(folder: str, port: str, url: str) -> None:
         while True:
             for one in it.service.reconcilers:
                 if one.name != "objectstore.send":
-                    with contextlib.suppress(Unavailable):
+                    with contextlib.suppress(Unavailable, BlobError):
                         await one._work()
             await asyncio.sleep(0.3)
 

@@ -1,6 +1,7 @@
 """What the command line asks for: run the cloud, take it away, repair it."""
 
 import asyncio
+import resource
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -8,9 +9,13 @@ from pileus import agent
 from pileus.app.cloud import Cloud, database, node_settings
 from pileus.kernel.config import Settings
 
+FILES = 65536
+"""Open at once, where the machine's limits allow it."""
+
 
 async def serve(settings: Settings, state: Path, ready: Callable[[Mapping[str, object]], None]) -> None:
     """Run the cloud until cancelled. `ready` is told the facts when every listener answers."""
+    open_many_files()
     cloud = Cloud(settings, state)
     try:
         await cloud.start()
@@ -18,6 +23,14 @@ async def serve(settings: Settings, state: Path, ready: Callable[[Mapping[str, o
         await asyncio.Event().wait()
     finally:
         await cloud.close()
+
+
+def open_many_files() -> None:
+    """Each connection is a file, and each download another: the usual 1,024 are soon gone where the machine allows more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = FILES if hard == resource.RLIM_INFINITY else min(hard, FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 async def purge(settings: Settings, state: Path) -> list[str]:

@@ -181,12 +181,12 @@ async def test_containers_come_and_go(shelf: Shelf) -> None:
 async def test_names_that_s3_made_are_global(shelf: Shelf) -> None:
     await shelf.room("mine", account="AUTH_a")
     made = await shelf.db.write(containers.create_bucket, shelf.near, shelf.ctx, "AUTH_a", "shared", Change())
-    assert (await shelf.db.read(containers.bucket, "AUTH_b", "shared")).id == made.id
-    assert (await shelf.db.read(containers.bucket, "", "shared")).id == made.id
-    assert (await shelf.db.read(containers.bucket, "AUTH_a", "mine")).name == "mine"
+    assert (await shelf.db.read(containers.bucket, shelf.near, "AUTH_b", "shared")).id == made.id
+    assert (await shelf.db.read(containers.bucket, shelf.near, "", "shared")).id == made.id
+    assert (await shelf.db.read(containers.bucket, shelf.near, "AUTH_a", "mine")).name == "mine"
     for account, name in (("AUTH_b", "mine"), ("", "mine"), ("AUTH_a", "none")):
         with pytest.raises(NotFound):
-            await shelf.db.read(containers.bucket, account, name)
+            await shelf.db.read(containers.bucket, shelf.near, account, name)
     with pytest.raises(Conflict) as taken:
         await shelf.db.write(containers.create_bucket, shelf.near, shelf.ctx, "AUTH_b", "shared", Change())
     assert taken.value.type == "BucketTaken"

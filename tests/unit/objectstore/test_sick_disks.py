@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import resource
 import sqlite3
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -16,6 +17,7 @@ import pytest
 from object_rows import broken, orphans
 from object_server import Running, running
 from pileus.drivers.blob.file.disk import Disk
+from pileus.kernel.types import Unavailable
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.reconcilers.endings import Endings
 
@@ -177,3 +179,21 @@ async def test_a_database_that_somebody_locks(tmp_path: Path) -> None:
             other.execute("ROLLBACK")
         assert (await http.put("c/a", content=b"new" * 10_000)).status_code == 201
         await Endings(it.service.internal._near).sweep()
+
+
+@pytest.mark.parametrize("aside", [True, False])
+async def test_a_database_that_cannot_be_opened_once_more(aside: bool, tmp_path: Path) -> None:
+    """As when there are no more files: the reader is told to come again, and what is open goes on."""
+    async with served(tmp_path) as (it, http):
+        (await http.put("c/a", content=b"old")).raise_for_status()
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        store: Any = it.db._store
+        while store._readers:
+            store._readers.pop()[0].close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+        try:
+            with pytest.raises(Unavailable):
+                await (it.db.read_aside if aside else it.db.read)(broken)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        assert (await http.get("c/a")).content == b"old"

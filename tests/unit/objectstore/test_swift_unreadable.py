@@ -162,3 +162,13 @@ async def test_blanks_around_a_header(it: Running, http: httpx.AsyncClient) -> N
     assert b" 201 " in await asyncio.wait_for(reader.readline(), 10)
     writer.close()
     assert (await http.head(f"{C}/o")).headers["X-Object-Meta-A"] == "a b"
+
+
+async def test_an_account_without_the_prefix_is_nobodys(it: Running, http: httpx.AsyncClient) -> None:
+    """TempAuth's users are all in a group of their account's name: that gives them no account of this very name."""
+    login = {"X-Auth-User": "test:tester", "X-Auth-Key": "testing"}
+    token = {"X-Auth-Token": (await http.get("/auth/v1.0", headers=login)).headers["X-Auth-Token"]}
+    assert (await http.get("/v1/AUTH_test", headers=token)).status_code == 204
+    for account in ("test", "test:tester", ".admin"):
+        assert (await http.get(f"/v1/{account}", headers=token)).status_code == 403
+        assert (await http.put(f"/v1/{account}/c", headers=token)).status_code == 403

@@ -166,7 +166,7 @@ async def test_a_locked_version_stays(shelf: Shelf) -> None:
 
 async def test_the_stack_brings_the_last_back(shelf: Shelf) -> None:
     await shelf.room("old")
-    room = await shelf.room(archive="old")
+    room = await shelf.room(archive="old", history=False)
     for n in range(3):
         await shelf.put("ä", bytes([65 + n]) * 200)
     kept = await shelf.db.read(of_container, await shelf.room("old"), Wanted())
@@ -199,26 +199,69 @@ async def test_an_archive_that_is_not_there(shelf: Shelf) -> None:
     await shelf.put("a", b"1" * 200)
     with pytest.raises(Stale):
         await shelf.put("a", b"2" * 200)
+    room = await shelf.room(archive="nowhere", history=True)
     with pytest.raises(Stale):
         await delete(shelf, room, "a")
+    assert await shelf.get("a") == b"1" * 200
+    room = await shelf.room(archive="nowhere", history=False)
+    await delete(shelf, room, "a")  # nothing to bring back
+    assert await listed(shelf, room) == []
+
+
+async def test_what_history_deleted_comes_back_from_the_stack(shelf: Shelf) -> None:
+    """As many deletes take back as were made: the archive is a stack of what was there, and of nothing."""
+    old = await shelf.room("old")
+    room = await shelf.room(archive="old", history=True)
+    await shelf.put("a", b"1" * 200)
+    await shelf.put("a", b"2" * 200)
+    await delete(shelf, room, "a")
+    await delete(shelf, room, "a")
+    room = await shelf.room(archive="old", history=False)
+    await delete(shelf, room, "a")
+    with pytest.raises(NotFound):
+        await shelf.get("a")
+    await delete(shelf, room, "a")
+    assert await shelf.get("a") == b"2" * 200
+    assert len(await listed(shelf, old)) == 1
+    await delete(shelf, room, "a")
     assert await shelf.get("a") == b"1" * 200
 
 
 async def test_expiry_of_versions(shelf: Shelf) -> None:
+    """What expires is the name: it leads nowhere then, without a marker, and the version stays."""
     room = await versioned(shelf)
-    await shelf.put("a", b"1" * 200, delete_at=clock() + 10**7)
-    first = (await listed(shelf, room))[0]
-    assert isinstance(first, Version)
-    await shelf.put("a", b"2" * 200)
-
-    def past(tx: Tx) -> None:
-        row = objects.find_version(tx, room, "a", first.row.stamp)
-        assert row is not None
-        objects.save(tx, row, delete_at=1)
-
-    await shelf.db.write(past)
+    first = await shelf.put("a", b"1" * 200, delete_at=clock() + 10**7)
+    second = await shelf.put("a", b"2" * 200, delete_at=1)
+    with pytest.raises(NotFound):
+        await shelf.get("a")
+    assert await shelf.get("a", version=second.stamp) == b"2" * 200
+    assert [v.row.stamp for v in await listed(shelf, room) if isinstance(v, Version) and v.latest] == [second.stamp]
     await shelf.tidy()
-    assert len(await listed(shelf, room)) == 1
-    assert await shelf.get("a") == b"2" * 200
+    assert [(v.row.stamp, v.latest) for v in await listed(shelf, room) if isinstance(v, Version)] == [
+        (second.stamp, False),
+        (first.stamp, False),
+    ]
+    assert await shelf.db.read(containers.usage, room) == Usage(0, 400)
+    await shelf.db.write(objects.restore, shelf.near, shelf.ctx, room, "a", first.stamp)
+    assert await shelf.get("a") == b"1" * 200  # for good: the end that it was given went with the name
+
+
+async def test_expiry_of_what_has_no_version(shelf: Shelf) -> None:
+    await shelf.room()
+    await shelf.put("a", b"1" * 200, delete_at=1)
+    room = await versioned(shelf)
+    await shelf.tidy()
+    assert [v.row.kind for v in await listed(shelf, room) if isinstance(v, Version)] == [MARKER, ""]
+
+
+async def test_who_deletes_what_has_expired_finds_nothing(shelf: Shelf) -> None:
+    room = await shelf.room()
+    await shelf.put("a", b"1" * 200, delete_at=1)
+    assert not (await delete(shelf, room, "a")).found
+    room = await versioned(shelf)
+    await shelf.put("a", b"1" * 200, delete_at=1)
+    gone = await delete(shelf, room, "a")
+    assert not gone.found
+    assert gone.marker is not None
     assert await shelf.db.read(containers.get, ACCOUNT, "c") == room
     assert Change() == Change()

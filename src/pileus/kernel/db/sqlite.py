@@ -100,7 +100,11 @@ class SqliteStore:
             self._lock = -1
 
     def _connect(self) -> tuple[Connection, sqlite3.Connection]:
-        connection = self._engine.connect()
+        try:
+            connection = self._engine.connect()
+        except Exception as error:  # no more files, a disk that went away
+            refusal = told(error)
+            raise refusal from error if refusal is not error else None
         driver: Any = connection.connection.dbapi_connection
         driver.create_function("regexp", 2, regexp, deterministic=True)
         return connection, driver

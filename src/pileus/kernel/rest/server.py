@@ -29,7 +29,8 @@ _TLS = {"TLSv1": 0x0301, "TLSv1.1": 0x0302, "TLSv1.2": 0x0303, "TLSv1.3": 0x0304
 
 
 class Protocol(HttpToolsProtocol):
-    """HTTP/1.1 with a bound on the head: its size, and the time that it may take to arrive."""
+    """HTTP/1.1 with a bound on the head: its size, and the time that it may take to arrive. Bytes of a URL that should have been
+    percent-encoded are: old clients send paths as plain UTF-8, and the parser takes ASCII alone."""
 
     head_timeout = 30.0
     head_limit = 64 * 1024
@@ -38,13 +39,29 @@ class Protocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._tls = _tls_of(transport)
         self._head_bytes = 0
+        self._first_line = True
         self._head_timer: asyncio.TimerHandle | None = self.loop.call_later(self.head_timeout, self._too_slow)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
         super().connection_lost(exc)
 
+    def data_received(self, data: bytes) -> None:
+        if not self._first_line:
+            super().data_received(data)
+            return
+        end = data.find(b"\n")
+        line = data if end < 0 else data[:end]
+        self._first_line = False
+        super().data_received(data if line.isascii() else _ascii(line) + data[len(line) :])
+        self._first_line = self._first_line or end < 0
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._first_line = True
+
     def on_message_begin(self) -> None:
+        self._first_line = False  # of a request that came in one piece with the one before
         self._head_bytes = 0
         if self._head_timer is None:
             self._head_timer = self.loop.call_later(self.head_timeout, self._too_slow)
@@ -83,6 +100,10 @@ class Protocol(HttpToolsProtocol):
     def _end(self, status: bytes) -> None:
         self.transport.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
         self.transport.close()
+
+
+def _ascii(line: bytes) -> bytes:
+    return b"".join(b"%c" % byte if byte < 0x80 else b"%%%02X" % byte for byte in line)
 
 
 def _tls_of(transport: Any) -> dict[object, object]:

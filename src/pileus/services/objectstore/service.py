@@ -20,7 +20,7 @@ from pileus.services.objectstore.api.swift.dialect import SwiftDialect
 from pileus.services.objectstore.api.swift.hosts import Hosts
 from pileus.services.objectstore.api.swift.proxy import Proxy
 from pileus.services.objectstore.api.swift.tempauth import MARK, TempAuth
-from pileus.services.objectstore.core import accounts, syncing
+from pileus.services.objectstore.core import accounts, pacing, syncing
 from pileus.services.objectstore.core.arrivals import Arrivals
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.core.rules import RULES
@@ -65,12 +65,13 @@ def build(
     """`stores`: one per storage policy, the default first; started and closed by whoever made them."""
     section = settings.of(ObjectSettings)
     syncing.check_settings(section)
+    pacing.check_settings(section)
     policy = Policy(RULES, policy_overrides)
     near = Neighbours(section, policy, db, stores, identity, Arrivals())
     endings = Endings(near)
     tempauth = TempAuth(section.tempauth_users, section.reseller_prefix, metadata_secret or secrets.token_hex(32))
     hosts = Hosts(section.host_domains, section.host_aliases, section.reseller_prefix)
-    operations = Proxy(near, tempauth).operations()
+    operations = Proxy(near, tempauth, {"s3api": s3.info(near)}).operations()
     face = Face(
         "objectstore",
         SwiftDialect(hosts, bool(tempauth)),

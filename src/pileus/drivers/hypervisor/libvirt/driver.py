@@ -6,20 +6,16 @@ import logging
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from pathlib import Path
 from typing import Literal
 from weakref import WeakValueDictionary
 
 import libvirt
-from msgspec.structs import replace
 
-from pileus.drivers.hypervisor.libvirt import capture, console, disks, domains, facts, judgement, kvm
+from pileus.drivers.hypervisor.libvirt import capture, console, domains, facts, judgement, kvm
 from pileus.drivers.hypervisor.libvirt.connection import Connection, Event
-from pileus.drivers.hypervisor.libvirt.devices import name_targets
-from pileus.drivers.hypervisor.libvirt.domain import Place, domain_xml
 from pileus.drivers.hypervisor.libvirt.ground import Ground
-from pileus.drivers.hypervisor.libvirt.identity import domain_name
-from pileus.drivers.hypervisor.libvirt.images import Base, ImageCache
+from pileus.drivers.hypervisor.libvirt.guests import Guests
+from pileus.drivers.hypervisor.libvirt.images import ImageCache
 from pileus.drivers.hypervisor.libvirt.plugs import Plugs
 from pileus.drivers.hypervisor.libvirt.power import Power
 from pileus.drivers.hypervisor.libvirt.records import Record, Records
@@ -68,11 +64,19 @@ class LibvirtHypervisor:
         self._images = ImageCache(self._ground.images, images, self._threads, settings.convert_mb)
         self._power = Power(self._connection, join)
         self._plugs = Plugs(self._connection, settings.unplug_s, settings.disk_cache)
+        self._guests = Guests(
+            settings,
+            self._ground,
+            self._records,
+            self._threads,
+            self._connection,
+            power=self._power,
+            plugs=self._plugs,
+            boot_id=self._boot_id,
+        )
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._listeners: list[asyncio.Queue[str]] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self._accelerator = kvm.Accelerator("tcg", "not started")
-        self._cloud = ""
         self._closed = False
 
     # The protocol.
@@ -106,7 +110,7 @@ class LibvirtHypervisor:
 
     async def info(self) -> Host:
         return await self._connection.run(
-            facts.host, self._hostname, self._accelerator, self._settings.address, self._ground.state
+            facts.host, self._hostname, self._guests.accelerator, self._settings.address, self._ground.state
         )
 
     async def fetch(self, image: ImageRef) -> None:
@@ -124,24 +128,28 @@ class LibvirtHypervisor:
             async with self._lock(guest.id):
                 before = self._records.get(guest.id)
                 if before is not None and self._is_outdated(guest):
-                    return await self._seen(before)
-                return await self._change(before, await self._next_record(before, guest), bases)
+                    return await self._guests.seen(before)
+                return await self._guests.change(before, guest, bases)
 
     async def remove(self, guest_id: str) -> None:
         require_ids([guest_id])
-        name = self._name(guest_id)
+        name = self._guests.name(guest_id)
         with self._power.hurry(name):
             async with self._lock(guest_id):
-                await self._vanish(guest_id)
+                await self._guests.vanish(guest_id)
 
     async def observe(self) -> list[GuestSeen]:
         looks = await self._connection.run(domains.look_at_all)
         seen = []
         for record in self._records.all():
-            look = looks.pop(self._name(record.guest.id), domains.Look())
+            look = looks.pop(self._guests.name(record.guest.id), domains.Look())
             seen.append(judgement.seen(record, look, self._boot_id))
         for look in looks.values():
-            if look.mark is not None and look.mark.cloud == self._cloud and self._records.get(look.mark.id) is None:
+            if (
+                look.mark is not None
+                and look.mark.cloud == self._guests.cloud
+                and self._records.get(look.mark.id) is None
+            ):
                 seen.append(GuestSeen(id=look.mark.id, generation=0, state="running" if look.active else "off"))
         return seen
 
@@ -161,7 +169,7 @@ class LibvirtHypervisor:
     # The optional powers.
 
     async def console(self, guest_id: str, kind: Literal["vnc", "serial"]) -> str:
-        name = self._name(self._record(guest_id).guest.id)
+        name = self._guests.name(self._record(guest_id).guest.id)
         path = (await self._connection.run(domains.console_paths, name)).get(kind, "")
         if not path:
             raise HypervisorError(f"guest {guest_id} does not run, so it has no {kind} console")
@@ -172,7 +180,7 @@ class LibvirtHypervisor:
         async with self._lock(guest_id):
             made = await capture.make(
                 self._connection,
-                self._name(guest_id),
+                self._guests.name(guest_id),
                 record,
                 disk_id,
                 self._records.folder_of(guest_id),
@@ -183,7 +191,9 @@ class LibvirtHypervisor:
 
     async def usages(self, guest_ids: Sequence[str] = ()) -> list[Usage]:
         chosen = [self._record(one) for one in guest_ids] if guest_ids else self._records.all()
-        return await self._connection.run(facts.usages, {self._name(record.guest.id): record for record in chosen})
+        return await self._connection.run(
+            facts.usages, {self._guests.name(record.guest.id): record for record in chosen}
+        )
 
     async def tidy(self, unused_s: int) -> list[str]:
         used = {image.id for record in self._records.all() for image in images_of(record.guest)}
@@ -194,110 +204,6 @@ class LibvirtHypervisor:
     def _is_outdated(self, guest: Guest) -> bool:
         before = self._records.get(guest.id)
         return before is not None and guest.generation < before.guest.generation
-
-    async def _next_record(self, before: Record | None, guest: Guest) -> Record:
-        if before is None:
-            return Record(guest=guest, targets=name_targets(guest.disks, {}, running=False))
-        look = await self._connection.run(domains.look, self._name(guest.id))
-        stays = look.active and guest.power != "off" and not judgement.reboot_is_due(guest, look)
-        targets = name_targets(guest.disks, before.targets, running=stays)
-        halted = guest.generation == before.guest.generation and judgement.halted_itself(before, look)
-        return replace(before, guest=guest, targets=targets, halted=halted, up=before.up and not halted)
-
-    async def _change(self, before: Record | None, record: Record, bases: dict[str, Base]) -> GuestSeen:
-        """From the record that was to the record that shall be. A failure leaves the old record, and nothing new."""
-        folder, made = self._records.folder_of(record.guest.id), []
-        look = await self._connection.run(domains.look, self._name(record.guest.id))
-        try:
-            if record != before:
-                await self._threads.run(self._records.put, record)
-            made = await self._threads.run(disks.make_disks, folder, record.guest, bases, cold=not look.active)
-            record = await self._drive(record, look, bases)
-        except Exception:
-            await self._undo(before, record.guest.id, made)
-            raise
-        await self._threads.run(disks.drop_others, folder, record.guest)
-        return await self._seen(record)
-
-    async def _undo(self, before: Record | None, guest_id: str, made: list[Path]) -> None:
-        if before is None:
-            await self._vanish(guest_id)
-            return
-        look = await self._connection.run(domains.look, self._name(guest_id))
-        await self._threads.run(self._records.put, replace(before, up=before.up and look.active))
-        if not look.active:
-            await self._threads.run(disks.remove_files, made)
-
-    async def _drive(self, record: Record, look: domains.Look, bases: dict[str, Base]) -> Record:
-        """Bring the guest's power where the spec wants it."""
-        guest, name = record.guest, self._name(record.guest.id)
-        reboots = judgement.reboot_is_due(guest, look)
-        if look.active and (guest.power == "off" or reboots):
-            record = await self._mark_down(record)
-            soft = guest.power == "off" or guest.reboot == "soft"
-            await self._power.stop(name, guest.stop_timeout if soft else 0)
-            look = await self._connection.run(domains.look, name)
-        if guest.power == "suspended":
-            if look.active:
-                await self._connection.run(domains.save, name)
-        elif guest.power == "off":
-            await self._settle_off(record, look, bases)
-        elif look.active:
-            await self._settle_running(record, look)
-            record = await self._mark_up(record) if not record.up else record
-        elif not record.halted:
-            record = await self._power_up(record, look, bases)
-        return record
-
-    async def _settle_off(self, record: Record, look: domains.Look, bases: dict[str, Base]) -> None:
-        name, folder = self._name(record.guest.id), self._records.folder_of(record.guest.id)
-        if look.saved:
-            await self._connection.run(domains.forget_saved, name)
-        await self._threads.run(disks.grow_offline, folder, record.guest)
-        if look.mark is None or (look.mark.generation, look.mark.boots) != (
-            record.guest.generation,
-            record.guest.boots,
-        ):
-            await self._connection.run(domains.define, self._xml(record, bases))
-
-    async def _settle_running(self, record: Record, look: domains.Look) -> None:
-        guest, name = record.guest, self._name(record.guest.id)
-        await self._power.join(await self._plugs.settle(name, record, self._records.folder_of(guest.id)))
-        await self._power.join_strays(guest.nics)
-        if look.paused and guest.power == "on":
-            await self._connection.run(domains.resume, name)
-        elif not look.paused and guest.power == "paused":
-            await self._connection.run(domains.pause, name)
-
-    async def _power_up(self, record: Record, look: domains.Look, bases: dict[str, Base]) -> Record:
-        guest, name = record.guest, self._name(record.guest.id)
-        folder = self._records.folder_of(guest.id)
-        if look.saved and look.mark is not None and look.mark.boots < guest.boots:
-            await self._connection.run(domains.forget_saved, name)
-        await self._threads.run(disks.grow_offline, folder, guest)
-        if record.up:
-            record = await self._mark_down(record)
-        await self._power.start(name, self._xml(record, bases), guest.nics, paused=guest.power == "paused")
-        return await self._mark_up(record)
-
-    async def _mark_up(self, record: Record) -> Record:
-        now = time.time_ns() // 1000
-        record = replace(record, up=True, halted=False, boot_id=self._boot_id, started_at=now)
-        await self._threads.run(self._records.put, record)
-        return record
-
-    async def _mark_down(self, record: Record) -> Record:
-        record = replace(record, up=False, halted=False)
-        await self._threads.run(self._records.put, record)
-        return record
-
-    async def _vanish(self, guest_id: str) -> None:
-        name = self._name(guest_id)
-        mark = await self._connection.run(domains.mark_by_name, name)
-        if mark is None or mark.cloud == self._cloud:
-            await self._connection.run(domains.vanish, name)
-        await self._threads.run(self._ground.serial_socket(name).unlink, missing_ok=True)
-        await self._threads.run(self._records.drop, guest_id)
 
     async def _bring_back(self) -> None:
         """After a reboot of the host; a few at a time. One that fails is told in the log and by `observe`."""
@@ -313,9 +219,9 @@ class LibvirtHypervisor:
 
         waiting = []
         for record in self._records.all():
-            look = looks.get(self._name(record.guest.id), domains.Look())
+            look = looks.get(self._guests.name(record.guest.id), domains.Look())
             if judgement.halted_itself(record, look) and not record.halted:
-                await self._remember_halt(record)
+                await self._guests.note_halt(record)
             elif judgement.should_come_back(record, look, self._boot_id):
                 waiting.append(bring(record))
         await asyncio.gather(*waiting)
@@ -323,28 +229,22 @@ class LibvirtHypervisor:
     async def _again(self, record: Record) -> None:
         async with self._lock(record.guest.id):
             bases = {image.id: await self._images.bring(image) for image in images_of(record.guest)}
-            look = await self._connection.run(domains.look, self._name(record.guest.id))
-            folder = self._records.folder_of(record.guest.id)
-            await self._threads.run(disks.make_disks, folder, record.guest, bases, cold=not look.active)
-            await self._drive(replace(record, up=False), look, bases)
-
-    async def _remember_halt(self, record: Record) -> None:
-        await self._threads.run(self._records.put, replace(record, halted=True, up=False))
+            await self._guests.again(record, bases)
 
     async def _after_stop(self, guest_id: str) -> None:
         """Why a guest stopped is asked while libvirt still knows: a restart of libvirtd forgets it."""
         async with self._lock(guest_id):
             record = self._records.get(guest_id)
             if record is not None and not record.halted:
-                look = await self._connection.run(domains.look, self._name(guest_id))
+                look = await self._connection.run(domains.look, self._guests.name(guest_id))
                 if judgement.halted_itself(record, look):
-                    await self._remember_halt(record)
+                    await self._guests.note_halt(record)
 
     def _heard(self, event: Event) -> None:
         """An event of libvirt, on the event loop."""
         self._power.heard(event)
         self._plugs.heard(event)
-        guest_id = next((r.guest.id for r in self._records.all() if self._name(r.guest.id) == event.domain), "")
+        guest_id = next((r.guest.id for r in self._records.all() if self._guests.name(r.guest.id) == event.domain), "")
         if not guest_id or event.kind != "lifecycle" or self._lock(guest_id).locked():
             return
         if event.event == libvirt.VIR_DOMAIN_EVENT_STOPPED:
@@ -366,23 +266,9 @@ class LibvirtHypervisor:
     def _prepare(self) -> None:
         self._ground.prepare()
         self._images.clear_torn()
-        self._cloud = self._ground.cloud(self._settings.cloud)
-        self._accelerator = kvm.choose(self._settings.virt_type, self._ground.kvm_answer, self._boot_id)
+        self._guests.cloud = self._ground.cloud(self._settings.cloud)
+        self._guests.accelerator = kvm.choose(self._settings.virt_type, self._ground.kvm_answer, self._boot_id)
         self._records.load()
-
-    def _xml(self, record: Record, bases: dict[str, Base]) -> str:
-        guest = record.guest
-        place = Place(
-            self._records.folder_of(guest.id),
-            self._ground.serial_socket(self._name(guest.id)),
-            bases[guest.kernel.id].path if guest.kernel else None,
-            bases[guest.ramdisk.id].path if guest.ramdisk else None,
-        )
-        return domain_xml(guest, place, record.targets, self._settings, self._accelerator.name, self._cloud)
-
-    async def _seen(self, record: Record) -> GuestSeen:
-        look = await self._connection.run(domains.look, self._name(record.guest.id))
-        return judgement.seen(self._records.get(record.guest.id) or record, look, self._boot_id)
 
     def _record(self, guest_id: str) -> Record:
         require_ids([guest_id])
@@ -390,9 +276,6 @@ class LibvirtHypervisor:
         if record is None:
             raise HypervisorError(f"no guest {guest_id!r} on {self._hostname}")
         return record
-
-    def _name(self, guest_id: str) -> str:
-        return domain_name(guest_id, self._cloud)
 
     def _lock(self, guest_id: str) -> asyncio.Lock:
         lock = self._locks.get(guest_id)

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from pileus.kernel import events
 from pileus.kernel.db import Tx
-from pileus.kernel.types import Ctx, Gone, Micros
+from pileus.kernel.types import Ctx, Gone
 from pileus.services.objectstore.core import limits
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.db import accounts, counters
@@ -53,27 +53,28 @@ def project_of(near: Neighbours, account: str) -> str:
 
 def find(tx: Tx, name: str) -> Account:
     """With its counters. Raises `Gone` while a deleted one is being taken away."""
-    row = accounts.find(tx, name)
-    if row is not None and row.deleted_at:
-        raise Gone("This account is being deleted.", type="NoSuchAccount")
+    row = _find(tx, name)
     return Account(name, row, counters.sums(tx, counters.of_account(name)))
 
 
 def settings(tx: Tx, name: str) -> Settings:
     """What is set on it, without the counters. Raises `Gone`."""
-    row = accounts.find(tx, name)
-    if row is not None and row.deleted_at:
-        raise Gone("This account is being deleted.", type="NoSuchAccount")
+    row = _find(tx, name)
     return (row and row.settings) or Settings()
 
 
 def ensure(tx: Tx, name: str) -> AccountRow:
     """The row, made when missing. Raises `Gone`."""
-    row = accounts.find(tx, name)
+    row = _find(tx, name)
     if row is None:
         row = AccountRow(name, tx.now, tx.now, 0, Settings())
         accounts.add(tx, row)
-    elif row.deleted_at:
+    return row
+
+
+def _find(tx: Tx, name: str) -> AccountRow | None:
+    row = accounts.find(tx, name)
+    if row is not None and row.deleted_at:
         raise Gone("This account is being deleted.", type="NoSuchAccount")
     return row
 
@@ -108,5 +109,5 @@ def merged(before: Mapping[str, str], changes: Mapping[str, str]) -> dict[str, s
     return {name: value for name, value in {**before, **changes}.items() if value != ""}
 
 
-def _note(tx: Tx, near: Neighbours, ctx: Ctx, kind: str, name: str, at: Micros = 0) -> None:
+def _note(tx: Tx, near: Neighbours, ctx: Ctx, kind: str, name: str) -> None:
     events.record(tx, ctx, kind, "account", name, project_id=project_of(near, name))

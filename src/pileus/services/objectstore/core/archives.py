@@ -35,9 +35,8 @@ def before_delete(
 
     History keeps the object and puts a marker behind it. The stack brings the last one back.
     """
-    archive = _archive(tx, container)
     if container.kept.history:
-        at = now(tx)
+        archive, at = _archive(tx, container), now(tx)
         if current is not None:
             keep(tx, near, container, current)
         _add(
@@ -46,13 +45,28 @@ def before_delete(
             ObjectRow(archive.id, folder(name) + _told(at), at, False, DATA, 0, 0, EMPTY_MD5, "", GONE, 0, at, 0),
         )
         return None
+    kept = containers.find(tx, container.account, container.kept.archive)
+    return _popped(tx, container, kept, current, name) if kept is not None else None
+
+
+def _popped(
+    tx: Tx, container: ContainerRow, archive: ContainerRow, current: ObjectRow | None, name: str
+) -> Deleted | None:
+    """The newest of the archive takes the place of `current`. A marker of what was deleted (while the archive was a history)
+    goes together with the absence that it stands for; None where it says what an ordinary delete brings about."""
     start = folder(name)
-    for item in objects.between(tx, archive.id, Span(start, after(start), descending=True), 1):
-        last = objects.find(tx, archive.id, item.name)
-        if last is None or last.content_type == GONE:
-            return None
-        return _brought_back(tx, container, archive, last, current, name)
-    return None
+    newest = objects.between(tx, archive.id, Span(start, after(start), descending=True), 2)
+    rows = [row for item in newest if (row := objects.find(tx, archive.id, item.name)) is not None]
+    marked = bool(rows) and rows[0].content_type == GONE
+    if not rows or (marked and current is not None):
+        return None
+    if not marked:
+        return _brought_back(tx, container, archive, rows[0], current, name)
+    if len(rows) > 1 and rows[1].content_type != GONE:
+        _brought_back(tx, container, archive, rows[1], None, name)
+    objects.remove(tx, archive.id, rows[0].name)
+    counters.bump(tx, archive.account, archive.id, archive.place, -1, 0)
+    return Deleted(found=True)
 
 
 def _brought_back(

@@ -1,6 +1,7 @@
 """Dynamic manifests: which segments they have just now, and what these are worth."""
 
 import hashlib
+from urllib.parse import unquote
 
 from pileus.kernel.db import Tx
 from pileus.services.objectstore.core.listings import Subdir, Wanted, of_container
@@ -13,7 +14,7 @@ from pileus.services.objectstore.db.objects import ItemRow, Whole
 
 def folder(whole: Whole) -> tuple[str, str]:
     """Container and prefix of a dynamic manifest's segments."""
-    container, _, prefix = whole.object.kept.headers["x-object-manifest"].partition("/")
+    container, _, prefix = unquote(whole.object.kept.headers["x-object-manifest"]).partition("/")
     return container, prefix
 
 

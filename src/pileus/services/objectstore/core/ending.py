@@ -9,7 +9,7 @@ from pileus.services.objectstore.core import containers as rooms
 from pileus.services.objectstore.core import multipart, syncing
 from pileus.services.objectstore.core import objects as decisions
 from pileus.services.objectstore.core.neighbours import Neighbours
-from pileus.services.objectstore.core.stock import NULL
+from pileus.services.objectstore.core.stock import NULL, TICK, now
 from pileus.services.objectstore.db import accounts, bodies, containers, counters, objects, uploads, versions
 from pileus.services.objectstore.db.accounts import AccountRow
 from pileus.services.objectstore.db.bodies import GarbageRow
@@ -23,7 +23,8 @@ PIECES = 500
 
 
 def expire(tx: Tx, near: Neighbours) -> bool:
-    """Delete what has passed its `delete_at`, as its owner would have. What is locked is asked again a day later."""
+    """Delete what has passed its `delete_at`, as its owner would have; a version is only no longer the current one. What is locked is
+    asked again a day later."""
     current, older = objects.expired(tx, SLICE), versions.expired(tx, SLICE)
     for row in (*current, *older):
         container = containers.get(tx, row.container_id)
@@ -39,7 +40,12 @@ def expire(tx: Tx, near: Neighbours) -> bool:
 
 
 def _expire(tx: Tx, near: Neighbours, container: ContainerRow, row: ObjectRow, *, is_current: bool) -> None:
-    if is_current:
+    if is_current and row.versioned:
+        gone_at = max(now(tx), row.modified_at + TICK)
+        syncing.note(tx, container, row.name, gone_at)
+        syncing.bury(tx, container, row.name, gone_at)
+        decisions.hide(tx, container, row)
+    elif is_current:
         decisions.delete(tx, near, cloud(), container, row.name)
     else:
         version = row.stamp if row.versioned else NULL

@@ -1,8 +1,14 @@
 """Refusals that only the object store knows. Faces choose the words of their dialect by `type`.
 
-Types in use, beside the class: `NoSuchAccount NoSuchContainer NoSuchObject NoSuchVersion NoSuchUpload NoSuchPart
-ContainerNotEmpty BucketTaken BucketOwned BucketLocked BadDigest InvalidPart InvalidPartOrder PartTooSmall Locked SegmentChanged LinkLoop
-QuotaExceeded SourceGone Older Precondition NotModified`.
+Types in use, beside the class:
+
+| of | |
+|---|---|
+| accounts, containers | `NoSuchAccount NoSuchContainer NoSuchArchive ContainerNotEmpty TooManyContainers BucketTaken BucketOwned BucketLocked InvalidPolicy PolicyDiffers SyncedVersions TwoVersionings` |
+| objects | `NoSuchObject NoSuchVersion BadDigest BodyLost Locked Older Precondition QuotaExceeded SourceGone` |
+| names, metadata | `InvalidName NameTooLong MetadataTooLarge` |
+| large objects, links | `BadManifest BadSegments SegmentChanged SegmentMissing TooDeep LinkChanged LinkLoop` |
+| uploads in parts | `NoSuchUpload InvalidPart InvalidPartNumber InvalidPartOrder PartTooSmall` |
 """
 
 from typing import ClassVar

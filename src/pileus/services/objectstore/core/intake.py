@@ -14,6 +14,8 @@ from pileus.services.objectstore.db import bodies
 
 R = TypeVar("R")
 MD5 = "md5"
+_BRIEF = 64 << 10
+"""Bytes that are hashed sooner than handed to a thread."""
 
 
 class Body(Struct, frozen=True, kw_only=True):
@@ -53,7 +55,7 @@ async def store(
     chunks = _bounded(chunks, near.settings.largest if most is None else most)
     head, rest = await _head(chunks, near.settings.inline_bytes)
     if rest is None:
-        body = Body(size=len(head), hashes=hashed(head, hashes), data=head or None)
+        body = Body(size=len(head), hashes=await hashed(head, hashes), data=head or None)
         return await settled(near.db.write(decide, body))
     blob, blobs = new_hex(), near.stores.get(place)
     if blobs is None:
@@ -107,8 +109,12 @@ async def settled(work: Awaitable[R]) -> R:
         raise
 
 
-def hashed(data: bytes, names: Sequence[str]) -> dict[str, str]:
+async def hashed(data: bytes, names: Sequence[str]) -> dict[str, str]:
     """MD5 and those named, in hex."""
+    return _hashed(data, names) if len(data) <= _BRIEF else await asyncio.to_thread(_hashed, data, names)
+
+
+def _hashed(data: bytes, names: Sequence[str]) -> dict[str, str]:
     found = {}
     for name in dict.fromkeys((MD5, *names)):
         one = digest(name)

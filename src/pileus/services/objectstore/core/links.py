@@ -10,8 +10,9 @@ from pileus.services.objectstore.core.objects import Permit, fetch
 from pileus.services.objectstore.db.containers import ContainerRow
 from pileus.services.objectstore.db.objects import SYMLINK, ObjectRow, Whole
 
-TARGET, ACCOUNT, ETAG, SIZE = "link-target", "link-account", "link-etag", "link-size"
-"""In `details.system` of a link: `container/object`, the account when another, and what a static link was promised."""
+TARGET, ACCOUNT, ETAG, SIZE, SLO_ETAG = "link-target", "link-account", "link-etag", "link-size", "link-slo-etag"
+"""In `details.system` of a link: `container/object`, the account when another, and what a static link was promised: the MD5
+of the target's own bytes, its size, and of a static manifest what its readers are told."""
 HOPS = 2
 
 

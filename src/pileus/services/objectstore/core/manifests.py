@@ -3,21 +3,23 @@
 import base64
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from pileus.kernel.db import Tx
-from pileus.kernel.types import Conflict, Ctx, Invalid, NotFound, iso_naive
+from pileus.kernel.types import Conflict, Ctx, Fault, Invalid, NotFound, iso_naive
 from pileus.services.objectstore.core import dynamic, links
 from pileus.services.objectstore.core import objects as decisions
 from pileus.services.objectstore.core.faults import Mismatch
 from pileus.services.objectstore.core.intake import Body
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.core.objects import Permit, Put
+from pileus.services.objectstore.core.stock import expired
 from pileus.services.objectstore.db import containers, objects
+from pileus.services.objectstore.db.containers import ContainerRow
 from pileus.services.objectstore.db.objects import DLO, SLO, SYMLINK, ObjectRow, Whole
 
 DEPTH = 10
@@ -130,7 +132,8 @@ def put_static(
     """Check the segments and make the manifest, in one decision.
 
     `want.etag` is the MD5 of the segments' ETags, when the client says one. Raises `Invalid` of type `BadSegments`, its details:
-    `problems`, a list of (`/container/object`, reason); `Mismatch`; and what `objects.put` raises.
+    `problems`, a list of (path as it was written, reason); `Mismatch`; and what `objects.put` raises. A `Fault` of `permit` is the reason
+    why that segment will not do.
     """
     segments, problems = _resolved(tx, near, account, wishes, permit)
     if problems:
@@ -191,40 +194,58 @@ def _resolved(
     tx: Tx, near: Neighbours, account: str, wishes: Sequence[Wish], permit: Permit
 ) -> tuple[list[Segment], list[tuple[str, str]]]:
     """The segments as they are, and what speaks against any. One query per container."""
-    rows: dict[tuple[str, str], ObjectRow] = {}
+    rows: dict[tuple[str, str], ObjectRow | Fault] = {}
     problems: list[tuple[str, str]] = []
     for container in sorted({wish.container for wish in wishes if wish.data is None}):
-        row = containers.find(tx, account, container)
-        if row is not None:
-            permit(row)
-            names = sorted({wish.name for wish in wishes if wish.container == container and wish.data is None})
-            for name, found in objects.some(tx, row.id, names).items():
-                rows[container, name] = found
-                if found.kind == SYMLINK:
-                    start = Whole(found, "", "", None)
-                    try:
-                        rows[container, name] = links.follow(tx, near, account, row, start, permit)[1].object
-                    except (Conflict, NotFound):
-                        del rows[container, name]
+        names = sorted({wish.name for wish in wishes if wish.container == container and wish.data is None})
+        # one that is not there is judged as one without an ACL: strangers are not to learn which there are
+        row = containers.find(tx, account, container) or ContainerRow(0, account, container, "", "", 0, 0)
+        rows |= {(container, name): found for name, found in _rows(tx, near, account, row, names, permit).items()}
     segments: list[Segment] = []
-    for place, found in rows.items():
-        if found.kind == DLO:
-            size, etag = dynamic.measured(tx, near, account, Whole(found, "", "", None), permit)
-            rows[place] = msgspec.structs.replace(found, size=size, etag=etag)
     for index, wish in enumerate(wishes):
         there, name = rows.get((wish.container, wish.name)), wish.told or f"/{wish.container}/{wish.name}"
-        wrong = _wrong(tx, wish, there, last=index == len(wishes) - 1)
+        seen = there if isinstance(there, ObjectRow) else None
+        wrong = [there.message] if isinstance(there, Fault) else _wrong(tx, wish, seen, last=index == len(wishes) - 1)
         problems += [(name, reason) for reason in wrong]
         if not wrong:
-            segments.append(_segment(wish, there))
+            segments.append(_segment(wish, seen))
     return segments, problems
+
+
+def _rows(
+    tx: Tx, near: Neighbours, account: str, container: ContainerRow, names: list[str], permit: Permit
+) -> Mapping[str, ObjectRow | Fault]:
+    """What stands at those names, links followed; or why nobody may know."""
+    try:
+        permit(container)
+    except Fault as fault:
+        return dict.fromkeys(names, fault)
+    found: dict[str, ObjectRow | Fault] = {}
+    for name, row in objects.some(tx, container.id, names).items():
+        try:
+            found[name] = _end(tx, near, account, container, row, permit)
+        except (Conflict, NotFound):
+            continue
+        except Fault as fault:
+            found[name] = fault
+    return found
+
+
+def _end(tx: Tx, near: Neighbours, account: str, container: ContainerRow, row: ObjectRow, permit: Permit) -> ObjectRow:
+    """What a link leads to, and what a dynamic manifest is worth just now."""
+    if row.kind == SYMLINK:
+        row = links.follow(tx, near, account, container, Whole(row, "", "", None), permit)[1].object
+    if row.kind == DLO:
+        size, etag = dynamic.measured(tx, near, account, Whole(row, "", "", None), permit)
+        row = msgspec.structs.replace(row, size=size, etag=etag)
+    return row
 
 
 def _wrong(tx: Tx, wish: Wish, row: ObjectRow | None, last: bool) -> list[str]:
     """All that speaks against a segment. The last one may be empty."""
     if wish.data is not None:
         return []
-    if row is None or 0 < row.delete_at <= tx.now:
+    if row is None or expired(tx, row):
         return ["404 Not Found"]
     found = []
     if wish.range and _satisfied(wish.range, row.size) is None:

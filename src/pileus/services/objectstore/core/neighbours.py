@@ -10,6 +10,7 @@ from pileus.kernel.db import Database
 from pileus.kernel.policy import Policy
 from pileus.services.objectstore.core.arrivals import Arrivals
 from pileus.services.objectstore.core.departures import Departures
+from pileus.services.objectstore.core.pacing import Pace
 from pileus.services.objectstore.core.rooms import Rooms
 from pileus.services.objectstore.core.settings import ObjectSettings
 
@@ -29,6 +30,11 @@ class Neighbours:
     @cached_property
     def rooms(self) -> Rooms:
         return Rooms(self.db.stamps)
+
+    @cached_property
+    def pace(self) -> Pace:
+        """One for all faces."""
+        return Pace(self.settings)
 
     @property
     def default_place(self) -> str:

@@ -17,7 +17,7 @@ from pileus.services.objectstore.core.conditions import ANYTHING, Conditions, ch
 from pileus.services.objectstore.core.faults import Mismatch
 from pileus.services.objectstore.core.intake import Body
 from pileus.services.objectstore.core.neighbours import Neighbours
-from pileus.services.objectstore.core.stock import NULL, TICK, Deleted, destroy, named, now
+from pileus.services.objectstore.core.stock import NULL, TICK, Deleted, aged, destroy, expired, named, now
 from pileus.services.objectstore.db import bodies, containers, counters, objects, versions
 from pileus.services.objectstore.db.columns import Details, Settings
 from pileus.services.objectstore.db.containers import ContainerRow
@@ -51,7 +51,7 @@ class Put(Struct, frozen=True, kw_only=True):
 def fetch(
     tx: Tx, near: Neighbours, account: str, container: str, name: str, permit: Permit, *, version: Micros | None = None
 ) -> tuple[ContainerRow, Whole]:
-    """What HEAD and GET need, links not followed (`links.follow` does). An expired object is not there.
+    """What HEAD and GET need, links not followed (`links.follow` does). An expired object is not there, but a version of it is.
 
     `version` is a stamp, or `NULL` for the null version; None: the current one. Raises `NotFound` of type `NoSuchContainer`,
     `NoSuchObject` or `NoSuchVersion`, and what `permit` raises.
@@ -66,7 +66,7 @@ def fetch(
 def fetch_in(tx: Tx, row: ContainerRow, name: str, version: Micros | None = None) -> Whole:
     """The same of a container that is known, for a caller who has been judged."""
     found = objects.whole(tx, row.id, name) if version is None else _whole_version(tx, row, name, version)
-    if found is None or 0 < found.object.delete_at <= tx.now:
+    if found is None or (expired(tx, found.object) and not (version and found.object.versioned)):
         raise NotFound("The resource could not be found.", type="NoSuchObject" if version is None else "NoSuchVersion")
     return found
 
@@ -133,10 +133,10 @@ def put(
     check_write(want.conditions, before)
     syncing.check_stamp(tx, row, name, want.stamp, before.modified_at if before else 0)
     weight = body.size
-    replaced = before is not None and not row.versioning
-    quotas.check(
-        tx, row, settings, 0 if before else 1, weight - (before.weight if before is not None and replaced else 0)
-    )
+    lost = before.weight if before is not None and not row.versioning else 0
+    quotas.check(tx, row, settings, 0 if before else 1, weight - lost)
+    if row.kept.archive and before is not None:
+        quotas.check_archive(tx, row, settings, weight, before.weight)
     body_id = named(tx, body)  # first: an object copied onto itself must not lose its last name
     stamp = retire(tx, near, row, name, before, syncing.risen_at(tx, row, name, want.stamp))
     made = ObjectRow(
@@ -190,7 +190,7 @@ def update(
     `content_type` empty: as it is. Raises `NotFound` (`NoSuchObject`), `Invalid`.
     """
     row = objects.find(tx, container.id, name)
-    if row is None or 0 < row.delete_at <= tx.now:
+    if row is None or expired(tx, row):
         raise NotFound("The resource could not be found.", type="NoSuchObject")
     limits.check_meta(near, details.meta)
     kept = Details(details.meta, details.headers, accounts.merged(row.kept.system, details.system))
@@ -227,6 +227,7 @@ def delete(
     check_write(conditions, before)
     syncing.check_stamp(tx, container, name, stamp, before.modified_at if before else 0)
     gone_at = stamp or max(now(tx), before.modified_at + TICK if before is not None else 0)
+    found = before is not None and not expired(tx, before)
     if before is not None:
         syncing.note(tx, container, name, gone_at)
     if container.kept.archive and (restored := archives.before_delete(tx, near, ctx, container, before, name)):
@@ -242,7 +243,7 @@ def delete(
         objects.remove(tx, container.id, name)
         counters.bump(tx, container.account, container.id, container.place, -1, -before.weight)
         _gone(tx, near, ctx, container, before)
-        return Deleted(found=True, removed=before)
+        return Deleted(found=found, removed=before)
     at = retire(tx, near, container, name, before, stamp)
     if before is not None:
         objects.remove(tx, container.id, name)
@@ -251,12 +252,12 @@ def delete(
         container.id, name, at, container.versioning == "enabled", MARKER, 0, 0, "", "", "", 0, at, 0, None
     )
     versions.add(tx, marker)
-    return Deleted(found=before is not None, marker=marker)
+    return Deleted(found=found, marker=marker)
 
 
 def hide(tx: Tx, container: ContainerRow, current: ObjectRow) -> Deleted:
     """The current object becomes one of its older versions, with no delete marker above them."""
-    versions.add(tx, current)
+    versions.add(tx, aged(current))
     objects.remove(tx, container.id, current.name)
     counters.bump(tx, container.account, container.id, container.place, -1, 0)
     return Deleted(found=True)
@@ -300,16 +301,18 @@ def delete_version(
 
 
 def restore(tx: Tx, near: Neighbours, ctx: Ctx, container: ContainerRow, name: str, version: Micros) -> ObjectRow:
-    """Make an older version the current one, as it is. Raises `NotFound` of type `NoSuchVersion`."""
+    """Make an older version the current one, as it is. Raises `NotFound` of type `NoSuchVersion`, `TooLarge`."""
     row = find_version(tx, container, name, version)
     if row is None or row.kind == MARKER:
         raise NotFound("The resource could not be found.", type="NoSuchVersion")
     current = objects.find(tx, container.id, name)
     if current is not None and current.stamp == row.stamp:
         return row
+    if current is None:
+        quotas.check(tx, container, accounts.settings(tx, container.account), 1, 0)
     versions.remove(tx, row)
     if current is not None:
-        versions.add(tx, current)
+        versions.add(tx, aged(current))
     objects.put(tx, row)
     counters.bump(tx, container.account, container.id, container.place, int(current is None), 0)
     return row
@@ -349,7 +352,7 @@ def retire(
         if container.versioning == "suspended":
             _drop_null(tx, container, name)
         if before is not None and (container.versioning == "enabled" or before.versioned):
-            versions.add(tx, before)
+            versions.add(tx, aged(before))
             return at
     elif container.kept.archive and before is not None:
         archives.keep(tx, near, container, before)

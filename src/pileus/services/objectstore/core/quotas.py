@@ -2,7 +2,7 @@
 
 from pileus.kernel.db import Tx
 from pileus.kernel.types import TooLarge
-from pileus.services.objectstore.db import counters
+from pileus.services.objectstore.db import containers, counters
 from pileus.services.objectstore.db.columns import Settings
 from pileus.services.objectstore.db.containers import ContainerRow
 
@@ -12,11 +12,27 @@ BY_POLICY = "quota-bytes-policy-"
 
 def check(tx: Tx, container: ContainerRow, account: Settings, objects: int, size: int) -> None:
     """Whether so many objects and bytes more fit. Raises `TooLarge` of type `QuotaExceeded`. Costs nothing without quotas."""
+    _check_container(tx, container, objects, size)
+    _check_account(tx, container, account, objects, size)
+
+
+def check_archive(tx: Tx, container: ContainerRow, account: Settings, size: int, kept: int) -> None:
+    """The same where what is overwritten moves to an archive: nothing is lost, and the archive gets `kept` bytes."""
+    archive = containers.find(tx, container.account, container.kept.archive)
+    if archive is not None:
+        _check_container(tx, archive, 1, kept)
+        _check_account(tx, container, account, 1, size)
+
+
+def _check_container(tx: Tx, container: ContainerRow, objects: int, size: int) -> None:
     kept = container.kept.meta
     if BYTES in kept or COUNT in kept:
         found = counters.sums(tx, counters.of_container(container.id))
         _within(kept.get(BYTES), sum(one.bytes for one in found), size)
         _within(kept.get(COUNT), sum(one.objects for one in found), objects)
+
+
+def _check_account(tx: Tx, container: ContainerRow, account: Settings, objects: int, size: int) -> None:
     if not account.meta and not account.system:
         return
     marks = {**account.meta, **account.system}

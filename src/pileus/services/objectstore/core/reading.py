@@ -167,5 +167,5 @@ async def _blob(near: Neighbours, place: str, blob: str, first: int, end: int | 
 
 
 def _check_depth(depth: int) -> None:
-    if depth > manifests.DEPTH:
+    if depth >= manifests.DEPTH:
         raise Conflict("Max recursion depth exceeded", type="TooDeep")

@@ -69,8 +69,17 @@ class ObjectSettings(Section, frozen=True, kw_only=True):
     host_aliases: Annotated[
         dict[str, str], doc("other hosts, each for container.account.DOMAIN (what a CNAME would say)")
     ] = {}
-    account_changes: Annotated[float, doc("changes of containers a second in one account; 0: any number", ge=0)] = 0.0
+    account_changes: Annotated[
+        float, doc("containers made or deleted a second in one account; 0: any number", ge=0)
+    ] = 0.0
     container_changes: Annotated[float, doc("changes of objects a second in one container; 0: any number", ge=0)] = 0.0
+    container_listings: Annotated[float, doc("listings a second of one container; 0: any number", ge=0)] = 0.0
+    account_rates: Annotated[
+        dict[str, str],
+        doc(
+            "accounts with a rule of their own: writes of all kinds a second, `unlimited` (no bound at all), or `refused` (nobody gets in)"
+        ),
+    ] = {}
     forbidden_characters: Annotated[str, doc("characters that no new name may have")] = ""
     forbidden_pattern: Annotated[
         str, doc("pattern that no path with a new name may match, as `/\\./|/\\.\\./|/\\.$|/\\.\\.$`")

@@ -1,5 +1,6 @@
 """What objects, versions and archives are all made of: times, bytes that are named and let go."""
 
+import msgspec
 from msgspec import Struct
 
 from pileus.kernel.db import Tx
@@ -22,6 +23,16 @@ class Deleted(Struct, frozen=True, kw_only=True):
     """The delete marker that was made."""
     removed: ObjectRow | None = None
     """What is gone for good."""
+
+
+def expired(tx: Tx, row: ObjectRow) -> bool:
+    """Whether its time is over: readers do not find it, a reconciler takes it away."""
+    return 0 < row.delete_at <= tx.now
+
+
+def aged(row: ObjectRow) -> ObjectRow:
+    """A row as an older version: what expires is the name that led to it, not the version."""
+    return msgspec.structs.replace(row, delete_at=0) if row.versioned else row
 
 
 def now(tx: Tx) -> Micros:

@@ -17,7 +17,8 @@ class Details(Struct, frozen=True, omit_defaults=True):
     meta: dict[str, str] = {}
     """What users set: `X-Object-Meta-Colour` and `x-amz-meta-colour` are both `colour`."""
     headers: dict[str, str] = {}
-    """Headers given back as they came: `content-encoding`, `content-disposition`, `cache-control`, `x-object-manifest` …"""
+    """Headers given back as they came: `content-encoding`, `content-disposition`, `cache-control`, `x-object-manifest`
+    (`container/prefix`, percent-encoded or not) …"""
     system: dict[str, str] = {}
     """What a face keeps for itself and shows in forms of its own: tags, locks, grants, checksums. Never copied to a header as is."""
 

@@ -64,6 +64,15 @@ def check(
         raise denied(near, row, action.right)
 
 
+def allowed(near: Neighbours, request: Request, row: ContainerRow, action: Action, key: str = "") -> bool:
+    """The same as an answer, where nothing is known of an object but its key."""
+    try:
+        check(near, request, row, action, key)
+    except Fault:
+        return False
+    return True
+
+
 def by_policy(
     near: Neighbours,
     request: Request,

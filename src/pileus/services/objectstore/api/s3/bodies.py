@@ -90,7 +90,7 @@ async def small(request: Request, limit: int = LARGEST_XML, *, sums: bool = True
     if upload.size > limit:
         raise fault("EntityTooLarge")
     raw = b"".join([chunk async for chunk in upload.chunks()])
-    upload.check(Body(size=len(raw), hashes=hashed(raw, upload.hashes)))
+    upload.check(Body(size=len(raw), hashes=await hashed(raw, upload.hashes)))
     return raw
 
 

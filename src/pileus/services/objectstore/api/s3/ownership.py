@@ -5,10 +5,11 @@ Where neither the bucket nor the settings say it, all is the bucket's owner's, a
 
 from collections.abc import Iterable, Mapping
 
+from pileus.kernel.db import Tx
 from pileus.services.objectstore.api.s3 import grants
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.grants import FULL, Grant
-from pileus.services.objectstore.core import public_access
+from pileus.services.objectstore.core import accounts, public_access
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.db.containers import ContainerRow
 from pileus.services.objectstore.db.objects import ObjectRow
@@ -73,6 +74,14 @@ def check_public(row: ContainerRow, found: Iterable[Grant]) -> None:
     """Raises `AccessDenied` for grants to everybody where they are blocked."""
     if public_access.blocks(row.kept.system, public_access.BLOCK_ACLS) and any(grant.public for grant in found):
         raise fault("AccessDenied", "Public access control lists are blocked in this bucket.")
+
+
+def check_known(tx: Tx, near: Neighbours, found: Iterable[Grant]) -> None:
+    """Raises `InvalidArgument` for a grant to an account of no project."""
+    for account in sorted({grant.who.removeprefix("id:") for grant in found if not grant.public}):
+        project = accounts.project_of(near, account)
+        if not project or not near.identity.project_exists(tx, project):
+            raise fault("InvalidArgument", "Invalid id", ArgumentName="CanonicalUser/ID", ArgumentValue=account)
 
 
 def check_lists(near: Neighbours, row: ContainerRow) -> None:

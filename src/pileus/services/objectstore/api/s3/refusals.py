@@ -11,7 +11,6 @@ _HEADERS = {
     "x-amz-website-redirect-location": "Redirects are not implemented.",
     "x-amz-write-offset-bytes": "Appending is not implemented.",
     "x-amz-object-lock-event-hold": "Holds of events are not implemented.",
-    "x-amz-rename-source": "Renaming is not implemented.",
 }
 """Beginnings of names."""
 _PLAIN = frozenset({"x-id", "versionId", "partNumber", "uploadId", "select-type"})
@@ -38,6 +37,8 @@ def check_parameters(request: Request, known: tuple[str, ...]) -> str:
     found = [name for name in known if name in given] if given else []
     if len(found) > 1:
         raise fault("InvalidArgument", f"Conflicting query string parameters: {', '.join(found)}")
+    if "x-amz-rename-source" in request.headers and found != ["renameObject"]:
+        raise fault("InvalidRequest", "A source of a rename needs the parameter renameObject.")
     if request.method in ("GET", "HEAD", "OPTIONS") or found:
         return found[0] if found else ""
     for name, value in query.pairs:

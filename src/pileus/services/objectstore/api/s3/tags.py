@@ -1,7 +1,8 @@
 """Tags of buckets and objects: kept as a query string, in the order in which they were set."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qsl, urlencode
+from xml.etree.ElementTree import Element
 
 from pileus.services.objectstore.api.s3 import xml
 from pileus.services.objectstore.api.s3.faults import fault
@@ -25,8 +26,13 @@ def of_header(text: str) -> dict[str, str]:
 
 def of_document(raw: bytes, most: int) -> dict[str, str]:
     root = xml.parsed(raw, "Tagging")
-    tags = root.findall("TagSet/Tag")
-    if root.find("TagSet") is None or any(tag.find("Key") is None or tag.find("Value") is None for tag in tags):
+    if root.find("TagSet") is None:
+        raise fault("MalformedXML")
+    return of_elements(root.findall("TagSet/Tag"), most)
+
+
+def of_elements(tags: Sequence[Element], most: int) -> dict[str, str]:
+    if any(tag.find("Key") is None or tag.find("Value") is None for tag in tags):
         raise fault("MalformedXML")
     return checked([(tag.findtext("Key") or "", tag.findtext("Value") or "") for tag in tags], most)
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
-from xml.etree.ElementTree import Element, ParseError
+from xml.etree.ElementTree import Element, ParseError, TreeBuilder
 from xml.sax.saxutils import escape
 
 from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import fromstring
+from defusedxml.ElementTree import DefusedXMLParser
 
 from pileus.services.objectstore.api.s3.faults import fault
 
@@ -56,21 +56,39 @@ _UNFIT = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF, *rang
 def parsed(raw: bytes, root: str) -> Element:
     """A body, its names freed of namespaces. Raises `MalformedXML`, for entities and doctypes too."""
     try:
-        found: Element = fromstring(raw, forbid_dtd=True)
+        parser = DefusedXMLParser(target=_Shallow(), forbid_dtd=True)
+        parser.feed(raw)
+        found: Element = parser.close()
     except (ParseError, DefusedXmlException, ValueError, LookupError):
         raise fault("MalformedXML") from None
-    _strip(found, 0)
+    _strip(found)
     if found.tag != root:
         raise fault("MalformedXML")
     return found
 
 
-def _strip(element: Element, depth: int) -> None:
-    if depth > _DEEPEST or not isinstance(element.tag, str):
+class _Shallow(TreeBuilder):
+    """Gives up at the first element that stands too deep: a megabyte of them takes seconds to build."""
+
+    _depth = 0
+
+    def start(self, tag: str, attrs: dict[str, str], /) -> Element:
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise ValueError("too deep")
+        return super().start(tag, attrs)
+
+    def end(self, tag: str, /) -> Element:
+        self._depth -= 1
+        return super().end(tag)
+
+
+def _strip(element: Element) -> None:
+    if not isinstance(element.tag, str):
         raise fault("MalformedXML")
     element.tag = element.tag.rpartition("}")[2]
     for child in element:
-        _strip(child, depth + 1)
+        _strip(child)
 
 
 def text_of(element: Element, path: str, default: str = "") -> str:

@@ -39,7 +39,7 @@ async def serve(call: Call) -> Answer:
 
 
 async def _get(call: Call) -> Answer:
-    asked = listings.asked(call.query, call.headers)
+    asked = listings.asked(call.query, call.headers, call.near.settings.listing)
     account, page, uses = await call.near.db.read_aside(_read, call.path.account, asked, call.method == "HEAD")
     headers = _headers(account, call.owner) | ({"Vary": "Accept"} if asked.vary else {})
     if account.row is None:
@@ -96,20 +96,22 @@ def _headers(account: Account, owner: bool) -> dict[str, str]:
     found |= metadata.shown("account", kept.meta, () if owner else OWNERS)
     marks = {**kept.meta, **kept.system}
     found |= {f"X-Account-{metadata.title(name)}": value for name, value in marks.items() if QUOTAS.match(name)}
+    if PROJECT_DOMAIN in kept.system:
+        found["X-Account-Project-Domain-Id"] = kept.system[PROJECT_DOMAIN]
     if owner and ACCOUNT_ACL in kept.system:
         found["X-Account-Access-Control"] = kept.system[ACCOUNT_ACL]
     return found
 
 
 async def _set(call: Call, status: int) -> Answer:
-    meta = metadata.taken("account", call.headers)
+    meta = metadata.taken(call.near.settings, "account", call.headers)
     system = {}
     if not call.owner:
         meta = {name: value for name, value in meta.items() if name not in OWNERS}
     elif "x-account-access-control" in call.headers and call.ctx.user_domain_id == DOMAIN:
         system[ACCOUNT_ACL] = _acl(call.word("x-account-access-control"))
     system |= _quotas(call, meta)
-    metadata.merged(call.scene.account_kept.meta, meta)
+    metadata.check_merged(call.near.settings, call.scene.account_kept.meta, meta)
     await call.near.db.write(_update, call, meta, system)
     return told(status, "" if status != 202 else None, media=HTML)
 
@@ -119,9 +121,11 @@ def _update(tx: Tx, call: Call, meta: dict[str, str], system: dict[str, str]) ->
 
 
 def domain_of(call: Call) -> dict[str, str]:
-    """What a new account is to remember of its project: names in ACLs count in the default domain alone."""
+    """What an account is to remember of its project, as soon as somebody of the project comes: names in ACLs count in the
+    default domain alone."""
     ctx = call.caller
-    if call.scene.account is None and ctx is not None and call.path.account.endswith(ctx.project_id or "/"):
+    known = PROJECT_DOMAIN in call.scene.account_kept.system
+    if not known and ctx is not None and call.path.account.endswith(ctx.project_id or "/"):
         return {PROJECT_DOMAIN: ctx.project_domain_id}
     return {}
 
@@ -156,7 +160,7 @@ def _acl(text: str) -> str:
         if level not in ("admin", "read-write", "read-only"):
             wrong = f"Key {json.dumps(level)} not recognized"
         elif not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            wrong = f"Value for key {json.dumps(level)} must be a list of users"
+            wrong = f"Value for key {json.dumps(level)} must be a list"
     if wrong:
         said = f"X-Account-Access-Control invalid: {wrong}\n\nInput: {text}\n"
         raise told(400, said, media="text/plain; charset=UTF-8")

@@ -33,6 +33,7 @@ WORDS: Mapping[int, tuple[str, str]] = {
     422: ("Unprocessable Entity", "Unable to process the contained instructions"),
     429: ("Too Many Requests", "Too many requests."),
     431: ("Request Header Fields Too Large", "The headers of your request were too large for this server."),
+    497: ("Blacklisted", "Your account has been blacklisted"),
     498: ("Rate Limited", "Slow down"),
     499: ("Client Disconnect", "The client was disconnected during request."),
     500: (

@@ -48,7 +48,7 @@ async def serve(call: Call) -> Answer:
 async def _get(call: Call, row: ContainerRow) -> Answer:
     if call.query.has("versions") and call.method == "GET":
         return await versions.listing(call, row)
-    asked = listings.asked(call.query, call.headers, folders=True)
+    asked = listings.asked(call.query, call.headers, call.near.settings.listing, folders=True)
     usage, rows = await call.near.db.read_aside(_read, row, asked, call.path.account, call.method == "HEAD")
     headers = shown(row, usage, call.owner) | ({"Vary": "Accept"} if asked.vary else {})
     media = f"{asked.media}; charset=utf-8"
@@ -136,7 +136,7 @@ async def _delete(call: Call, row: ContainerRow) -> Answer:
 
 def _change(call: Call) -> Change:
     """Raises 400, 412."""
-    meta = metadata.taken("container", call.headers)
+    meta = metadata.taken(call.near.settings, "container", call.headers)
     _check_quotas(meta)
     change = Change(meta=meta, versioning=_versioning(call), **_archive(call.headers))
     if not call.owner:

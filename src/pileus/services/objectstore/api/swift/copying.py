@@ -8,18 +8,29 @@ import msgspec
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer
 from pileus.kernel.types import NotFound, Unavailable
-from pileus.services.objectstore.api.swift import listings, making, metadata, reading, showing, static, times
+from pileus.services.objectstore.api.swift import (
+    links,
+    listings,
+    making,
+    metadata,
+    reading,
+    showing,
+    static,
+    times,
+)
 from pileus.services.objectstore.api.swift.answers import bad, told, unmet
 from pileus.services.objectstore.api.swift.call import Call, look
-from pileus.services.objectstore.api.swift.finding import Found, find
+from pileus.services.objectstore.api.swift.finding import Found, find, permit
 from pileus.services.objectstore.api.swift.paths import Path, check_name
+from pileus.services.objectstore.api.swift.reading import Shown
 from pileus.services.objectstore.api.swift.written import Written, made
 from pileus.services.objectstore.core import objects as decisions
 from pileus.services.objectstore.core import ranges
 from pileus.services.objectstore.core.inheritance import inherited
+from pileus.services.objectstore.core.manifests import segments_of
 from pileus.services.objectstore.core.objects import Put
 from pileus.services.objectstore.db.columns import Details
-from pileus.services.objectstore.db.objects import DLO, SLO, ObjectRow
+from pileus.services.objectstore.db.objects import DLO, SLO, SYMLINK, ObjectRow
 
 LOOKS = 10
 
@@ -80,13 +91,9 @@ async def _copied_once(call: Call, source: Path, target: Path) -> Answer:
     check_name(target.name)
     other = call.caused("PUT", target, call.headers, None)
     want = _wanted(call, other, found)
-    whole = (
-        "range" not in call.headers
-        and shown.part is None
-        and not (found.whole.object.kind in (SLO, DLO) and call.query.one("multipart-manifest") != "get")
-    )
-    written = await _shared(other, found.whole.object, want) if whole else await _joined(other, shown, want)
+    other.scene = scene
     row = found.whole.object
+    written = await _written(call, other, found, shown, want)
     more = {
         "X-Copied-From-Account": quote(source.account),
         "X-Copied-From": quote(f"{source.container}/{source.name}"),
@@ -98,6 +105,29 @@ async def _copied_once(call: Call, source: Path, target: Path) -> Answer:
     if want.delete_at:
         more["X-Delete-At"] = str(want.delete_at // 1_000_000)
     return made(written, more)
+
+
+async def _written(call: Call, other: Call, found: Found, shown: Shown, want: Put) -> Written:
+    """What comes to be at `other`'s path: a link, a manifest, the same bytes, or a part of them, or those that a manifest joins."""
+    row = found.whole.object
+    if row.kind == SYMLINK:
+        other.headers = {
+            **_lower(links.headers(row, found.path.account)),
+            "content-type": want.content_type,
+            **call.headers,
+        }
+        return await links.put(other, want)
+    manifest = call.query.one("multipart-manifest") == "get"
+    if "range" in call.headers or shown.part is not None or (row.kind in (SLO, DLO) and not manifest):
+        return await _joined(other, shown, want)
+    if row.kind == SLO:
+        text = b"".join([chunk async for chunk in found.open(call, permit(call)).text(0, row.weight)])
+        return await static.put_again(other, want, segments_of(text))
+    return await _shared(other, row, want)
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
 
 
 def _asking(call: Call) -> Call:
@@ -142,7 +172,7 @@ async def _shared(call: Call, source: ObjectRow, want: Put) -> Written:
     return await call.near.db.write(decide)
 
 
-async def _joined(call: Call, shown: reading.Shown, want: Put) -> Written:
+async def _joined(call: Call, shown: Shown, want: Put) -> Written:
     asked = ranges.parsed(call.headers.get("range", ""))
     spans = ranges.planned(asked, shown.size) if asked is not None else None
     first, end = shown.part or (spans[0] if spans else (0, shown.size))

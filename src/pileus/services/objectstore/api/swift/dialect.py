@@ -17,6 +17,7 @@ from pileus.kernel.types import (
 from pileus.services.objectstore.api.swift import paths
 from pileus.services.objectstore.api.swift.answers import HTML, bad, told
 from pileus.services.objectstore.api.swift.hosts import Hosts
+from pileus.services.objectstore.api.swift.metadata import HEADER_MAX
 from pileus.services.objectstore.core.faults import NotModified
 
 ROUTES = {"account": "/v1/a", "container": "/v1/a/c", "object": "/v1/a/c/o"}
@@ -24,6 +25,9 @@ ROUTES = {"account": "/v1/a", "container": "/v1/a/c", "object": "/v1/a/c/o"}
 PLAIN_PATHS = frozenset({"/info", "/crossdomain.xml"})
 LOGIN = "/auth/v1.0"
 ALLOWED = "POST, HEAD, DELETE, PUT, OPTIONS, GET"
+_LINE = HEADER_MAX - 4
+"""Of a header's name and value: a colon, a blank and the line's end stand beside them."""
+_URL = HEADER_MAX - len("OPTIONS ? HTTP/1.1\r\n")
 PATH = "path"
 """Where the parsed path lies in a request's memo."""
 
@@ -38,6 +42,10 @@ class SwiftDialect(Dialect):
         self._hosts, self._plain = hosts, PLAIN_PATHS | (frozenset({LOGIN}) if logins else frozenset())
 
     def route(self, request: Request) -> str:
+        if len(request.path) + len(request.scope.get("query_string", b"")) > _URL:
+            raise told(414, "", {"Connection": "close"})
+        if any(len(name) + len(value) > _LINE for name, value in request.headers.items()):
+            raise told(400, "", {"Connection": "close"})
         if request.path in self._plain:
             return request.path
         found = self._hosts.path(request.headers.get("host", ""), request.path) or paths.parsed(request.path)

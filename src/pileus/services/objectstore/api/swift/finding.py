@@ -118,7 +118,7 @@ def _found(tx: Tx, call: Call, path: Path, follow: bool) -> Found:
         whole = objects.fetch_in(tx, scene.container, path.name, version)
     except NotFound:
         if "*" in tags_of(call.headers.get("if-match", "")):
-            raise told(412, "") from None
+            raise told(412, "", _unversioned(scene.container, version)) from None
         raise told(404, None, _unversioned(scene.container, version)) from None
     if whole.object.kind == MARKER:
         version_id = stamp(whole.object.stamp) if whole.object.versioned else "null"
@@ -142,6 +142,9 @@ def _followed(tx: Tx, call: Call, path: Path, row: ContainerRow, whole: Whole) -
         raise told(409, fault.message, _location(fault, end), PLAIN) from None
     except NotFound:
         raise told(404, None, {"Content-Location": str(end)}) from None
+    except Answer as refusal:
+        refusal.headers["Content-Location"] = str(end)
+        raise
     return Found(Path(row.account, row.name, last.object.name), row, last, True)
 
 

@@ -39,6 +39,7 @@ def info(near: Neighbours) -> dict[str, Any]:
             "max_meta_count": own.meta_count,
             "max_meta_overall_size": own.meta_bytes,
             "max_header_size": metadata.HEADER_MAX,
+            "max_request_line": metadata.HEADER_MAX,
             "max_object_name_length": own.name_bytes,
             "container_listing_limit": own.listing,
             "account_listing_limit": own.listing,
@@ -78,12 +79,8 @@ def info(near: Neighbours) -> dict[str, Any]:
         },
         "bulk_delete": {"max_deletes_per_request": bulk.MOST, "max_failed_deletes": removing.FAILURES_MAX},
     }
-    if own.account_changes or own.container_changes:
-        found["ratelimit"] = {
-            "account_ratelimit": own.account_changes,
-            "max_sleep_time_seconds": pacing.PATIENCE,
-            "container_ratelimits": [[0, own.container_changes]],
-        }
+    if bounds := pacing.told_of(near):
+        found["ratelimit"] = bounds
     if own.tempauth_users:
         found["tempauth"] = {"account_acls": True}
     if own.host_domains:

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from pileus.kernel.db import Tx
 from pileus.services.objectstore.api.swift import times
+from pileus.services.objectstore.core import links
 from pileus.services.objectstore.core.listings import Subdir
 from pileus.services.objectstore.db import objects
 from pileus.services.objectstore.db.containers import ContainerRow
@@ -18,9 +19,9 @@ EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
 def items(tx: Tx, container: ContainerRow, found: Iterable[ItemRow | Subdir]) -> list[dict[str, Any]]:
     """Rows of a page, in Swift's fields and their order."""
     rows = list(found)
-    linked = [row.name for row in rows if isinstance(row, ItemRow) and row.kind == SYMLINK]
-    links = objects.some(tx, container.id, linked) if linked else {}
-    return [_item(container, row, links) if isinstance(row, ItemRow) else {"subdir": row.name} for row in rows]
+    names = [row.name for row in rows if isinstance(row, ItemRow) and row.kind == SYMLINK]
+    linked = objects.some(tx, container.id, names) if names else {}
+    return [_item(container, row, linked) if isinstance(row, ItemRow) else {"subdir": row.name} for row in rows]
 
 
 def fields(row: ItemRow | ObjectRow) -> dict[str, Any]:
@@ -31,7 +32,7 @@ def fields(row: ItemRow | ObjectRow) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _item(container: ContainerRow, row: ItemRow, links: dict[str, ObjectRow]) -> dict[str, Any]:
+def _item(container: ContainerRow, row: ItemRow, linked: dict[str, ObjectRow]) -> dict[str, Any]:
     found = fields(row)
     if not row.kind and not row.versioned:
         return found
@@ -41,8 +42,8 @@ def _item(container: ContainerRow, row: ItemRow, links: dict[str, ObjectRow]) ->
             f"/v1/{container.account}/{container.name}/{row.name}?version-id={times.stamp(row.stamp)}"
         )
         found["version_symlink"] = True
-    if row.name in links:
-        found |= link_fields(container.account, links[row.name])
+    if row.name in linked:
+        found |= link_fields(container.account, linked[row.name])
     return found
 
 
@@ -56,6 +57,8 @@ def link_fields(account: str, row: ObjectRow) -> dict[str, Any]:
     system = row.kept.system
     found: dict[str, Any] = {}
     if "link-etag" in system:
-        found = {"symlink_etag": system["link-etag"], "symlink_bytes": int(system.get("link-size", "0"))}
-    target = f"/v1/{system.get('link-account') or account}/{quote(system.get('link-target', ''))}"
+        found = {"symlink_etag": system[links.ETAG], "symlink_bytes": int(system.get(links.SIZE, "0"))}
+    if links.SLO_ETAG in system:
+        found["slo_etag"] = f'"{system[links.SLO_ETAG]}"'
+    target = f"/v1/{system.get(links.ACCOUNT) or account}/{quote(system.get(links.TARGET, ''))}"
     return found | {"symlink_path": target}

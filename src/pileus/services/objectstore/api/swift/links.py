@@ -10,12 +10,12 @@ from pileus.kernel.types import NotFound
 from pileus.services.objectstore.api.swift.answers import HTML, PLAIN, bad, told, unmet
 from pileus.services.objectstore.api.swift.call import Call, Scene, look
 from pileus.services.objectstore.api.swift.paths import Path
-from pileus.services.objectstore.api.swift.written import Written, made
+from pileus.services.objectstore.api.swift.written import Written
 from pileus.services.objectstore.core import links, objects
 from pileus.services.objectstore.core.intake import EMPTY
 from pileus.services.objectstore.core.objects import Put
 from pileus.services.objectstore.db.columns import Details
-from pileus.services.objectstore.db.objects import SYMLINK, ObjectRow
+from pileus.services.objectstore.db.objects import SLO, SYMLINK, ObjectRow
 
 MEDIA = "application/symlink"
 
@@ -39,7 +39,7 @@ def elsewhere(path: Path, row: ObjectRow) -> Answer:
     return told(307, text, {"Location": place} | ({"X-Symlink-Target-Etag": target.etag} if target.etag else {}))
 
 
-async def put(call: Call, want: Put) -> Answer:
+async def put(call: Call, want: Put) -> Written:
     """Raises 400, 409, 412."""
     first = await anext(call.stream(), b"") if "transfer-encoding" in call.headers else b""
     if first or call.headers.get("content-length", "0") != "0":
@@ -55,7 +55,7 @@ async def put(call: Call, want: Put) -> Answer:
     system = {links.TARGET: f"{target.container}/{target.name}"}
     if target.account != call.path.account:
         system[links.ACCOUNT] = target.account
-    return made(await call.near.db.write(_put, call, want, target, etag, system))
+    return await call.near.db.write(_put, call, want, target, etag, system)
 
 
 def _target(call: Call) -> Path:
@@ -77,22 +77,22 @@ def _put(tx: Tx, call: Call, want: Put, target: Path, etag: str, system: dict[st
     media = call.word("content-type") or MEDIA
     if etag:
         media, promised = _told(call, media) if call.stamp else _promised(tx, call, target, etag)
-        system = system | {links.ETAG: etag, links.SIZE: str(promised)}
+        system = system | {links.ETAG: etag} | promised
     details = Details(want.details.meta, want.details.headers, system)
     link = msgspec.structs.replace(want, content_type=media, details=details, etag="", kind=SYMLINK)
     return Written(objects.put(tx, call.near, call.ctx, path.account, path.container, path.name, link, EMPTY), row)
 
 
-def _told(call: Call, media: str) -> tuple[str, int]:
+def _told(call: Call, media: str) -> tuple[str, dict[str, str]]:
     """The same as another cluster says it, whose target may come later or never. Raises 400."""
     size = call.word("x-symlink-target-bytes")
     if not size.isdecimal():
         raise bad("X-Symlink-Target-Bytes is no number")
-    return media, int(size)
+    return media, {links.SIZE: str(int(size))}
 
 
-def _promised(tx: Tx, call: Call, target: Path, etag: str) -> tuple[str, int]:
-    """The media type and bytes of what a static link leads to. Raises 409."""
+def _promised(tx: Tx, call: Call, target: Path, etag: str) -> tuple[str, dict[str, str]]:
+    """The media type of what a static link leads to, and what the link remembers of it. Raises 409."""
     there = {"Content-Location": str(target)}
     scene = look(tx, target)
     call.authorize("HEAD", target, Scene(scene.account, scene.container))
@@ -104,4 +104,6 @@ def _promised(tx: Tx, call: Call, target: Path, etag: str) -> tuple[str, int]:
     if own != etag:
         text = f"Object Etag {own!r} does not match X-Symlink-Target-Etag header {etag!r}"
         raise told(409, text, there, PLAIN)
-    return whole.object.content_type, whole.object.size
+    row = whole.object
+    kept = {links.SIZE: str(row.size)} | ({links.SLO_ETAG: row.etag} if row.kind == SLO else {})
+    return row.content_type, kept

@@ -11,7 +11,6 @@ from pileus.kernel.rest import Query
 from pileus.services.objectstore.api.swift.answers import told, unmet
 from pileus.services.objectstore.core.listings import Wanted
 
-MOST = 10_000
 TEXT, JSON, XML, XML_OLD = "text/plain", "application/json", "application/xml", "text/xml"
 FORMATS = {"json": JSON, "xml": XML}
 XML_FIELDS = ("name", "hash", "bytes", "content_type", "last_modified")
@@ -32,12 +31,12 @@ def truth(value: str | None) -> bool:
     return (value or "").lower() in TRUE
 
 
-def asked(query: Query, headers: Mapping[str, str], folders: bool = False) -> Asked:
-    """What the query string and `Accept` ask for. Raises 400, 406, 412. `folders`: `?path=` has a meaning here."""
+def asked(query: Query, headers: Mapping[str, str], most: int, folders: bool = False) -> Asked:
+    """What the query string and `Accept` ask for. Raises 400, 406, 412. `most`: items of a page. `folders`: `?path=` has a meaning here."""
     media, vary = media_of(query, headers)
     words = {name: query.one(name) or "" for name in ("marker", "end_marker", "prefix", "delimiter")}
     path = (query.one("path") or "") if folders and query.has("path") else None
-    limit = _limit(query.one("limit"))
+    limit = _limit(query.one("limit"), most)
     if any("\0" in word for word in (*words.values(), path or "")):
         words, limit = (
             _without_nul(words, truth(query.one("reverse"))),
@@ -60,11 +59,11 @@ def _without_nul(words: Mapping[str, str], reverse: bool) -> dict[str, str]:
     }
 
 
-def _limit(text: str | None) -> int:
+def _limit(text: str | None, most: int) -> int:
     if not text or not text.isascii() or not text.isdigit():
-        return MOST
-    if len(text) > 9 or int(text) > MOST:
-        raise unmet(f"Maximum limit is {MOST}")
+        return most
+    if len(text) > 9 or int(text) > most:
+        raise unmet(f"Maximum limit is {most}")
     return int(text)
 
 

@@ -9,7 +9,7 @@ from pileus.services.objectstore.api.swift import listings, metadata
 from pileus.services.objectstore.api.swift.answers import bad, told
 from pileus.services.objectstore.api.swift.call import Call, look
 from pileus.services.objectstore.api.swift.conditions import tags_of
-from pileus.services.objectstore.api.swift.manifest_names import checked
+from pileus.services.objectstore.api.swift.manifest_names import check
 from pileus.services.objectstore.api.swift.written import Written
 from pileus.services.objectstore.core import intake, objects
 from pileus.services.objectstore.core.conditions import ANYTHING, Conditions
@@ -50,7 +50,7 @@ def wanted(call: Call) -> Put:
     if "if-none-match" in call.headers and "*" not in tags_of(call.headers["if-none-match"]):
         raise bad("If-None-Match only supports *")
     conditions = Conditions(if_none_match=("*",)) if "if-none-match" in call.headers else ANYTHING
-    details = Details(metadata.taken("object", call.headers), kept_headers(call))
+    details = Details(metadata.taken(call.near.settings, "object", call.headers), kept_headers(call))
     return Put(
         content_type=content_type(call),
         details=details,
@@ -66,7 +66,7 @@ def kept_headers(call: Call) -> dict[str, str]:
     """Raises 400."""
     found = {name: metadata.text(call.headers[name]) for name in KEPT if call.headers.get(name)}
     if "x-object-manifest" in found or (call.method == "PUT" and "x-object-manifest" in call.headers):
-        found["x-object-manifest"] = checked(found.get("x-object-manifest", ""))
+        check(found.get("x-object-manifest", ""))
     return found
 
 

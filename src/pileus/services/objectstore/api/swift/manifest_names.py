@@ -5,9 +5,8 @@ from urllib.parse import unquote
 from pileus.services.objectstore.api.swift.answers import told
 
 
-def checked(manifest: str) -> str:
-    """`container/prefix` of a header, not percent-encoded any more. Raises 400."""
+def check(manifest: str) -> None:
+    """Raises 400 for what does not name a container and a prefix. The header is kept, and shown, as it came."""
     container, slash, prefix = unquote(manifest).partition("/")
     if not (container and slash and prefix) or prefix.startswith("/") or "?" in manifest or "&" in manifest:
         raise told(400, "X-Object-Manifest must be in the format container/prefix")
-    return f"{container}/{prefix}"

@@ -74,7 +74,7 @@ async def _put(call: Call) -> Answer:
     if call.stamp and listings.truth(call.headers.get("x-static-large-object")):
         return await static.take(call, want)
     if "x-symlink-target" in call.headers:
-        return await links.put(call, want)
+        return made(await links.put(call, want))
     return made(await making.take(call, want, call.stream()))
 
 
@@ -91,7 +91,7 @@ async def _post(call: Call) -> Answer:
     if "x-symlink-target" in call.headers:
         raise bad("A PUT request is required to set a symlink target")
     static.check_reserved(call)
-    details = Details(metadata.taken("object", call.headers), making.kept_headers(call))
+    details = Details(metadata.taken(call.near.settings, "object", call.headers), making.kept_headers(call))
     given = making.content_type(call) if call.word("content-type") else ""
     redirect = await call.near.db.write(_update, call, details, given, making.expiry(call))
     return redirect or told(202)

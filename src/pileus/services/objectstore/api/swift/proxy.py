@@ -1,5 +1,7 @@
 """Swift's API: the way of a request through it."""
 
+from collections.abc import Mapping
+
 from pileus.kernel.rest import Answer, Operation, Request
 from pileus.kernel.types import Fault
 from pileus.services.objectstore.api.swift import (
@@ -10,6 +12,7 @@ from pileus.services.objectstore.api.swift import (
     cors,
     formpost,
     objects,
+    pacing,
     syncing,
     tempurl,
     website,
@@ -20,7 +23,6 @@ from pileus.services.objectstore.api.swift.callers import Asking, KeystoneRules,
 from pileus.services.objectstore.api.swift.dialect import LOGIN, PATH, worded
 from pileus.services.objectstore.api.swift.hot import Hot
 from pileus.services.objectstore.api.swift.info import info
-from pileus.services.objectstore.api.swift.pacing import Pace
 from pileus.services.objectstore.api.swift.paths import Names
 from pileus.services.objectstore.api.swift.tempauth import DOMAIN, TempAuth
 from pileus.services.objectstore.core.neighbours import Neighbours
@@ -39,13 +41,13 @@ TOLD = {
 
 
 class Proxy:
-    def __init__(self, near: Neighbours, tempauth: TempAuth) -> None:
+    def __init__(self, near: Neighbours, tempauth: TempAuth, beside: Mapping[str, object]) -> None:
+        """`beside`: what `/info` says of other APIs at the same port."""
         self._near, self._tempauth = near, tempauth
         own = near.settings
         self._names = Names(own.forbidden_characters, own.forbidden_pattern)
-        self._pace = Pace(own.account_changes, own.container_changes)
         self._rules = KeystoneRules(near.policy, own.reseller_prefix, own.service_prefixes)
-        self._info = info(near)
+        self._info = info(near) | dict(beside)
         self._hot = Hot(near)
 
     def operations(self) -> list[Operation]:
@@ -121,7 +123,7 @@ class Proxy:
 
     async def perform(self, call: Call) -> Answer:
         """A call that is what it says: of an account, a container or an object."""
-        await self._pace.wait(call)
+        await pacing.keep(self._near.pace, call)
         if call.method == "PUT":
             self._names.check(call.path)
         return await SERVED[call.path.kind](call)

@@ -38,11 +38,11 @@ class Shown(Struct, frozen=True):
 
 
 def carried(row: ObjectRow) -> dict[str, str]:
-    """The headers of any object."""
+    """The headers of any object. When a version's name will lead elsewhere is no matter of the version's."""
     kept = row.kept
     found = metadata.shown("object", kept.meta)
     found |= {metadata.title(name): value for name, value in kept.headers.items()}
-    if row.delete_at:
+    if row.delete_at and not row.versioned:
         found["X-Delete-At"] = str(row.delete_at // 1_000_000)
     found["Etag"] = row.etag
     found["Last-Modified"] = times.http(row.modified_at)

@@ -80,6 +80,8 @@ class Doomed(Struct, frozen=True):
     name: str
     path: Path | None
     status: int = 0
+    version: str | None = None
+    """That one of it alone."""
 
 
 async def remove_all(call: Call, paths: AsyncIterator[Doomed]) -> Answer:
@@ -97,7 +99,10 @@ async def _removed(call: Call, paths: AsyncIterator[Doomed], tally: Tally) -> No
         async for one in paths:
             status = one.status
             if one.path is not None:
-                status, _ = await outcome(call.perform(call.caused("DELETE", one.path, {}, None)))
+                other = call.caused("DELETE", one.path, {}, None)
+                if one.version is not None:
+                    other.query.pairs = [("version-id", one.version)]
+                status, _ = await outcome(call.perform(other))
             if not tally.count(one.name, status):
                 return
     except Answer as refusal:

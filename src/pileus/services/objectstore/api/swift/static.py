@@ -11,7 +11,7 @@ import msgspec
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer
-from pileus.kernel.types import Fault, Invalid
+from pileus.kernel.types import Fault, Forbidden, Invalid
 from pileus.services.objectstore.api.swift import bulk_reports, listings, times
 from pileus.services.objectstore.api.swift.answers import PLAIN, WORDS, bad, told
 from pileus.services.objectstore.api.swift.call import Call, look
@@ -19,11 +19,12 @@ from pileus.services.objectstore.api.swift.dialect import worded
 from pileus.services.objectstore.api.swift.finding import find, permit
 from pileus.services.objectstore.api.swift.listings import JSON
 from pileus.services.objectstore.api.swift.paths import Path
-from pileus.services.objectstore.api.swift.removing import Doomed, remove_all
+from pileus.services.objectstore.api.swift.removing import Doomed, remove_all, status_line
 from pileus.services.objectstore.api.swift.written import Written, made, quoted
 from pileus.services.objectstore.core import manifests
-from pileus.services.objectstore.core.manifests import Wish
-from pileus.services.objectstore.core.objects import Put
+from pileus.services.objectstore.core.manifests import Segment, Wish
+from pileus.services.objectstore.core.objects import Permit, Put
+from pileus.services.objectstore.db.containers import ContainerRow
 from pileus.services.objectstore.db.objects import SLO
 
 KEYS = {"path", "etag", "size_bytes", "range"}
@@ -43,14 +44,30 @@ async def put(call: Call, want: Put) -> Answer:
     wishes = read(await _text(call, call.near.settings.manifest_bytes), call.path, call.near.settings.segments_max)
     if listings.truth(call.query.one("heartbeat")):
         return Answer(202, stream=_heartbeat(call, want, wishes), media=bulk_reports.media(call.headers))
+    return made(await _written(call, want, wishes))
+
+
+async def put_again(call: Call, want: Put, segments: Sequence[Segment]) -> Written:
+    """A copy of a manifest, which names segments in the account that it comes to. Raises 400."""
+    return await _written(call, want, [_as_wish(one) for one in segments])
+
+
+def _as_wish(one: Segment) -> Wish:
+    if one.data:
+        return Wish(data=base64.b64decode(one.data))
+    container, name = one.place
+    return Wish(container=container, name=name, etag=one.hash, size=one.bytes, range=one.range)
+
+
+async def _written(call: Call, want: Put, wishes: Sequence[Wish]) -> Written:
     try:
-        return made(await call.near.db.write(_put, call, want, wishes))
+        return await call.near.db.write(_put, call, want, wishes)
     except Invalid as fault:
         if fault.type != "BadSegments":
             raise
         media = bulk_reports.media(call.headers)
         raw = bulk_reports.rendered(media, {}, _problems(fault), "upload")
-        return Answer(400, raw=raw, media=media)
+        raise Answer(400, raw=raw, media=media) from fault
 
 
 def check_reserved(call: Call) -> None:
@@ -87,7 +104,20 @@ def _put(tx: Tx, call: Call, want: Put, wishes: Sequence[Wish]) -> Written:
     row = look(tx, call.path).container
     if row is None:
         raise told(404)
-    return Written(manifests.put_static(tx, call.near, call.ctx, *call.path, wishes, want, permit(call))[0], row)
+    judge = _reasoning(permit(call))
+    return Written(manifests.put_static(tx, call.near, call.ctx, *call.path, wishes, want, judge)[0], row)
+
+
+def _reasoning(judge: Permit) -> Permit:
+    """Segments that the caller may not read are told of with the others that will not do."""
+
+    def judged(row: ContainerRow) -> None:
+        try:
+            judge(row)
+        except Answer as refusal:
+            raise Forbidden(status_line(refusal.status)) from None
+
+    return judged
 
 
 def _problems(fault: Fault) -> list[tuple[str, str]]:
@@ -111,9 +141,8 @@ async def _heartbeat(call: Call, want: Put, wishes: Sequence[Wish]) -> AsyncIter
         problems = _problems(fault) if fault.type == "BadSegments" else []
         facts = _facts(400 if problems else worded(fault).status)
     yield b"\r\n\r\n"
-    if media == JSON:
-        first = ("Response Status", "Response Body")
-        facts = {name: facts[name] for name in (*first, *(name for name in facts if name not in first))}
+    if media == JSON and "Etag" not in facts:
+        facts = {name: facts[name] for name in ("Response Status", "Response Body")}
     yield bulk_reports.rendered(media, facts, problems, "upload")
 
 
@@ -211,7 +240,7 @@ def _inline(entry: Mapping[str, Any]) -> Wish:
 
 
 async def delete(call: Call) -> Answer:
-    """The manifest with all its segments, and those of manifests in it. Answers with a report."""
+    """The manifest (or that version of it) with all its segments, and those of manifests in it. Answers with a report."""
     return await remove_all(call, _gathered(call))
 
 
@@ -223,7 +252,8 @@ async def _gathered(call: Call) -> AsyncIterator[Doomed]:
         if len(found) > DOOMED_MAX:
             raise told(400, "Too many buffered slo segments to delete.")
     for path in found:
-        yield Doomed(bulk_reports.named("/".join(path[1:])), path)
+        version = call.query.one("version-id") if path == call.path else None
+        yield Doomed(bulk_reports.named("/".join(path[1:])), path, version=version)
 
 
 async def _named(call: Call, path: Path, read: set[Path], depth: int = 0) -> AsyncIterator[Path]:

@@ -77,6 +77,8 @@ class TempAuth:
         path, groups = asking.path, ctx.roles
         if asking.method == "OPTIONS":
             return YES
+        if not path.account.startswith(self._prefix):
+            return NO  # `test` is a group of everybody in it, and no account
         if RESELLER in groups:
             return OWNER
         if READER in groups and asking.method in READS:

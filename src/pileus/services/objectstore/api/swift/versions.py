@@ -66,6 +66,8 @@ async def delete(call: Call, version: Micros) -> Answer:
             raise told(404)
         check_versioned(row, bool(version))
         check_expiry(tx, call, row, version)
+        if version == NULL and not row.versioning:
+            return objects.delete(tx, call.near, call.ctx, row, call.path.name), ""
         gone = _without(tx, call, row, version)
         current = objects.find_version(tx, row, call.path.name, None)
         left = times.stamp(current.stamp) if current is not None and current.versioned else "null"
@@ -97,7 +99,7 @@ async def listing(call: Call, row: ContainerRow) -> Answer:
     form = call.query.one("format")
     if form not in (None, "", "json") or listings.best(call.headers.get("accept", ""), (JSON,)) is None:
         raise told(406)
-    asked = listings.asked(call.query, {}, folders=True)
+    asked = listings.asked(call.query, {}, call.near.settings.listing, folders=True)
     marker = call.query.one("version_marker")
     if marker is not None and not asked.wanted.marker:
         raise told(400, "version_marker param requires marker")
@@ -119,16 +121,21 @@ def _read(
         null = objects.find_version(tx, row, asked.wanted.marker, NULL)
         marker = null.stamp if null is not None else LAST
     found = version_listings.of_container(tx, row, asked.wanted, version_marker=marker).items
-    return containers.usage(tx, row), [_item(tx, row, one) for one in found]
+    begun = asked.wanted.marker if marker is not None and not asked.wanted.reverse else ""
+    return containers.usage(tx, row), [_item(tx, row, one, begun) for one in found]
 
 
-def _item(tx: Tx, container: ContainerRow, one: Version | Subdir) -> dict[str, Any]:
+def _item(tx: Tx, container: ContainerRow, one: Version | Subdir, begun: str) -> dict[str, Any]:
+    """`begun`: the name within whose versions the page begins. Swift calls none of these the latest."""
     if isinstance(one, Subdir):
         return {"subdir": one.name}
     row = one.row
     if row.kind == MARKER:
         row = msgspec.structs.replace(row, content_type=DELETED, etag=_EMPTY)
-    mark = {"version_id": times.stamp(row.stamp) if row.versioned else "null", "is_latest": one.latest}
+    mark = {
+        "version_id": times.stamp(row.stamp) if row.versioned else "null",
+        "is_latest": one.latest and row.name != begun,
+    }
     order = ("is_latest", "version_id") if row.versioned else ("version_id", "is_latest")
     marks = {name: mark[name] for name in order}
     return items.fields(row) | _linked(tx, container, row) | marks | items.slo_fields(row)

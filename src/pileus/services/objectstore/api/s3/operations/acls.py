@@ -28,7 +28,9 @@ async def put_bucket_acl(near: Neighbours, request: Request, where: Address) -> 
 
 def _set_of_bucket(tx: Tx, near: Neighbours, request: Request, name: str, listed: list[Grant] | None) -> None:
     row = find(tx, near, request, name, actions.PUT_BUCKET_ACL)
-    text = grants.kept(_wanted(near, request, row, row.account, listed))
+    wanted = _wanted(near, request, row, row.account, listed)
+    ownership.check_known(tx, near, wanted)
+    text = grants.kept(wanted)
     containers.update(tx, near, request.ctx, row, Change(system={grants.KEPT: text}))
 
 
@@ -45,7 +47,9 @@ async def put_object_acl(near: Neighbours, request: Request, where: Address) -> 
 
 def _set_of_object(tx: Tx, near: Neighbours, request: Request, where: Address, listed: list[Grant] | None) -> None:
     row, made = one(tx, near, request, where, actions.PUT_ACL)
-    keep(tx, made, {grants.KEPT: grants.kept(_wanted(near, request, row, ownership.owner_of(near, row, made), listed))})
+    wanted = _wanted(near, request, row, ownership.owner_of(near, row, made), listed)
+    ownership.check_known(tx, near, wanted)
+    keep(tx, made, {grants.KEPT: grants.kept(wanted)})
 
 
 def _kept(near: Neighbours, row: ContainerRow, system: Mapping[str, str]) -> list[Grant]:

@@ -5,7 +5,7 @@ import re
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
 from pileus.kernel.types import Ctx
-from pileus.services.objectstore.api.s3 import access, actions, answers, bodies, grants, ownership, xml
+from pileus.services.objectstore.api.s3 import access, actions, answers, bodies, grants, ownership, tags, xml
 from pileus.services.objectstore.api.s3.actions import Action
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.faults import fault
@@ -43,13 +43,13 @@ async def list_buckets(near: Neighbours, request: Request, where: Address) -> An
 async def create_bucket(near: Neighbours, request: Request, where: Address) -> Answer:
     account = access.own_account(near, request)
     _check_name(where.bucket)
-    place = _place(near, await bodies.small(request))
+    place, marked = _configured(near, await bodies.small(request))
     listed, owning = grants.of_headers(request.headers) or [], request.headers.get(ownership.HEADER, "")
     if owning and owning not in ownership.CHOICES:
         raise fault("InvalidArgument", ArgumentName=ownership.HEADER, ArgumentValue=owning)
     if (owning or near.settings.s3_object_ownership) == ownership.ENFORCED and listed:
         raise fault("InvalidBucketAclWithObjectOwnership")
-    system = {grants.KEPT: grants.kept(listed), ownership.KEPT: owning}
+    system = {grants.KEPT: grants.kept(listed), ownership.KEPT: owning, tags.KEPT: tags.kept(marked)}
     lock = request.headers.get("x-amz-bucket-object-lock-enabled", "").lower() == "true"
     change = Change(system=system | ({ENABLED: "on"} if lock else {}), versioning="enabled" if lock else None)
     await near.db.write(_create, near, request.ctx, account, where.bucket, change, place)
@@ -59,6 +59,7 @@ async def create_bucket(near: Neighbours, request: Request, where: Address) -> A
 def _create(tx: Tx, near: Neighbours, ctx: Ctx, account: str, name: str, change: Change, place: str) -> ContainerRow:
     if not near.policy.allows("objectstore:operator", ctx, {"project_id": ctx.project_id}):
         raise fault("AccessDenied")
+    ownership.check_known(tx, near, grants.read(change.system))
     there = _same(tx, account, name, change, place) if near.settings.s3_region == "us-east-1" else None
     return there or containers.create_bucket(tx, near, ctx, account, name, change, place=place)
 
@@ -70,7 +71,8 @@ def _same(tx: Tx, account: str, name: str, change: Change, place: str) -> Contai
         return None
     have, want = row.kept.system, change.system
     same = have.get(grants.KEPT, "") == want.get(grants.KEPT, "") and (ENABLED in have) == (ENABLED in want)
-    return row if same and place in ("", row.place) else None
+    told = all(want.get(name) in ("", have.get(name)) for name in (ownership.KEPT, tags.KEPT))
+    return row if same and told and place in ("", row.place) else None
 
 
 def _check_name(name: str) -> None:
@@ -79,18 +81,18 @@ def _check_name(name: str) -> None:
         raise fault("InvalidBucketName")
 
 
-def _place(near: Neighbours, raw: bytes) -> str:
-    """The storage policy of a `LocationConstraint` `region:policy` or `:policy`, as Ceph's gateway has it; else the default."""
+def _configured(near: Neighbours, raw: bytes) -> tuple[str, dict[str, str]]:
+    """The storage policy of a `LocationConstraint` `region:policy` or `:policy`, as Ceph's gateway has it, or empty; and tags."""
     if not raw:
-        return ""
+        return "", {}
     document = xml.parsed(raw, "CreateBucketConfiguration")
-    if any(one.tag != "LocationConstraint" for one in document):
-        raise fault("NotImplemented", "A new bucket has a location constraint, and no other setting.")
+    if any(one.tag not in ("LocationConstraint", "Tags") for one in document):
+        raise fault("NotImplemented", "A new bucket has a location constraint and tags, and no other setting.")
     asked = xml.text_of(document, "LocationConstraint")
     _, colon, place = asked.partition(":")
     if colon and place not in near.stores:
         raise fault("InvalidLocationConstraint")
-    return place
+    return place, tags.of_elements(document.findall("Tags/Tag"), tags.ON_BUCKET)
 
 
 async def head_bucket(near: Neighbours, request: Request, where: Address) -> Answer:

@@ -32,7 +32,7 @@ async def complete(near: Neighbours, request: Request, where: Address) -> Answer
         sums.append(
             {name: said for name in checksums.ALGORITHMS if (said := xml.text_of(part, "Checksum" + name.upper()))}
         )
-    if not chosen or len(chosen) > 10_000:
+    if not chosen or len(chosen) > len(multipart.NUMBERS):
         raise fault("MalformedXML")
     row, made = await near.db.write(_complete, near, request, where, chosen, sums)
     body: list[xml.Node] = [

@@ -18,7 +18,7 @@ from pileus.services.objectstore.core.stock import Deleted
 from pileus.services.objectstore.db.containers import ContainerRow
 from pileus.services.objectstore.db.objects import MARKER
 
-_MOST = 1000
+MOST = 1000
 _AT_ONCE = 100
 """Removed in one transaction: others write in between."""
 
@@ -38,7 +38,7 @@ async def delete_objects(near: Neighbours, request: Request, where: Address) -> 
     body = xml.parsed(await bodies.small(request), "Delete")
     quiet = xml.text_of(body, "Quiet").lower() == "true"
     wanted = [_read(one) for one in body.findall("Object")]
-    if not 0 < len(wanted) <= _MOST:
+    if not 0 < len(wanted) <= MOST:
         raise fault("MalformedXML")
     shown: list[xml.Node] = []
     for at in range(0, len(wanted), _AT_ONCE):

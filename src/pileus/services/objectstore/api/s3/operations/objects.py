@@ -94,6 +94,7 @@ def added(
     wanted = ownership.wanted(near, row, found[ownership.WRITER] or row.account, headers)
     if wanted:
         access.check_opening(near, request, row, key, wanted)
+        ownership.check_known(tx, near, wanted)
         found[grants.KEPT] = grants.kept(wanted)
     if headers.get(tags.HEADER):
         found[tags.KEPT] = tags.kept(tags.of_header(headers[tags.HEADER]))

@@ -49,7 +49,8 @@ class Form(Struct, frozen=True, kw_only=True):
         least, most = 0, None
         for condition in self.conditions:
             if isinstance(condition, list) and condition and condition[0] == "content-length-range":
-                least, most = _range(condition)
+                first, last = _range(condition)
+                least, most = max(least, first), last if most is None else min(most, last)
                 continue
             for operator, name, value in _plain(condition):
                 allowed.add(name)
