@@ -77,6 +77,7 @@ async def running(
     people: Any = People()
     settings = Settings({"objectstore": ObjectSettings(**section)})
     service = build(db=db, settings=settings, stores=stores, identity=people, authenticate=people.authenticate)
+    await service.start()
     listeners = Listeners(Entry({0: Door(service.face)}), [("127.0.0.1", port)])
     listeners.bind()
     await listeners.start()
