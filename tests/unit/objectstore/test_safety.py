@@ -334,3 +334,51 @@ async def test_a_clock_that_steps_back(shelf: Shelf, monkeypatch: pytest.MonkeyP
     await shelf.put("a", b"again" * 1000)
     assert await shelf.get("a") == b"again" * 1000
     monkeypatch.undo()
+
+
+async def test_the_sweep_of_one_policy_waits_for_no_other(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    await shelf.room()
+    await shelf.put("a", b"a" * 3000)
+    await shelf.stores["gold"].put("orphan", chunked(b"o"))
+
+    def dead(path: str) -> Any:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(shelf.stores["standard"]._disk, "scan", dead)  # type: ignore[attr-defined]
+    await shelf.endings.sweep()
+    monkeypatch.undo()
+    assert await shelf.stores["gold"].observe() == []
+
+
+async def test_bad_bytes_that_cannot_be_put_aside_keep_no_other_from_being_read(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room, store = await shelf.room(), shelf.stores["standard"]
+    for name in "ab":
+        await shelf.put(name, name.encode() * 5000)
+    for seen in await store.observe():
+        Path(store.path(seen.id)).write_bytes(b"z" * 5000)  # type: ignore[attr-defined]
+
+    def readonly(old: str, new: str) -> None:
+        raise OSError(30, "Read-only file system")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(store._disk, "rename", readonly)  # type: ignore[attr-defined]
+        await shelf.db.write(overdue)
+        await Scrubber(shelf.near).scrub()
+    assert len(await shelf.db.read(findings.every)) == 2
+    await shelf.db.write(overdue)
+    await Scrubber(shelf.near).scrub()
+    assert await store.observe() == [], "they are put aside now"
+    for name in "ab":
+        await shelf.db.write(objects.delete, shelf.near, shelf.ctx, room, name)
+    await shelf.tidy()
+    await Scrubber(shelf.near).scrub()
+
+
+async def test_a_body_as_long_as_the_setting_lies_in_the_database(shelf: Shelf) -> None:
+    await shelf.room()
+    await shelf.put("a", b"x" * shelf.near.settings.inline_bytes)
+    assert await shelf.stores["standard"].observe() == []
+    await shelf.put("a", b"x" * (shelf.near.settings.inline_bytes + 1))
+    assert len(await shelf.stores["standard"].observe()) == 1

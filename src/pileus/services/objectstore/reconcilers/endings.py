@@ -40,17 +40,23 @@ class Endings:
 
     async def sweep(self) -> None:
         """Blobs without a row: what a process was taking in when it was killed."""
+        for place, store in self._near.stores.items():
+            try:
+                await self._sweep(place, store)
+            except BlobError as error:  # its disk; the other policies' are not to wait for it
+                log.warning("the blobs of %s cannot be swept: %s", place, error)
+
+    async def _sweep(self, place: str, store: BlobStore) -> None:
         near = self._near
-        for place, store in near.stores.items():
-            async for portion in store.portions():
-                alive = near.arrivals.alive()
-                old = clock() - near.settings.orphan_minutes * MINUTE
-                seen = [
-                    blob
-                    for blob in portion
-                    if blob.id not in alive and (not near.db.multi_process or blob.changed_at <= old)
-                ]
-                await self._remove_unnamed(place, store, seen)
+        async for portion in store.portions():
+            alive = near.arrivals.alive()
+            old = clock() - near.settings.orphan_minutes * MINUTE
+            seen = [
+                blob
+                for blob in portion
+                if blob.id not in alive and (not near.db.multi_process or blob.changed_at <= old)
+            ]
+            await self._remove_unnamed(place, store, seen)
 
     async def _remove_unnamed(self, place: str, store: BlobStore, seen: list[BlobSeen]) -> None:
         """Read after `alive`: an arrival that had ended by then has its row."""

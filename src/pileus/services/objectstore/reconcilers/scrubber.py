@@ -71,7 +71,10 @@ class Scrubber:
             await self._near.db.write(bodies.checked, row.id)
             return
         log.error("blob %s of %s is bad: %s", row.blob, row.place, problem)
-        await self._near.stores[row.place].quarantine(row.blob)
+        try:
+            await self._near.stores[row.place].quarantine(row.blob)
+        except BlobError as error:  # told all the same, and tried again later; others are not to wait for it
+            problem += f"; it cannot be put aside: {error}"
         await self._tell(row, problem)
 
     async def _tell(self, row: BodyRow, problem: str) -> None:
