@@ -13,7 +13,8 @@ from urllib.parse import quote, unquote
 import httpx
 import pytest
 
-from object_server import Running, free_port, running
+from cloud_runs import free_port
+from object_server import Running, running
 
 from .test_sync_abroad import REALM, TOKEN, owed, synced
 

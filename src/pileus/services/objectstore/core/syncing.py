@@ -129,9 +129,13 @@ def check_stamp(tx: Tx, container: ContainerRow, name: str, stamp: Micros, there
         raise Conflict("What is there is newer.", type="Older")
 
 
+def takes_part(container: ContainerRow) -> bool:
+    return KEY in container.kept.system
+
+
 def buried_at(tx: Tx, container: ContainerRow, name: str) -> Micros:
     """When an object of a container that takes part in syncing was deleted; 0: it was not, or long ago."""
-    return graves.find(tx, container.id, name) if KEY in container.kept.system else 0
+    return graves.find(tx, container.id, name) if takes_part(container) else 0
 
 
 def risen_at(tx: Tx, container: ContainerRow, name: str, stamp: Micros) -> Micros:
@@ -144,7 +148,7 @@ def risen_at(tx: Tx, container: ContainerRow, name: str, stamp: Micros) -> Micro
 
 def bury(tx: Tx, container: ContainerRow, name: str, gone_at: Micros) -> None:
     """Remember a deletion. Costs nothing in containers that take no part."""
-    if KEY in container.kept.system:
+    if takes_part(container):
         graves.put(tx, container.id, name, gone_at)
 
 
