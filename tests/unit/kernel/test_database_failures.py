@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from sqlalchemy import Column, Integer, Table, Text, func, insert, select, text
 
 from databases import Cluster
 from pileus.kernel.db import Database, Query, Tx, metadata, restore, signals
+from pileus.kernel.db.postgresql import ALONE_AFTER
 from pileus.kernel.types import SECOND, Fault, Invalid, OutOfSpace, Unavailable
 
 lumps = Table("test_lumps", metadata, Column("id", Integer, primary_key=True), Column("body", Text))
@@ -208,6 +210,53 @@ async def test_two_processes_wake_each_other(pg: Database, postgresql: Cluster) 
     await pg.write(lambda tx: tx.wake("hello"))
     assert await ear.wait(SECOND)
     assert not await ear.wait(SECOND // 5), "one's own hints come once"
+
+
+@pytest.mark.postgresql
+async def test_who_loses_again_and_again_is_let_alone(pg: Database, postgresql: Cluster) -> None:
+    """While another process never stops to write what the decision reads: four tries, and it is done."""
+    other = Database(str(pg.url))
+    await other.start()
+    tries, over = 0, False
+
+    def look_and_put(tx: Tx) -> None:
+        tx.row(COUNT)
+        put(tx)
+
+    def long(tx: Tx) -> None:
+        nonlocal tries
+        tries += 1
+        tx.row(COUNT)
+        time.sleep(0.2)
+        put(tx)
+
+    async def noise() -> None:
+        while not over:
+            await other.write(look_and_put)
+
+    noises = [asyncio.create_task(noise()) for _ in range(3)]
+    await pg.write(long)
+    over = True
+    await asyncio.gather(*noises)
+    await other.close()
+    assert tries <= ALONE_AFTER + 1
+
+
+@pytest.mark.postgresql
+async def test_each_has_a_seat_of_his_own(pg: Database, postgresql: Cluster) -> None:
+    """Also where there are several processes."""
+    other = Database(str(pg.url))
+    await other.start()
+    meeting = threading.Barrier(10)
+
+    def seat(tx: Tx) -> int:
+        meeting.wait(10)
+        return tx.seat
+
+    found = await asyncio.gather(*(db.write(seat) for db in (pg, other) for _ in range(5)))
+    await other.close()
+    assert len(set(found)) == 10
+    assert max(found) < 20
 
 
 @pytest.mark.postgresql

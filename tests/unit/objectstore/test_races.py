@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from pileus.kernel.db import Tx
+from pileus.kernel.db import Database, Tx
 from pileus.kernel.types import Conflict, Fault, Forbidden, Invalid, NotFound, Stale, TooLarge
 from pileus.services.objectstore.core import accounts, containers, ending, locks, manifests, multipart, objects
 from pileus.services.objectstore.core.conditions import Conditions
@@ -363,3 +363,50 @@ async def test_all_at_once_for_a_while(shelf: Shelf) -> None:
             await asyncio.sleep(0.02)
 
     await asyncio.gather(tidy(), *(busy() for _ in range(6)))
+
+
+@pytest.mark.parametrize("what", ["new", "again", "delete"])
+async def test_writers_of_different_names_do_not_fail_each_other(shelf: Shelf, what: str) -> None:
+    """Neighbours in one container, all at once: nobody has to try again."""
+    room, tries = await shelf.room(), 0
+    names = [f"n{number:03}" for number in range(600 if what == "again" else 60)]
+
+    def fill(tx: Tx) -> None:
+        for name in names:
+            put(shelf, name, b"before")(tx)
+
+    if what != "new":  # on other pages of the key than what is made: so it is but for the first few
+        await shelf.db.write(fill)
+
+    def counted(decision: Decision) -> Decision:
+        def decide(tx: Tx) -> Any:
+            nonlocal tries
+            tries += 1
+            return decision(tx)
+
+        return decide
+
+    chosen = names[:57:8]
+    made = [delete(shelf, room, name) if what == "delete" else put(shelf, name, name.encode()) for name in chosen]
+    done = await clash(shelf, *(counted(one) for one in made))
+    assert refused(done) == 0
+    assert tries == len(chosen)
+
+
+async def test_a_crowd_in_one_container(shelf: Shelf) -> None:
+    """Of two processes, each writing, writing over and deleting the same few names: no failure, and counters that are true."""
+    room = await shelf.room()
+    other = Database(str(shelf.db.url)) if shelf.db.multi_process else shelf.db
+    if other is not shelf.db:
+        await other.start()
+
+    async def some(number: int) -> None:
+        chance = random.Random(number)
+        for step in range(12):
+            name = f"n{chance.randrange(6)}"
+            decision = delete(shelf, room, name) if chance.random() < 0.3 else put(shelf, name, bytes(step * 20))
+            await (other if number % 2 else shelf.db).write(decision)
+
+    await asyncio.gather(*(some(number) for number in range(24)))
+    if other is not shelf.db:
+        await other.close()

@@ -96,6 +96,8 @@ def test_what_was_not_signed_is_refused() -> None:
     S3SigV4Auth(WHO, "s3", "r").add_auth(made)
     plain = message(made)
     assert read(Message(method="GET", path="/", query="", headers={"host": "x"}), 0) is None
+    for kind, code in (("AWS4-ECDSA-P256-SHA256 Credential=x", "InvalidRequest"), ("Bearer x", "InvalidArgument")):
+        refused(code, Message(method="GET", path="/", query="", headers={"host": "x", "authorization": kind}))
     added = Message(method="GET", path=plain.path, query="", headers={**plain.headers, "x-amz-acl": "public-read"})
     assert refused("AccessDenied", added).details["HeadersNotSigned"] == "x-amz-acl"
     refused("SignatureDoesNotMatch", Message(method="DELETE", path=plain.path, query="", headers=plain.headers))

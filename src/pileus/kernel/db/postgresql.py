@@ -25,9 +25,13 @@ THREADS = 12
 ATTEMPTS = 20
 CHANNEL = "pileus"
 CONNECT = {"application_name": "pileus", "connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10}
-TURNSTILE = 0x50494C01
-"""Advisory lock behind which writes queue that lost a race several times."""
-BEGIN_WRITE = "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE"
+GATE = 0x50494C01
+"""Advisory lock that all writes share, and that one takes for itself which lost a race several times: it cannot lose another."""
+SEATS = 0x50494C02
+"""Class of the advisory locks by which each connection has a number of its own."""
+BEGIN_ALONE = "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE; SET LOCAL enable_seqscan = off"
+"""What a write reads in sequence it locks as a whole: a small table then makes all who write to it lose races that never were."""
+BEGIN_WRITE = f"{BEGIN_ALONE}; SELECT pg_advisory_xact_lock_shared({GATE})"
 BEGIN_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _CONFLICTS = {"40001", "40P01"}
 ALONE_AFTER = 3
@@ -38,12 +42,19 @@ log = logging.getLogger(__name__)
 class Session:
     """One connection, as SQLAlchemy and as psycopg see it."""
 
-    __slots__ = ("connection", "driver", "pid")
+    __slots__ = ("connection", "driver", "pid", "seat")
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.driver: psycopg.Connection[Any] = connection.connection.dbapi_connection  # type: ignore[assignment]
         self.pid = self.driver.info.backend_pid
+        self.seat = 0
+
+    def sit_down(self) -> None:
+        """Take the first number that no living connection has."""
+        free = "SELECT n FROM generate_series(0, 9999) n WHERE pg_try_advisory_lock(%s, n) LIMIT 1"
+        found = self.driver.execute(free, (SEATS,)).fetchone()
+        self.seat = found[0] if found is not None else 0
 
     def close(self) -> None:
         self.driver.close()
@@ -106,6 +117,7 @@ class PostgresqlStore:
         except IndexError:
             session = self._connect()
             self._pids.add(session.pid)
+            session.sit_down()
         try:
             yield session
         finally:
@@ -147,7 +159,11 @@ class PostgresqlStore:
         raise Unavailable("PostgreSQL is backed up with its own tool: pg_dump --format=custom.")
 
     def _read(self, call: Callable[[Tx], R]) -> R:
-        return self._until_done(lambda _: self._attempt(BEGIN_READ, call)[0])
+        return self._until_done(lambda _: self._looked(call))
+
+    def _looked(self, call: Callable[[Tx], R]) -> R:
+        with self._session() as session:
+            return self._attempt(session, BEGIN_READ, call)[0]
 
     def _write(self, call: Callable[[Tx], R]) -> R:
         result, tx = self._until_done(lambda attempt: self._guarded(call, attempt))
@@ -169,45 +185,44 @@ class PostgresqlStore:
 
     def _guarded(self, call: Callable[[Tx], R], attempt: int) -> tuple[R, Tx]:
         """The first tries run beside others. A unique index that strikes there may mean a lost race: the next try sees the row."""
-        if attempt < ALONE_AFTER:
-            return self._attempt(BEGIN_WRITE, call, beside=True)
-        with self._session() as session:  # the lock is taken before BEGIN: a snapshot must not be older than the turn
-            try:
-                session.driver.execute(f"SELECT pg_advisory_lock({TURNSTILE})")
+        with self._session() as session:
+            if attempt < ALONE_AFTER:
+                return self._attempt(session, BEGIN_WRITE, call, beside=True)
+            try:  # before BEGIN: a snapshot must not be older than the turn
+                session.driver.execute(f"SELECT pg_advisory_lock({GATE})")
             except psycopg.Error as error:
                 raise Retry(str(error).strip()) from error
             try:
-                return self._attempt(BEGIN_WRITE, call)
+                return self._attempt(session, BEGIN_ALONE, call)
             finally:
                 try:
-                    session.driver.execute(f"SELECT pg_advisory_unlock({TURNSTILE})")
+                    session.driver.execute(f"SELECT pg_advisory_unlock({GATE})")
                 except psycopg.Error:  # what was committed stays so; the lock ends with its connection
                     session.driver.close()
 
-    def _attempt(self, begin: str, call: Callable[[Tx], R], *, beside: bool = False) -> tuple[R, Tx]:
+    def _attempt(self, session: Session, begin: str, call: Callable[[Tx], R], *, beside: bool = False) -> tuple[R, Tx]:
         """One try, in a transaction of its own. Raises `Retry` when another may succeed."""
-        with self._session() as session:
-            driver = session.driver
-            tx = Tx(session.connection, driver, clock(), writes=begin == BEGIN_WRITE)
-            committing = False
-            try:
-                driver.execute(begin)
-                result = call(tx)
-                tx.finish(result)
-                for name in tx.wakes:
-                    driver.execute("SELECT pg_notify(%s, %s)", (CHANNEL, name))
-                committing = True
-                driver.execute("COMMIT")
-            except Exception as error:
-                self._rollback(session)
-                if driver.closed:
-                    self._drop_idle()
-                again = (driver.closed and not committing) or (beside and isinstance(tx.refused, Duplicate))
-                raise _verdict(error, tx.refused or error, again=again) from error
-            except BaseException:
-                self._rollback(session)
-                raise
-            return result, tx
+        driver = session.driver
+        tx = Tx(session.connection, driver, clock(), writes=begin != BEGIN_READ, seat=session.seat)
+        committing = False
+        try:
+            driver.execute(begin)
+            result = call(tx)
+            tx.finish(result)
+            for name in tx.wakes:
+                driver.execute("SELECT pg_notify(%s, %s)", (CHANNEL, name))
+            committing = True
+            driver.execute("COMMIT")
+        except Exception as error:
+            self._rollback(session)
+            if driver.closed:
+                self._drop_idle()
+            again = (driver.closed and not committing) or (beside and isinstance(tx.refused, Duplicate))
+            raise _verdict(error, tx.refused or error, again=again) from error
+        except BaseException:
+            self._rollback(session)
+            raise
+        return result, tx
 
     @staticmethod
     def _rollback(session: Session) -> None:

@@ -32,6 +32,7 @@ class Tx:
         "dialect",
         "now",
         "refused",
+        "seat",
         "stamps",
         "tables",
         "wakes",
@@ -39,7 +40,14 @@ class Tx:
     )
 
     def __init__(
-        self, connection: Connection, driver: Any, now: Micros, *, writes: bool, stamps: Stamps | None = None
+        self,
+        connection: Connection,
+        driver: Any,
+        now: Micros,
+        *,
+        writes: bool,
+        stamps: Stamps | None = None,
+        seat: int = 0,
     ) -> None:
         self.now = now
         """One time for the whole transaction."""
@@ -49,6 +57,8 @@ class Tx:
         self._connection = connection
         self._driver = driver
         self._dialect = connection.dialect
+        self.seat = seat
+        """A small number that no other transaction has at this moment, in any process: what many add to can be kept apart by it."""
         self.wakes: list[str] = []
         self.calls: list[Callable[[], None]] = []
         self.refused: Exception | None = None

@@ -59,7 +59,12 @@ def find(tx: Tx, name: str) -> Account:
 
 def settings(tx: Tx, name: str) -> Settings:
     """What is set on it, without the counters. Raises `Gone`."""
-    row = _find(tx, name)
+    return settings_of(accounts.find(tx, name))
+
+
+def settings_of(row: AccountRow | None) -> Settings:
+    """The same, of a row that was read already."""
+    row = _standing(row)
     return (row and row.settings) or Settings()
 
 
@@ -73,7 +78,10 @@ def ensure(tx: Tx, name: str) -> AccountRow:
 
 
 def _find(tx: Tx, name: str) -> AccountRow | None:
-    row = accounts.find(tx, name)
+    return _standing(accounts.find(tx, name))
+
+
+def _standing(row: AccountRow | None) -> AccountRow | None:
     if row is not None and row.deleted_at:
         raise Gone("This account is being deleted.", type="NoSuchAccount")
     return row

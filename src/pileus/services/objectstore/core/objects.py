@@ -129,38 +129,46 @@ def put(
     row, settings = standing(tx, account, container)
     if want.etag and want.etag != body.md5:
         raise Mismatch("The bytes are not those of the ETag.", type="BadDigest", details={"computed": body.md5})
-    before = objects.find(tx, row.id, name)
-    check_write(want.conditions, before)
-    syncing.check_stamp(tx, row, name, want.stamp, before.modified_at if before else 0)
-    weight = body.size
-    lost = before.weight if before is not None and not row.versioning else 0
-    quotas.check(tx, row, settings, 0 if before else 1, weight - lost)
-    if row.kept.archive and before is not None:
-        quotas.check_archive(tx, row, settings, weight, before.weight)
     body_id = named(tx, body)  # first: an object copied onto itself must not lose its last name
-    stamp = retire(tx, near, row, name, before, syncing.risen_at(tx, row, name, want.stamp))
-    made = ObjectRow(
-        container_id=row.id,
-        name=name,
-        stamp=stamp,
-        versioned=row.versioning == "enabled",
-        kind=want.kind,
-        size=body.size if want.shown_size is None else want.shown_size,
-        weight=weight,
-        etag=want.shown_etag or body.md5,
-        inner_etag=body.md5 if want.shown_etag and want.shown_etag != body.md5 else "",
-        content_type=want.content_type,
-        body_id=body_id,
-        modified_at=stamp,
-        delete_at=want.delete_at,
-        details=locks.defaulted(row.kept.system, want.details, tx.now) or None,
-    )
-    objects.put(tx, made)
-    counters.bump(tx, account, row.id, row.place, 0 if before else 1, weight)
+    made = _made(tx, row, name, want, body, body_id)
+    claims = not row.versioning and not syncing.takes_part(row) and not want.stamp
+    before = objects.claim(tx, made) if claims else objects.find(tx, row.id, name)
+    check_write(want.conditions, before)
+    replaced = before.weight if before is not None and not row.versioning else 0
+    quotas.check(tx, row, settings, 0 if before else 1, body.size - replaced)
+    if row.kept.archive and before is not None:
+        quotas.check_archive(tx, row, settings, body.size, before.weight)
+    if before is not None or not claims:
+        syncing.check_stamp(tx, row, name, want.stamp, before.modified_at if before else 0)
+        stamp = retire(tx, near, row, name, before, syncing.risen_at(tx, row, name, want.stamp))
+        made = msgspec.structs.replace(made, stamp=stamp, modified_at=stamp)
+        objects.put(tx, made)
+    counters.bump(tx, account, row.id, row.place, 0 if before else 1, body.size)
     syncing.note(tx, row, name)
     if near.settings.object_events:
         _note(tx, near, ctx, "objectstore.object.put", row, made)
     return made
+
+
+def _made(tx: Tx, container: ContainerRow, name: str, want: Put, body: Body, body_id: int) -> ObjectRow:
+    """The row of an object that comes to be now."""
+    at = now(tx)
+    return ObjectRow(
+        container_id=container.id,
+        name=name,
+        stamp=at,
+        versioned=container.versioning == "enabled",
+        kind=want.kind,
+        size=body.size if want.shown_size is None else want.shown_size,
+        weight=body.size,
+        etag=want.shown_etag or body.md5,
+        inner_etag=body.md5 if want.shown_etag and want.shown_etag != body.md5 else "",
+        content_type=want.content_type,
+        body_id=body_id,
+        modified_at=at,
+        delete_at=want.delete_at,
+        details=locks.defaulted(container.kept.system, want.details, tx.now) or None,
+    )
 
 
 def save(tx: Tx, row: ObjectRow, /, **values: object) -> ObjectRow:
@@ -384,10 +392,10 @@ def _promote(tx: Tx, container: ContainerRow, name: str) -> bool:
 
 def standing(tx: Tx, account: str, container: str) -> tuple[ContainerRow, Settings]:
     """The container, and what is set on its account. Raises `NotFound` of type `NoSuchContainer`, `Gone`."""
-    row = containers.find(tx, account, container)
+    row, owner = containers.standing(tx, account, container) or (None, None)
     if row is None:
         raise NotFound("The resource could not be found.", type="NoSuchContainer")
-    return row, accounts.settings(tx, account)
+    return row, accounts.settings_of(owner)
 
 
 def _gone(tx: Tx, near: Neighbours, ctx: Ctx, container: ContainerRow, row: ObjectRow) -> None:

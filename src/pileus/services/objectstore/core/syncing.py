@@ -70,6 +70,12 @@ def signature(realm_key: str, key: str, method: str, path: str, at: str, nonce: 
     return hmac.new(realm_key.encode(), message.encode(), "sha1").hexdigest()
 
 
+def keys(near: Neighbours, realm: str) -> list[str]:
+    """With which a change of that realm may be signed: its key, and the one it had before."""
+    own = near.settings
+    return [key for each in (own.sync_realms, own.sync_former_keys) if (key := each.get(realm.lower()))]
+
+
 def quoted(*names: str) -> str:
     """Names as the path of a URL. Dots alone are no steps up or down, to whoever tidies URLs."""
     words = quote("/".join(names)).split("/")
@@ -123,9 +129,13 @@ def check_stamp(tx: Tx, container: ContainerRow, name: str, stamp: Micros, there
         raise Conflict("What is there is newer.", type="Older")
 
 
+def takes_part(container: ContainerRow) -> bool:
+    return KEY in container.kept.system
+
+
 def buried_at(tx: Tx, container: ContainerRow, name: str) -> Micros:
     """When an object of a container that takes part in syncing was deleted; 0: it was not, or long ago."""
-    return graves.find(tx, container.id, name) if KEY in container.kept.system else 0
+    return graves.find(tx, container.id, name) if takes_part(container) else 0
 
 
 def risen_at(tx: Tx, container: ContainerRow, name: str, stamp: Micros) -> Micros:
@@ -138,7 +148,7 @@ def risen_at(tx: Tx, container: ContainerRow, name: str, stamp: Micros) -> Micro
 
 def bury(tx: Tx, container: ContainerRow, name: str, gone_at: Micros) -> None:
     """Remember a deletion. Costs nothing in containers that take no part."""
-    if KEY in container.kept.system:
+    if takes_part(container):
         graves.put(tx, container.id, name, gone_at)
 
 

@@ -1,11 +1,14 @@
 """Containers, and the global names under which S3 knows some of them."""
 
+from typing import Any
+
 from msgspec import Struct
 from msgspec.structs import asdict
 from sqlalchemy import Column, Index, Table, Text, UniqueConstraint, bindparam, delete, insert, select, update
 
 from pileus.kernel.db import Json, Query, Time, Tx, metadata
 from pileus.kernel.types import Micros
+from pileus.services.objectstore.db.accounts import AccountRow, accounts
 from pileus.services.objectstore.db.columns import Id, Name, Settings
 from pileus.services.objectstore.db.spans import Span, ranges
 
@@ -66,6 +69,23 @@ _FIND = Query(
     select(containers).where(containers.c.account == bindparam("account"), containers.c.name == bindparam("name")),
     into=ContainerRow,
 )
+_ROOM = len(ContainerRow.__struct_fields__)
+
+
+def _standing(*values: Any) -> tuple[ContainerRow, AccountRow | None]:
+    owner = AccountRow(*values[_ROOM:]) if values[_ROOM] is not None else None
+    return ContainerRow(*values[:_ROOM]), owner
+
+
+_STANDING = Query(
+    select(
+        *(column.label(f"room_{column.name}") for column in containers.columns),
+        *(column.label(f"owner_{column.name}") for column in accounts.columns),
+    )
+    .select_from(containers.outerjoin(accounts, accounts.c.name == containers.c.account))
+    .where(containers.c.account == bindparam("account"), containers.c.name == bindparam("name")),
+    into=_standing,
+)
 _GET = Query(select(containers).where(containers.c.id == bindparam("id")), into=ContainerRow)
 _BY_ID = Query(
     select(containers)
@@ -86,6 +106,11 @@ _BUCKET_DELETE = Query(delete(buckets).where(buckets.c.container_id == bindparam
 
 def find(tx: Tx, account: str, name: str) -> ContainerRow | None:
     return tx.row(_FIND, account=account, name=name)
+
+
+def standing(tx: Tx, account: str, name: str) -> tuple[ContainerRow, AccountRow | None] | None:
+    """With its account, in one query."""
+    return tx.row(_STANDING, account=account, name=name)
 
 
 def get(tx: Tx, container_id: int) -> ContainerRow | None:

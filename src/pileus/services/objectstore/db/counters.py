@@ -1,10 +1,9 @@
 """Counters of containers and accounts, kept by the transaction that changes what they count.
 
-A counter is the sum of its shards. SQLite has one writer and one shard; on PostgreSQL writers of one container choose
-a shard by chance, so that they seldom wait for each other (or, being SERIALIZABLE, fail).
+A counter is the sum of its shards. SQLite has one writer and one shard; on PostgreSQL each connection has a shard of its
+own, so that writers of one container do not wait for each other (or, being SERIALIZABLE, fail).
 """
 
-import random
 from typing import Any
 
 from msgspec import Struct
@@ -42,7 +41,8 @@ def _bump(insert: Any) -> Query[Any]:
     statement = insert(counters)
     summed = {name: counters.c[name] + statement.excluded[name] for name in ("containers", "objects", "bytes")}
     binds = {column.name: bindparam(f"b_{column.name}", type_=column.type) for column in counters.columns}
-    return Query(statement.values(binds).on_conflict_do_update(index_elements=["owner", "place", "shard"], set_=summed))
+    both = [binds, binds | {"owner": bindparam("b_other", type_=counters.c.owner.type)}]
+    return Query(statement.values(both).on_conflict_do_update(index_elements=["owner", "place", "shard"], set_=summed))
 
 
 _BUMP = {"sqlite": _bump(upsert_sqlite), "postgresql": _bump(upsert_postgresql)}
@@ -72,10 +72,10 @@ def bump(tx: Tx, account: str, container_id: int, place: str, objects: int, size
     """Add to a container's counters and to its account's."""
     if not (objects or size or containers):
         return
-    shard = 0 if tx.dialect == "sqlite" else random.randrange(SHARDS)  # noqa: S311
-    one = {"b_place": place, "b_shard": shard, "b_objects": objects, "b_bytes": size, "b_containers": containers}
-    owners = (of_container(container_id), of_account(account))
-    tx.run_many(_BUMP[tx.dialect], [{"b_owner": owner, **one} for owner in owners])
+    tx.run(
+        _BUMP[tx.dialect], b_owner=of_container(container_id), b_other=of_account(account), b_place=place,
+        b_shard=tx.seat % SHARDS, b_objects=objects, b_bytes=size, b_containers=containers,
+    )  # fmt: skip
 
 
 def sums(tx: Tx, owner: str) -> list[Count]:

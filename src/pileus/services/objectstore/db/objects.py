@@ -3,7 +3,20 @@
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import BigInteger, Column, Index, Table, Text, bindparam, delete, func, select, update
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    func,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert_postgresql
 from sqlalchemy.dialects.sqlite import insert as upsert_sqlite
 
@@ -113,11 +126,13 @@ def _whole(*values: Any) -> Whole:
     return Whole(ObjectRow(*values[:_WIDTH]), *values[_WIDTH:])
 
 
+_BINDS = {column.name: bindparam(f"b_{column.name}", type_=column.type) for column in objects.columns}
+
+
 def _upsert(insert: Any) -> Query[Any]:
     statement = insert(objects)
-    binds = {column.name: bindparam(f"b_{column.name}", type_=column.type) for column in objects.columns}
     fresh = {column.name: statement.excluded[column.name] for column in objects.columns if not column.primary_key}
-    return Query(statement.values(binds).on_conflict_do_update(index_elements=["container_id", "name"], set_=fresh))
+    return Query(statement.values(_BINDS).on_conflict_do_update(index_elements=["container_id", "name"], set_=fresh))
 
 
 _FIND = Query(select(objects).where(*_KEY), into=ObjectRow)
@@ -132,6 +147,26 @@ _WHOLE = Query(
     .where(*_KEY),
     into=_whole,
 )
+
+
+def _claimed(added: bool, *values: Any) -> ObjectRow | None:
+    return None if added else ObjectRow(*values)
+
+
+def _claim() -> Query[ObjectRow | None]:
+    """Its UPDATE changes nothing, it locks the row and tells it; `xmax` is 0 in rows that were inserted just now."""
+    statement = upsert_postgresql(objects).values(_BINDS)
+    locked = statement.on_conflict_do_update(
+        index_elements=["container_id", "name"], set_={"container_id": objects.c.container_id}
+    )
+    added = literal_column("(objectstore_objects.xmax = 0)", Boolean).label("added")
+    return Query(locked.returning(added, *objects.columns), into=_claimed)
+
+
+_CLAIM = {
+    "sqlite": Query(upsert_sqlite(objects).values(_BINDS).on_conflict_do_nothing()),
+    "postgresql": _claim(),
+}
 _PUT = {"sqlite": _upsert(upsert_sqlite), "postgresql": _upsert(upsert_postgresql)}
 _CHANGE = Query(
     update(objects).where(objects.c.container_id == bindparam("b_container"), objects.c.name == bindparam("b_name"))
@@ -187,6 +222,19 @@ def with_body(tx: Tx, body_id: int, limit: int) -> list[tuple[int, str]]:
 def part(container_id: int) -> str:
     """What is stamped when a container's objects change, or some other's that shares its part."""
     return f"{objects.name}/{container_id % PARTS_STAMPED}"
+
+
+def claim(tx: Tx, row: ObjectRow) -> ObjectRow | None:
+    """Insert it, unless something has its name: that, then, for `put` to replace.
+
+    On PostgreSQL it is no read: SERIALIZABLE keeps what a read saw, or missed, by the page of the index, and all who write names of
+    that page at the same time would fail by it.
+    """
+    tx.changes(part(row.container_id))
+    values = {f"b_{name}": getattr(row, name) for name in ObjectRow.__struct_fields__}
+    if tx.dialect == "sqlite":
+        return None if tx.run(_CLAIM["sqlite"], **values) else find(tx, row.container_id, row.name)
+    return tx.row(_CLAIM["postgresql"], **values)
 
 
 def put(tx: Tx, row: ObjectRow) -> None:

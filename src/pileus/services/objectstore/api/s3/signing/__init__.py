@@ -19,4 +19,6 @@ def read(message: Message, now: int) -> Claim | None:
     claims = [claim for kind in (v4, v2) for claim in kind.read(message, now)]
     if len(claims) > 1:
         raise v4.ambiguous()
+    if not claims and (given := message.headers.get("authorization", "").strip()):
+        raise v4.unsupported(given)
     return claims[0] if claims else None

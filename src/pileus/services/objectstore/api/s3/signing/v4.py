@@ -87,6 +87,20 @@ def ambiguous() -> Fault:
     )
 
 
+def unsupported(authorization: str) -> Fault:
+    """For a header that is of no kind known here: nobody is taken for anonymous who says who he is."""
+    if authorization.startswith("AWS4-"):
+        return fault(
+            "InvalidRequest", f"The authorization mechanism you have provided is not supported. Please use {ALGORITHM}."
+        )
+    return fault(
+        "InvalidArgument",
+        "Unsupported Authorization Type",
+        ArgumentName="Authorization",
+        ArgumentValue=authorization.split(maxsplit=1)[0][:64],
+    )
+
+
 def read(message: Message, now: int) -> Iterator[ClaimV4]:
     """What the header, and what the query claims."""
     authorization = message.headers.get("authorization", "")
