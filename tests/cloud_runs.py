@@ -82,6 +82,10 @@ def free_ports(count: int) -> list[int]:
     raise AssertionError("this machine has no free ports")
 
 
+def free_port() -> int:
+    return free_ports(1)[0]
+
+
 def until(holds, seconds: float = 30.0) -> None:
     end = time.monotonic() + seconds
     while not holds():

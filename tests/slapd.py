@@ -7,6 +7,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from cloud_runs import free_port
+
 SUFFIX = "dc=corp,dc=example"
 ADMIN, ADMIN_PASSWORD = f"cn=admin,{SUFFIX}", "Directory-Secret-7"
 _SCHEMAS = ("core", "cosine", "nis", "inetorgperson", "msuser")
@@ -146,7 +148,7 @@ class Slapd:
     """`start` returns when it answers; `url` is where. `tls`: certificate and key files, for StartTLS."""
 
     def __init__(self, place: Path, ldif: str, tls: tuple[Path, Path] | None = None) -> None:
-        self.place, self.port = place, _free_port()
+        self.place, self.port = place, free_port()
         self.url = f"ldap://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
         (place / "data").mkdir(parents=True)
@@ -196,9 +198,3 @@ class Slapd:
             [command, *arguments], input=ldif, text=True, capture_output=True, check=False, timeout=60
         )
         assert done.returncode == 0, done.stderr
-
-
-def _free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])

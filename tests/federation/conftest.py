@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from cloud import LiveCloud
-from federation.openid_provider import OpenIdProvider, free_port
+from cloud_runs import free_port
+from federation.openid_provider import OpenIdProvider
 
 DASHBOARD = "http://127.0.0.1:9/auth/websso/"
 MAPPING = [

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 from html import unescape
@@ -67,12 +66,6 @@ class OpenIdProvider:
         answer = httpx.post(f"{self.issuer}/token", data=form, auth=client)
         assert answer.status_code == 200, answer.text
         return answer.json()
-
-
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
 
 
 class Browser:

@@ -6,71 +6,16 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import httpx
 import pytest
 
 import invariants
-from cloud_runs import CloudRun
 
-KILLS = int(os.environ.get("PILEUS_TEST_KILLS", "5"))
-SEED = int(os.environ.get("PILEUS_TEST_SEED", "0")) or random.randrange(1 << 30)
-BASE = "http://127.0.0.1:{PILEUS_PORTS_ALL}"
-
-
-class Mortal:
-    """A cloud as a process in the foreground, that can be killed and started again."""
-
-    def __init__(self, state: Path) -> None:
-        self.run = CloudRun(
-            state, PILEUS_NODE_BOOT_SECONDS="0.05", PILEUS_IMAGE_ORPHAN_MINUTES="0"
-        )  # fmt: skip
-        self.url = BASE.format(**self.run.environ)
-        self.process: Any = None
-        self.token = ""
-
-    def up(self) -> None:
-        self.process = self.run.start("up", "--simulate", "3", "--password", "secret")
-        end = time.monotonic() + 60
-        while True:
-            assert self.process.poll() is None, self.process.communicate()
-            try:
-                self.token = self._login()
-                return
-            except httpx.TransportError:
-                assert time.monotonic() < end, self.run.log()
-                time.sleep(0.05)
-
-    def _login(self) -> str:
-        who = {"user": {"name": "admin", "domain": {"id": "default"}, "password": "secret"}}
-        scope = {"project": {"name": "admin", "domain": {"id": "default"}}}
-        body = {"auth": {"identity": {"methods": ["password"], "password": who}, "scope": scope}}
-        answer = httpx.post(f"{self.url}/identity/v3/auth/tokens", json=body, timeout=30)
-        assert answer.status_code == 201, answer.text
-        return answer.headers["x-subject-token"]
-
-    def client(self) -> httpx.Client:
-        return httpx.Client(base_url=self.url, headers={"X-Auth-Token": self.token}, timeout=20)
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.communicate()
-
-
-@pytest.fixture
-def mortal(tmp_path: Path) -> Iterator[Mortal]:
-    found = Mortal(tmp_path / "state")
-    found.up()
-    yield found
-    if found.process.poll() is None:
-        found.kill()
+from .mortal import KILLS, SEED, Busy, Mortal
 
 
 class Ground:
@@ -101,37 +46,15 @@ def _id(answer: httpx.Response) -> str:
     return str(body["id"] if "id" in body else next(iter(body.values()))["id"])
 
 
-class Busy:
-    """Threads that make and delete things until the cloud dies. What was promised with 2xx is remembered."""
+class Tenants(Busy):
+    """They make and delete things. What was promised with 2xx is remembered."""
 
     def __init__(self, mortal: Mortal, ground: Ground, seed: int) -> None:
-        self.mortal, self.ground, self.random = mortal, ground, random.Random(seed)
+        super().__init__(mortal, (self._server, self._server, self._image, self._network, self._power))
+        self.ground, self.random = ground, random.Random(seed)
         self.servers: set[str] = set()
         self.doomed: set[str] = set()
         self.networks: set[str] = set()
-        self.strange: list[str] = []
-        self.threads = [threading.Thread(target=self._until_dead, args=(work,)) for work in (
-            self._server, self._server, self._image, self._network, self._power
-        )]  # fmt: skip
-
-    def start(self) -> None:
-        for thread in self.threads:
-            thread.start()
-
-    def end(self) -> None:
-        for thread in self.threads:
-            thread.join(60)
-
-    def _until_dead(self, work: Callable[[httpx.Client], None]) -> None:
-        with self.mortal.client() as client:
-            while True:
-                try:
-                    work(client)
-                except httpx.TransportError:
-                    return
-                except AssertionError as problem:
-                    self.strange.append(str(problem))
-                    return
 
     def _server(self, client: httpx.Client) -> None:
         ground = self.ground
@@ -192,7 +115,7 @@ def test_killed_while_busy(mortal: Mortal) -> None:
     with mortal.client() as client:
         ground = Ground(client)
     for _ in range(KILLS):
-        busy = Busy(mortal, ground, chance.randrange(1 << 30))
+        busy = Tenants(mortal, ground, chance.randrange(1 << 30))
         busy.start()
         time.sleep(0.2 + chance.random() * 1.5)
         mortal.kill()
@@ -203,7 +126,7 @@ def test_killed_while_busy(mortal: Mortal) -> None:
         _whole(mortal, busy)
 
 
-def _whole(mortal: Mortal, busy: Busy) -> None:
+def _whole(mortal: Mortal, busy: Tenants) -> None:
     """Everything that was promised is there, and ends well; nothing is orphaned."""
     with mortal.client() as client:
         end = time.monotonic() + 60

@@ -17,9 +17,10 @@ from typing import Any
 
 import pytest
 
+from cloud_runs import free_port
 from databases import Cluster
 from object_rows import broken, orphans
-from object_server import free_port, running
+from object_server import running
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.reconcilers.endings import Endings
 

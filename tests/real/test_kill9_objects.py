@@ -7,64 +7,30 @@ from __future__ import annotations
 
 import json
 import random
-import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from functools import partial
 
 import httpx
 import pytest
 
 import invariants
 
-from .test_kill9 import KILLS, SEED, Mortal
+from .mortal import KILLS, SEED, Busy, Mortal
 
 SIZES = (0, 700, 16_384, 40_000, 3_000_000)
 
 
-@pytest.fixture
-def mortal(tmp_path: Path) -> Iterator[Mortal]:
-    found = Mortal(tmp_path / "state")
-    found.up()
-    yield found
-    if found.process.poll() is None:
-        found.kill()
-
-
-class Busy:
-    """Threads with names of their own. `promised`: name to content as the last answer left it; `open`: what else it may be."""
+class Writers(Busy):
+    """Each with names of its own. `promised`: name to content as the last answer left it; `open`: what else it may be."""
 
     def __init__(self, mortal: Mortal, root: str, seed: int) -> None:
-        self.mortal, self.root = mortal, root
+        works = (self._put, self._put, self._copy, self._static, self._bulk)
+        super().__init__(
+            mortal, [partial(work, chance=random.Random(seed + n), name=f"t{n}") for n, work in enumerate(works)]
+        )
+        self.root = root
         self.promised: dict[str, bytes | None] = {}
         self.open: dict[str, bytes | None] = {}
-        self.strange: list[str] = []
-        works = (self._put, self._put, self._copy, self._static, self._bulk)
-        self.threads = [
-            threading.Thread(target=self._until_dead, args=(work, random.Random(seed + n), f"t{n}"))
-            for n, work in enumerate(works)
-        ]
-
-    def start(self) -> None:
-        for thread in self.threads:
-            thread.start()
-
-    def end(self) -> None:
-        for thread in self.threads:
-            thread.join(60)
-
-    def _until_dead(
-        self, work: Callable[[httpx.Client, random.Random, str], None], chance: random.Random, name: str
-    ) -> None:
-        with self.mortal.client() as client:
-            while True:
-                try:
-                    work(client, chance, name)
-                except httpx.TransportError:
-                    return
-                except AssertionError as problem:
-                    self.strange.append(str(problem))
-                    return
 
     def _ask(
         self,
@@ -138,7 +104,7 @@ def test_killed_while_taking_in(mortal: Mortal) -> None:
         client.put(root).raise_for_status()
     promised: dict[str, bytes | None] = {}
     for _ in range(KILLS):
-        busy = Busy(mortal, root, chance.randrange(1 << 30))
+        busy = Writers(mortal, root, chance.randrange(1 << 30))
         busy.start()
         end = time.monotonic() + 20
         while len(busy.promised) < 10 and time.monotonic() < end:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 import image_server
+from cloud_runs import free_port
 from image_callers import OCTETS, RAW, Caller, blobs_on_disk, hashed
-from image_server import Running, free_port, running
+from image_server import Running, running
 from pileus.drivers.blob.file.disk import Disk
 from pileus.kernel.db import Tx
 from pileus.kernel.types import MINUTE, cloud

@@ -8,7 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from object_server import Running, free_port, running
+from cloud_runs import free_port
+from object_server import Running, running
 from pileus.kernel.config import ConfigError
 from pileus.services.objectstore.core import syncing
 from pileus.services.objectstore.core.settings import ObjectSettings

@@ -1,19 +1,13 @@
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 import pytest_asyncio
 
+from cloud_runs import free_port
 from pileus.kernel.db import Database
 from pileus.kernel.rest import Door, Entry, EntrySettings, Listeners
 from unit.kernel.rest import widgets
-
-
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
 
 
 @pytest_asyncio.fixture
