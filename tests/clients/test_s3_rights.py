@@ -89,9 +89,10 @@ def test_a_lock_holds_whoever_writes(users: Users, owner: Any, bucket: str) -> N
     assert off.status_code == 409
     assert owner.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
     assert httpx.put(f"{base}/{bucket}/k", headers=head, content=b"2").status_code == 201
-    assert httpx.delete(
-        f"{base}/{bucket}/k?version-id={int(locked['VersionId']) / 1e6:.5f}", headers=head
-    ).status_code == 403
+    assert (
+        httpx.delete(f"{base}/{bucket}/k?version-id={int(locked['VersionId']) / 1e6:.5f}", headers=head).status_code
+        == 403
+    )
     assert owner.get_object(**one)["Body"].read() == b"1"
     assert httpx.delete(f"{base}/{bucket}", headers=head).status_code == 409
     owner.create_bucket(Bucket=bucket + "-free")
