@@ -26,7 +26,7 @@ _STREAMED: Mapping[str, Payload] = {
     "STREAMING-UNSIGNED-PAYLOAD-TRAILER": "unsigned-trailer",
 }
 _STAMP = re.compile(r"\d{8}T\d{6}Z\Z", re.ASCII)
-_HEX64 = re.compile(r"[0-9a-f]{64}\Z")
+_HEX64 = re.compile(r"[0-9a-fA-F]{64}\Z")
 _PART = re.compile(r"\s*(Credential|SignedHeaders|Signature)\s*=\s*([^,\s]+)\s*\Z")
 EMPTY = hashlib.sha256(b"").hexdigest()
 
@@ -174,6 +174,8 @@ def _of_query(message: Message, parameters: Mapping[str, str], now: int) -> Clai
 
 
 def _check_life(text: str, at: int, now: int) -> None:
+    if text.startswith("-") and text[1:].isdigit():
+        raise fault("AuthorizationQueryParametersError", "X-Amz-Expires must be non-negative")
     if not text.isascii() or not text.isdigit() or len(text) > 9:
         raise fault("AuthorizationQueryParametersError", "X-Amz-Expires should be a number")
     if int(text) > LONGEST:
@@ -237,8 +239,10 @@ def _payload(given: str) -> tuple[Payload, str]:
         raise fault(
             "InvalidArgument",
             "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, a STREAMING- form, or a valid sha256 value.",
+            ArgumentName="x-amz-content-sha256",
+            ArgumentValue=given,
         )
-    return "whole", given
+    return "whole", given.lower()
 
 
 def _canonical(message: Message, signed: str, pairs: Iterable[tuple[bytes, bytes]], payload: str) -> tuple[str, ...]:
