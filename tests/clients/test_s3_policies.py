@@ -696,6 +696,20 @@ def test_manifests_lead_nobody_in(shops: Shops) -> None:
 
 
 @story
+def test_a_writer_owns_what_he_wrote_but_not_its_place(shops: Shops) -> None:
+    olga, eve = shops.olga, shops.eve
+    olga.create_bucket(Bucket="objectwriter", ObjectOwnership="ObjectWriter")
+    shops.put("objectwriter", allow("s3:PutObject", "objectwriter/*", who={"AWS": "rivals"}))
+    one = {"Bucket": "objectwriter", "Key": "k"}
+    eve.put_object(**one, Body=b"eve")
+    assert eve.get_object(**one)["Body"].read() == b"eve"
+    denied(eve.delete_object, **one)
+    denied(eve.rename_object, **one | {"Key": "other"}, RenameSource="k")
+    denied(eve.put_object_tagging, **one, Tagging={"TagSet": []})
+    olga.delete_object(**one)
+
+
+@story
 def test_who_pays(shops: Shops) -> None:
     olga = shops.olga
     olga.put_bucket_request_payment(Bucket="box", RequestPaymentConfiguration={"Payer": "BucketOwner"})
