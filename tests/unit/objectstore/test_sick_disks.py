@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 import resource
+import shutil
 import sqlite3
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -13,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from object_rows import broken, orphans
 from object_server import Running, running
@@ -20,6 +22,8 @@ from pileus.drivers.blob.file.disk import Disk
 from pileus.kernel.types import Unavailable
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.reconcilers.endings import Endings
+from pileus.services.objectstore.reconcilers.presence import Presence
+from pileus.services.objectstore.reconcilers.scrubber import Scrubber
 
 MIB = 1 << 20
 
@@ -134,6 +138,24 @@ async def test_a_put_on_a_sick_disk(call: str, error: int, tmp_path: Path) -> No
         assert (await http.put("c/a", content=b"new" * 10_000)).status_code == 201
 
 
+async def test_a_disk_that_lets_go_of_nothing(tmp_path: Path) -> None:
+    """Nothing can be taken back: it waits for the sweep, and no file stays open."""
+    async with served(tmp_path) as (it, http):
+        (await http.put("c/a", content=b"old" * 10_000)).raise_for_status()
+        disk = SickDisk()
+        it.stores["gold"]._disk = disk
+        opened = len(os.listdir("/proc/self/fd"))
+        disk.sick = {"unlink": errno.EROFS}
+        for _ in range(5):
+            assert (await http.put("c/a", content=b"new" * 10_000)).status_code == 503
+        disk.sick = {"unlink": errno.EROFS, "sync": errno.EIO}
+        assert (await http.put("c/a", content=b"new" * 10_000)).status_code == 503
+        assert len(os.listdir("/proc/self/fd")) <= opened
+        disk.sick = {}
+        assert (await http.get("c/a")).content == b"old" * 10_000
+        await Endings(it.service.internal._near).sweep()
+
+
 @pytest.mark.parametrize("error", [errno.EIO, errno.EMFILE], ids=errno.errorcode.get)
 async def test_a_get_on_a_sick_disk(error: int, tmp_path: Path) -> None:
     async with served(tmp_path) as (it, http):
@@ -202,3 +224,38 @@ async def test_a_database_that_cannot_be_opened_once_more(aside: bool, tmp_path:
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, limits)
         assert (await http.get("c/a")).content == b"old"
+
+
+async def test_a_disk_that_is_not_mounted(tmp_path: Path) -> None:
+    """What is written into the empty folder in its place would be hidden when it comes back."""
+    async with served(tmp_path) as (it, http):
+        (await http.put("c/a", content=b"old" * 10_000)).raise_for_status()
+        (await http.put("empty", headers={"X-Storage-Policy": "silver"})).raise_for_status()
+    (tmp_path / "gold").rename(tmp_path / "unmounted")
+    async with served(tmp_path) as (it, http):
+        presence = Presence(it.service.internal._near)
+        assert (await http.put("c/b", content=b"new" * 10_000)).status_code == 503
+        assert (await http.get("c/a")).status_code == 503
+        assert (await http.put("c/small", content=b"new")).status_code == 201, "short ones lie in the database"
+        assert (await http.put("empty/b", content=b"new" * 10_000)).status_code == 201, "nothing was there ever"
+        await presence.look()
+        assert (await http.put("c/b", content=b"new" * 10_000)).status_code == 503
+        shutil.rmtree(tmp_path / "gold")
+        (tmp_path / "unmounted").rename(tmp_path / "gold")
+        await presence.look()
+        assert (await http.put("c/b", content=b"new" * 10_000)).status_code == 201
+        assert (await http.get("c/a")).content == b"old" * 10_000
+
+
+async def test_a_folder_whose_only_body_is_bad_is_no_strange_one(tmp_path: Path) -> None:
+    """Or nobody could upload it again."""
+    async with served(tmp_path) as (it, http):
+        (await http.put("c/a", content=b"old" * 10_000)).raise_for_status()
+        near: Neighbours = it.service.internal._near
+        [seen] = await it.stores["gold"].observe()
+        Path(it.stores["gold"].path(seen.id)).write_bytes(b"z" * 30_000)
+        await it.db.write(lambda tx: tx.execute(text("UPDATE objectstore_bodies SET checked_at = 1")))
+        await Scrubber(near).scrub()
+        await Presence(near).look()
+        assert (await http.get("c/a")).status_code == 503
+        assert (await http.put("c/a", content=b"new" * 10_000)).status_code == 201

@@ -77,8 +77,11 @@ async def test_lengths_that_mean_two_things(it: Running, headers: bytes, body: b
         (b"GET " + C + b" HTTP/1.1\r\n" + KNOWN + b"Content-Length: 5\r\n\r\nhello", ["204", "200"]),
         (b"HEAD " + C + b" HTTP/1.1\r\n" + KNOWN + b"Content-Length: 5\r\n\r\nhello", ["204", "200"]),
         (b"GET /info HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", ["400", "200"]),
+        (b"GET /info HTTP/1.1\r\nHost: [\r\n\r\n", ["400", "200"]),
+        (b"GET /info HTTP/1.1\r\nHost: a/../b\r\n\r\n", ["400", "200"]),
+        (b"GET /info HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n", ["200", "200"]),
         (b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", ["400", "200"]),
-        (b"GET /info HTTP/1.1\r\nHost: x\r\n" + b"a: b\r\n" * 9000 + b"\r\n", ["200", "200"]),
+        (b"GET /info HTTP/1.1\r\nHost: x\r\n" + b"a: b\r\n" * 3000 + b"\r\n", ["200", "200"]),
     ],
 )  # fmt: skip
 async def test_what_becomes_of_the_connection(it: Running, request_: bytes, wanted: list[str]) -> None:

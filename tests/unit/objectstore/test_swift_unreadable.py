@@ -8,6 +8,7 @@ import logging
 import tarfile
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from conformance.swift_bodies import form, signed
 from object_server import Running, running
 from pileus.services.objectstore.api.swift import static, tar
+from pileus.services.objectstore.core import reading
 
 ME = {"X-Auth-Token": "u:p:member"}
 ACCOUNT, C = "/v1/AUTH_p", "/v1/AUTH_p/c"
@@ -172,3 +174,46 @@ async def test_an_account_without_the_prefix_is_nobodys(it: Running, http: httpx
     for account in ("test", "test:tester", ".admin"):
         assert (await http.get(f"/v1/{account}", headers=token)).status_code == 403
         assert (await http.put(f"/v1/{account}/c", headers=token)).status_code == 403
+
+
+@pytest.mark.parametrize("referrer", ["http://[", "http://[::1", "//[", "http://a:99999999/"])
+async def test_referrers_that_are_no_urls(http: httpx.AsyncClient, referrer: str) -> None:
+    await http.put(f"{C}/o", content=b"x")
+    await http.post(C, headers={"X-Container-Read": ".r:*,.r:-.bad.example"})
+    assert (await http.get(f"{C}/o", headers=NOBODY | {"Referer": referrer})).status_code == 200
+    await http.post(C, headers={"X-Container-Read": ".r:.good.example"})
+    assert (await http.get(f"{C}/o", headers=NOBODY | {"Referer": referrer})).status_code == 401
+
+
+async def test_account_acls_without_end(http: httpx.AsyncClient) -> None:
+    login = {"X-Auth-User": "test:tester", "X-Auth-Key": "testing"}
+    token = {"X-Auth-Token": (await http.get("/auth/v1.0", headers=login)).headers["X-Auth-Token"]}
+    for text in ("[" * 30_000, '{"a":' * 10_000, "9" * 5000):
+        said = await http.post("/v1/AUTH_test", headers=token | {"X-Account-Access-Control": text})
+        assert said.status_code == 400
+
+
+async def test_a_copy_that_nobody_waits_for(
+    it: Running, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A million segments of a byte each: the work ends with the connection."""
+    looked, segment = [0], reading._segment
+
+    async def counted(*args: Any) -> Any:
+        looked[0] += 1
+        return await segment(*args)
+
+    monkeypatch.setattr(reading, "_segment", counted)
+    await http.put(f"{C}/d0", content=b"x")
+    for level in range(1, 4):
+        text = json.dumps([{"path": f"/c/d{level - 1}"}] * 100)
+        assert (await http.put(f"{C}/d{level}?multipart-manifest=put", content=text)).status_code == 201
+    _, writer = await asyncio.open_connection("127.0.0.1", it.port)
+    writer.write(f"COPY {C}/d3 HTTP/1.1\r\nHost: x\r\nX-Auth-Token: u:p:member\r\nDestination: c/all\r\n\r\n".encode())
+    await asyncio.sleep(1)
+    writer.close()
+    await asyncio.sleep(0.5)
+    before = looked[0]
+    await asyncio.sleep(0.5)
+    assert looked[0] == before > 0
+    assert (await http.head(f"{C}/all")).status_code == 404

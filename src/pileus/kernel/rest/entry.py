@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from pileus.kernel.types import Ctx, Fault, Invalid, new_id
 Scope = MutableMapping[str, Any]
 access = logging.getLogger("pileus.access")
 _SMALL = 1 << 16
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+;=-]*)(:\d*)?\Z")
 LINGER = 10.0
 """Seconds for which the rest of a refused body is read."""
 
@@ -310,8 +312,8 @@ def _wrong_head(path: str, headers: Mapping[str, str], http_version: str) -> Ans
         said, status, title = "No transfer coding but chunked is known.", 501, "Not Implemented"
     elif host is None and http_version == "1.1":
         said, status, title = "The Host header is missing.", 400, "Bad Request"
-    elif host is not None and "," in host:
-        said, status, title = "There is more than one Host header.", 400, "Bad Request"
+    elif host is not None and not _HOST.match(host):
+        said, status, title = "The Host header names no host, or more than one.", 400, "Bad Request"
     elif not path.startswith("/"):
         said, status, title = "The path must begin with a slash.", 400, "Bad Request"
     else:

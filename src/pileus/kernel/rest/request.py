@@ -190,6 +190,14 @@ class Request:
             if self.consumed:
                 return
 
+    async def left(self) -> None:
+        """Returns once the client has gone away. What is left of the body is read and forgotten."""
+        if self._receive is None:
+            await asyncio.get_running_loop().create_future()
+        else:
+            while (await self._receive())["type"] != "http.disconnect":
+                pass
+
     @property
     def certificate(self) -> bytes:
         """The client's certificate, DER; empty where none was shown, or none that can be read."""

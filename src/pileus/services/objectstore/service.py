@@ -29,6 +29,7 @@ from pileus.services.objectstore.internal import Internal
 from pileus.services.objectstore.reconcilers.endings import Endings
 from pileus.services.objectstore.reconcilers.inline_scrubber import InlineScrubber
 from pileus.services.objectstore.reconcilers.lifecycle import Lifecycle
+from pileus.services.objectstore.reconcilers.presence import Presence
 from pileus.services.objectstore.reconcilers.scrubber import Scrubber
 from pileus.services.objectstore.reconcilers.sending import Sender
 from pileus.services.objectstore.reconcilers.sync import Syncer
@@ -68,7 +69,7 @@ def build(
     pacing.check_settings(section)
     policy = Policy(RULES, policy_overrides)
     near = Neighbours(section, policy, db, stores, identity, Arrivals())
-    endings = Endings(near)
+    presence = Presence(near)
     tempauth = TempAuth(section.tempauth_users, section.reseller_prefix, metadata_secret or secrets.token_hex(32))
     hosts = Hosts(section.host_domains, section.host_aliases, section.reseller_prefix)
     operations = Proxy(near, tempauth, {"s3api": s3.info(near)}).operations()
@@ -86,17 +87,24 @@ def build(
         listens=section.engine == "own",
         face=face,
         internal=Internal(near),
-        reconcilers=[
-            Reconciler("objectstore.expire", endings.expire, every=MINUTE, wake=(accounts.DELETED,)),
-            Reconciler("objectstore.clear", endings.clear, every=30 * SECOND),
-            Reconciler("objectstore.sweep", endings.sweep, every=HOUR),
-            Reconciler("objectstore.lifecycle", Lifecycle(near).apply, every=HOUR),
-            Reconciler("objectstore.sync", Syncer(near).sync, every=MINUTE, wake=(syncing.SIGNAL,)),
-            Reconciler("objectstore.send", Sender(near).send, every=10 * SECOND, wake=(syncing.SIGNAL,)),
-            Reconciler("objectstore.scrub", Scrubber(near).scrub, every=10 * MINUTE),
-            Reconciler("objectstore.scrub_inline", InlineScrubber(near).scrub, every=10 * MINUTE),
-        ],
+        start=presence.look,
+        reconcilers=_reconcilers(near, presence),
     )
+
+
+def _reconcilers(near: Neighbours, presence: Presence) -> list[Reconciler]:
+    endings = Endings(near)
+    return [
+        Reconciler("objectstore.presence", presence.look, every=MINUTE),
+        Reconciler("objectstore.expire", endings.expire, every=MINUTE, wake=(accounts.DELETED,)),
+        Reconciler("objectstore.clear", endings.clear, every=30 * SECOND),
+        Reconciler("objectstore.sweep", endings.sweep, every=HOUR),
+        Reconciler("objectstore.lifecycle", Lifecycle(near).apply, every=HOUR),
+        Reconciler("objectstore.sync", Syncer(near).sync, every=MINUTE, wake=(syncing.SIGNAL,)),
+        Reconciler("objectstore.send", Sender(near).send, every=10 * SECOND, wake=(syncing.SIGNAL,)),
+        Reconciler("objectstore.scrub", Scrubber(near).scrub, every=10 * MINUTE),
+        Reconciler("objectstore.scrub_inline", InlineScrubber(near).scrub, every=10 * MINUTE),
+    ]
 
 
 def _unless_named(hosts: Hosts, takes: Takes) -> Takes:

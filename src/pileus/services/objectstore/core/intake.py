@@ -60,6 +60,10 @@ async def store(
     blob, blobs = new_hex(), near.stores.get(place)
     if blobs is None:
         raise Unavailable(f"The storage policy {place} is not configured.")
+    if place in near.away:
+        raise Unavailable(
+            f"The folder of the storage policy {place} has none of its objects: its disk may not be mounted."
+        )
     with near.arrivals.running(blob):
         try:
             seen = await blobs.put(blob, _rejoined(head, rest), (MD5, *hashes))

@@ -26,6 +26,8 @@ class Neighbours:
     identity: Identity
     arrivals: Arrivals
     departures: Departures = field(default_factory=Departures)
+    away: set[str] = field(default_factory=set)
+    """Storage policies whose folder is not the one that it was: nothing is to be written there."""
 
     @cached_property
     def rooms(self) -> Rooms:

@@ -34,6 +34,22 @@ _ALL = Query(select(findings).order_by(findings.c.found_at, findings.c.body_id),
 _INSERT = Query(insert(findings))
 _DELETE_GONE = Query(delete(findings).where(findings.c.body_id.not_in(select(bodies.c.id))))
 _DELETE = Query(delete(findings).where(findings.c.body_id == bindparam("body_id")))
+_SOUND = Query(
+    select(bodies.c.blob)
+    .where(
+        bodies.c.blob != "",
+        bodies.c.place == bindparam("place"),
+        bodies.c.id.not_in(select(findings.c.body_id)),
+    )
+    .order_by(bodies.c.checked_at.desc())
+    .limit(bindparam("b_limit")),
+    into=str,
+)
+
+
+def sound(tx: Tx, place: str, limit: int) -> list[str]:
+    """Blobs of a policy with which nothing is wrong, as far as anybody knows; the last that were read first."""
+    return tx.rows(_SOUND, place=place, b_limit=limit)
 
 
 def every(tx: Tx) -> list[FindingRow]:

@@ -39,7 +39,7 @@ class Scrubber:
         await near.db.write(findings.forget_gone)
         await self._look_again()
         due = clock() - near.settings.scrub_days * DAY
-        for place in near.stores:
+        for place in near.stores.keys() - near.away:
             while rows := await near.db.read(bodies.unchecked, place, due, AT_ONCE):
                 for row in rows:
                     await self._check(row)

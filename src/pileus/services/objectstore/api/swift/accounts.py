@@ -153,7 +153,7 @@ def _acl(text: str) -> str:
         return ""
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     wrong = "" if isinstance(found, dict) else f"Syntax error in input ({text!r})"
     for level, names in found.items() if isinstance(found, dict) else ():

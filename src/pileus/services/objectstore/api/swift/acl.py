@@ -56,8 +56,10 @@ def _cleaned_referrer(value: str, word: str) -> str:
 
 def refers(referrer: str, allowed: tuple[str, ...]) -> bool:
     """Whether somebody whose browser comes from `referrer` is let in; the last word that fits decides."""
-    host = (urlsplit(referrer).hostname or "") if referrer else ""
-    host = host or "unknown"
+    try:
+        host = urlsplit(referrer).hostname or "unknown"
+    except ValueError:  # `http://[`
+        host = "unknown"
     verdict = False
     for word in allowed:
         name = word.removeprefix("-")

@@ -1,12 +1,14 @@
 """COPY, and PUT with X-Copy-From: another object with the same bytes, not one of which moves where none need be joined."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Coroutine, Mapping
+from typing import Any
 from urllib.parse import quote, unquote
 
 import msgspec
 
 from pileus.kernel.db import Tx
-from pileus.kernel.rest import Answer
+from pileus.kernel.rest import Answer, ClientGone
 from pileus.kernel.types import NotFound, Unavailable
 from pileus.services.objectstore.api.swift import (
     links,
@@ -176,4 +178,18 @@ async def _joined(call: Call, shown: Shown, want: Put) -> Written:
     asked = ranges.parsed(call.headers.get("range", ""))
     spans = ranges.planned(asked, shown.size) if asked is not None else None
     first, end = shown.part or (spans[0] if spans else (0, shown.size))
-    return await making.take(call, msgspec.structs.replace(want, kind="", etag=""), shown.open(first, end))
+    plain = msgspec.structs.replace(want, kind="", etag="")
+    return await _watched(call, making.take(call, plain, shown.open(first, end)))
+
+
+async def _watched(call: Call, work: Coroutine[Any, Any, Written]) -> Written:
+    """Stops when nobody waits for it any more: to join many small segments can take days."""
+    task, gone = asyncio.create_task(work), asyncio.create_task(call.request.left())
+    try:
+        await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientGone("The client went away before the copy was complete.")
+        return task.result()
+    finally:
+        gone.cancel()
+        task.cancel()

@@ -1,6 +1,6 @@
 """Uploads by a browser's form: fields first, then the file."""
 
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
@@ -103,7 +103,7 @@ def _answer(request: Request, row: ContainerRow, made: ObjectRow, fields: dict[s
     location = f"{request.base}/{quote(row.name)}/{quote(made.name)}"
     headers = {"ETag": f'"{made.etag}"', "Location": location, **written(row, made)}
     redirect = fields.get("success_action_redirect") or fields.get("redirect")
-    if redirect and urlsplit(redirect).scheme in ("http", "https"):
+    if redirect and redirect.lower().startswith(("http://", "https://")):
         told = urlencode({"bucket": row.name, "key": made.name, "etag": f'"{made.etag}"'})
         return Answer(
             303, raw=b"", headers={**headers, "Location": f"{redirect}{'&' if '?' in redirect else '?'}{told}"}
