@@ -10,7 +10,7 @@ from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.conditions import write_conditions
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.operations.objects import must_stand, written
-from pileus.services.objectstore.api.s3.operations.uploads import ALGORITHM, KIND, find_upload, id_of
+from pileus.services.objectstore.api.s3.operations.uploads import ALGORITHM, KIND, id_of, sought
 from pileus.services.objectstore.core import multipart
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.db.columns import Details
@@ -54,7 +54,7 @@ def _complete(
     chosen: Sequence[tuple[int, str]],
     sums: Sequence[Mapping[str, str]],
 ) -> tuple[ContainerRow, ObjectRow]:
-    row, _ = find_upload(tx, near, request, where)
+    row, _ = sought(tx, near, request, where)
     must_stand(tx, request.headers, row, where.key)
 
     def finish(upload: UploadRow, used: Sequence[PartRow], details: Details) -> Details:

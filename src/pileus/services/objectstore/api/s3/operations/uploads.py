@@ -170,9 +170,18 @@ def _abort(tx: Tx, near: Neighbours, request: Request, where: Address) -> None:
 def find_upload(
     tx: Tx, near: Neighbours, request: Request, where: Address, action: Action = actions.PUT_OBJECT
 ) -> tuple[ContainerRow, UploadRow]:
-    """The upload that is meant: the bucket's owner's to go on with, and that one's who began it while he may write.
+    """The upload that is meant. Raises `NoSuchUpload`, and what `sought` raises."""
+    row, upload = sought(tx, near, request, where, action)
+    if upload is None:
+        raise fault("NoSuchUpload")
+    return row, upload
 
-    A policy may let others look at it and give it up, but not go on with it. Raises `NoSuchUpload`, `AccessDenied`.
+
+def sought(
+    tx: Tx, near: Neighbours, request: Request, where: Address, action: Action = actions.PUT_OBJECT
+) -> tuple[ContainerRow, UploadRow | None]:
+    """The same, None where there is none (any more): the bucket's owner's to go on with, and that one's who began it while he
+    may write. A policy may let others look at it and give it up, but not go on with it. Raises `AccessDenied`.
     """
     row = access.bucket(tx, near, request, where.bucket)
     try:
@@ -188,8 +197,6 @@ def find_upload(
         access.check(near, request, row, actions.PUT_OBJECT, where.key, said=said)
         if upload is not None and (not request.ctx.user_id or upload.owner != request.ctx.user_id):
             raise fault("AccessDenied")
-    if upload is None:
-        raise fault("NoSuchUpload")
     return row, upload
 
 
