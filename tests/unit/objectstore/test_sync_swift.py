@@ -302,3 +302,33 @@ async def test_a_ring_of_three_comes_to_rest(tmp_path: Path) -> None:
                 assert (await http.get(one.url + room)).text == "link\np\nslo\n"
                 assert (await http.get(f"{one.url}{room}/link")).text == "p"
                 assert await owed(one) == []
+
+
+async def test_a_realm_changes_its_key(tmp_path: Path) -> None:
+    path, stamp = "/v1/AUTH_p/two/o", at(1)
+    for key, status in (("secret", 201), ("older", 202), ("oldest", 401)):
+        mark = hmac.new(key.encode(), f"PUT\n{path}\n{stamp}\nnonce\nk".encode(), "sha1").hexdigest()
+        headers = {"X-Timestamp": stamp, "X-Container-Sync-Auth": f"FAR nonce {mark}"}
+        async with (
+            running(tmp_path, sync_realms=REALM, sync_former_keys={"far": "older"}) as it,
+            httpx.AsyncClient(base_url=it.url) as http,
+        ):
+            await http.put("/v1/AUTH_p/two", headers={**TOKEN, "X-Container-Sync-Key": "k"})
+            assert (await http.put(path, headers=headers, content=b"x")).status_code == status, key
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        ("text/x; charset=utf-8", "text/x;charset=utf-8"), ("text/x ;a=b", "text/x ;a=b"), ("text/x;a", "text/x;a="),
+        ('text/x; a="q; r"', 'text/x;a="q; r"'), ("text/x;;b=c", "text/x;b=c"), ("text/x;", "text/x"),
+        ("text/x; a = b ; c=d", "text/x;a=b;c=d"), ("x; a=(b)", "x;a="), ("text/plain", "text/plain"),
+        ('text/x; A=B;a="x\\"y"', 'text/x;A=B;a="x\\"y"'),
+    ],
+)  # fmt: skip
+async def test_media_types_in_listings(sent: str, told: str, tmp_path: Path) -> None:
+    """As a real one lists what came with blanks between its parameters."""
+    async with following(tmp_path) as (_, own, _):
+        await own.put("/v1/AUTH_p/two/o", headers={"Content-Type": sent}, content=b"x")
+        assert (await own.get("/v1/AUTH_p/two?format=json")).json()[0]["content_type"] == told
+        assert (await own.head("/v1/AUTH_p/two/o")).headers["content-type"] == sent

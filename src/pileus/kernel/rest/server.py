@@ -25,6 +25,9 @@ class Tls:
     authority: str = ""
 
 
+_TLS = {"TLSv1": 0x0301, "TLSv1.1": 0x0302, "TLSv1.2": 0x0303, "TLSv1.3": 0x0304}
+
+
 class Protocol(HttpToolsProtocol):
     """HTTP/1.1 with a bound on the head: its size, and the time that it may take to arrive. Bytes of a URL that should have been
     percent-encoded are: old clients send paths as plain UTF-8, and the parser takes ASCII alone."""
@@ -34,7 +37,7 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._shown = _certificate_of(transport)
+        self._tls = _tls_of(transport)
         self._head_bytes = 0
         self._first_line = True
         self._head_timer: asyncio.TimerHandle | None = self.loop.call_later(self.head_timeout, self._too_slow)
@@ -63,8 +66,9 @@ class Protocol(HttpToolsProtocol):
         if self._head_timer is None:
             self._head_timer = self.loop.call_later(self.head_timeout, self._too_slow)
         super().on_message_begin()
-        if self._shown:
-            self.scope["extensions"] = {"tls": {"client_cert_chain": (self._shown,)}}
+        if self._tls:
+            extensions: dict[str, dict[object, object]] = {"tls": self._tls}
+            self.scope["extensions"] = extensions
 
     def on_url(self, url: bytes) -> None:
         self._grow(len(url))
@@ -102,11 +106,16 @@ def _ascii(line: bytes) -> bytes:
     return b"".join(b"%c" % byte if byte < 0x80 else b"%%%02X" % byte for byte in line)
 
 
-def _certificate_of(transport: Any) -> str:
-    """The client's certificate, PEM; empty for none."""
+def _tls_of(transport: Any) -> dict[object, object]:
+    """As ASGI's TLS extension has it: the version (0x0304), the client's certificate (PEM); empty in the clear."""
     secured = transport.get_extra_info("ssl_object")
-    shown = secured.getpeercert(binary_form=True) if secured is not None else None
-    return ssl.DER_cert_to_PEM_cert(shown) if shown else ""
+    if secured is None:
+        return {}
+    shown = secured.getpeercert(binary_form=True)
+    return {
+        "tls_version": _TLS.get(secured.version()),
+        "client_cert_chain": (ssl.DER_cert_to_PEM_cert(shown),) if shown else (),
+    }
 
 
 class _Server(uvicorn.Server):

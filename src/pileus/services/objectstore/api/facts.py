@@ -39,6 +39,8 @@ def _known(read: Callable[[RequestFacts], str]) -> Callable[[RequestFacts], str 
     return lambda facts: read(facts) if facts.ctx.user_id else None
 
 
+_TLS = {0x0301: "1.0", 0x0302: "1.1", 0x0303: "1.2", 0x0304: "1.3"}
+"""Known where the connection is ours: behind a proxy nobody tells."""
 _COMMON: Mapping[str, Callable[[RequestFacts], str | None]] = {
     "aws:currenttime": lambda facts: datetime.fromtimestamp(clock() // SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     "aws:epochtime": lambda facts: str(clock() // SECOND),
@@ -56,10 +58,8 @@ _COMMON: Mapping[str, Callable[[RequestFacts], str | None]] = {
     "aws:username": lambda facts: judging.who(facts.ctx).name or None,
     "aws:viaawsservice": lambda facts: "false",
     "s3:resourceaccount": lambda facts: facts.owner,
-    "s3:tlsversion": lambda facts: (
+    "s3:tlsversion": lambda facts: _TLS.get(
         facts.request.scope.get("extensions", {}).get("tls", {}).get("tls_version")
-        if facts.request.base.startswith("https:")
-        else None
     ),
 }
 """`aws:multifactorauth…` is never there: nobody signs with a second factor."""

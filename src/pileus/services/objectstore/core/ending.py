@@ -53,10 +53,9 @@ def _expire(tx: Tx, near: Neighbours, container: ContainerRow, row: ObjectRow, *
 
 
 def drop_old_uploads(tx: Tx, near: Neighbours) -> bool:
-    """Uploads in parts that were begun long ago."""
-    if not near.settings.upload_days:
-        return False
-    found = uploads.before(tx, tx.now - near.settings.upload_days * DAY, 1)
+    """A slice of the uploads in parts that were begun long ago, or whose container is gone."""
+    days = near.settings.upload_days
+    found = uploads.before(tx, tx.now - days * DAY if days else uploads.ABANDONED + 1, 1)
     for upload in found:
         multipart.shrink(tx, upload)
     return bool(found)

@@ -4,7 +4,7 @@ Types in use, beside the class:
 
 | of | |
 |---|---|
-| accounts, containers | `NoSuchAccount NoSuchContainer NoSuchArchive ContainerNotEmpty TooManyContainers BucketTaken BucketOwned BucketLocked InvalidPolicy PolicyDiffers SyncedVersions TwoVersionings` |
+| accounts, containers | `NoSuchAccount NoSuchContainer NoSuchArchive ContainerNotEmpty TooManyContainers BucketTaken BucketOwned BucketLocked InvalidPolicy PolicyDiffers SlowDown SyncedVersions TwoVersionings` |
 | objects | `NoSuchObject NoSuchVersion BadDigest BodyLost Locked Older Precondition QuotaExceeded SourceGone` |
 | names, metadata | `InvalidName NameTooLong MetadataTooLarge` |
 | large objects, links | `BadManifest BadSegments SegmentChanged SegmentMissing TooDeep LinkChanged LinkLoop` |

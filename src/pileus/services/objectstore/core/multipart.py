@@ -148,8 +148,7 @@ def shrink(tx: Tx, upload: UploadRow) -> bool:
     """The same in slices, for those who are in no hurry: drop some parts, at the end the upload; whether there is more to do."""
     container = containers.get(tx, upload.container_id)
     there = uploads.parts_of(tx, upload.id, 0, SLICE)
-    if container is not None:
-        _let_go(tx, container, there)
+    _let_go(tx, container, there)
     uploads.drop_parts(tx, upload.id, there[-1].number if there else 0)
     if len(there) < SLICE:
         uploads.remove(tx, upload.id)
@@ -229,8 +228,11 @@ def _forget(tx: Tx, container: ContainerRow, upload: UploadRow, unused: Sequence
     uploads.remove(tx, upload.id)
 
 
-def _let_go(tx: Tx, container: ContainerRow, gone: Sequence[PartRow]) -> None:
+def _let_go(tx: Tx, container: ContainerRow | None, gone: Sequence[PartRow]) -> None:
+    """`container` None: it is gone, and what it held is counted no more."""
     for part in gone:
         if part.body_id:
             bodies.let_go(tx, part.body_id)
-    counters.bump(tx, container.account, container.id, container.place, 0, -sum(part.size for part in gone))
+    if container is not None:
+        size = sum(part.size for part in gone)
+        counters.bump(tx, container.account, container.id, container.place, 0, -size)

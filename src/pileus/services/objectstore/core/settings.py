@@ -47,6 +47,10 @@ class ObjectSettings(Section, frozen=True, kw_only=True):
             secret=True,
         ),
     ] = msgspec.field(default_factory=lambda: {"realm1": ""})
+    sync_former_keys: Annotated[
+        dict[str, str],
+        doc("keys that realms had before: still accepted, so that clusters can change theirs one by one", secret=True),
+    ] = {}
     sync_clusters: Annotated[
         tuple[str, ...], doc("this cloud's names in those realms: realm/cluster, in lower case")
     ] = ("realm1/name1",)

@@ -70,6 +70,12 @@ def signature(realm_key: str, key: str, method: str, path: str, at: str, nonce: 
     return hmac.new(realm_key.encode(), message.encode(), "sha1").hexdigest()
 
 
+def keys(near: Neighbours, realm: str) -> list[str]:
+    """With which a change of that realm may be signed: its key, and the one it had before."""
+    own = near.settings
+    return [key for each in (own.sync_realms, own.sync_former_keys) if (key := each.get(realm.lower()))]
+
+
 def quoted(*names: str) -> str:
     """Names as the path of a URL. Dots alone are no steps up or down, to whoever tidies URLs."""
     words = quote("/".join(names)).split("/")

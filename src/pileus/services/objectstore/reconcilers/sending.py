@@ -170,8 +170,8 @@ class Sender:
         return ""
 
 
-_OF_ALL = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.TOO_MANY_REQUESTS)
-"""Refusals of the container rather than of one object."""
+_OF_ALL = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.TOO_MANY_REQUESTS, 497, 498)
+"""Refusals of the container rather than of one object; the last two are Swift's own, of who is too fast."""
 
 
 def _page(tx: Tx, container: ContainerRow, after: str) -> tuple[list[str], bool]:

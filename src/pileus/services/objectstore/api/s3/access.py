@@ -57,23 +57,20 @@ def check(
     said: Said = NOTHING,
 ) -> None:
     """Whether the caller may do that with the bucket, or with its object `key`, which is there as `made`. Raises `AccessDenied`."""
-    if not allowed(near, request, row, action, key, made, said):
+    effect = by_policy(near, request, row, action, key, made, said)
+    if effect is Effect.DENY and not (action.stays and owns(near, request, row.account, OWNER)):
+        raise denied_by_policy(near, request, row)
+    if effect is None and not _without_policy(near, request, row, action.right, made):
         raise denied(near, row, action.right)
 
 
-def allowed(
-    near: Neighbours,
-    request: Request,
-    row: ContainerRow,
-    action: Action,
-    key: str = "",
-    made: ObjectRow | None = None,
-    said: Said = NOTHING,
-) -> bool:
-    effect = by_policy(near, request, row, action, key, made, said)
-    if effect is Effect.DENY:
-        return action.stays and owns(near, request, row.account, OWNER)
-    return effect is Effect.ALLOW or _without_policy(near, request, row, action.right, made)
+def allowed(near: Neighbours, request: Request, row: ContainerRow, action: Action, key: str = "") -> bool:
+    """The same as an answer, where nothing is known of an object but its key."""
+    try:
+        check(near, request, row, action, key)
+    except Fault:
+        return False
+    return True
 
 
 def by_policy(
@@ -103,8 +100,8 @@ def _restricted(near: Neighbours, request: Request, row: ContainerRow, effect: E
 
 
 def _without_policy(near: Neighbours, request: Request, row: ContainerRow, right: str, made: ObjectRow | None) -> bool:
-    """An object's own list goes with it: of the bucket's it has nothing but the owner."""
-    of_object = made is not None and right in GRANTED
+    """To read an object, and its list, is its own list's and its owner's to give; to write or delete it the bucket's."""
+    of_object = made is not None and right in GRANTED and right != WRITE
     owner = ownership.owner_of(near, row, made) if of_object and made is not None else row.account
     if owns(near, request, owner, right):
         return True
@@ -138,6 +135,12 @@ def denied(near: Neighbours, row: ContainerRow, right: str) -> Fault:
     return found
 
 
+def denied_by_policy(near: Neighbours, request: Request, row: ContainerRow) -> Fault:
+    """The bucket's own people are told why: no role would let them in."""
+    own = owns(near, request, row.account, actions.LOOK)
+    return fault("AccessDenied", "Access Denied: the bucket's policy denies it." if own else "")
+
+
 def opened(row: ContainerRow) -> bool:
     """Whether Swift's owner lets everybody read all that the container holds."""
     if not row.kept.read or public_access.blocks(row.kept.system, public_access.IGNORE_ACLS):
@@ -158,7 +161,7 @@ def contents(near: Neighbours, request: Request) -> Permit:
             if effect is Effect.ALLOW:
                 return
             if effect is Effect.DENY:
-                raise denied(near, row, READ)
+                raise denied_by_policy(near, request, row)
         if not owns(near, request, row.account, READ) and not opened(row):
             raise denied(near, row, READ)
 

@@ -1,5 +1,6 @@
 """Objects as listings show them."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
@@ -28,8 +29,20 @@ def fields(row: ItemRow | ObjectRow) -> dict[str, Any]:
     """What every object shows."""
     return {
         "bytes": row.size, "hash": row.inner_etag or row.etag or EMPTY, "name": row.name,
-        "content_type": row.content_type, "last_modified": times.listed(row.modified_at),
+        "content_type": _listed(row.content_type), "last_modified": times.listed(row.modified_at),
     }  # fmt: skip
+
+
+def _listed(media: str) -> str:
+    """A media type without the blanks in it, and without what is no parameter, as listings have it."""
+    if ";" not in media:
+        return media
+    kind, _, rest = media.partition(";")
+    return kind + "".join(f";{name}={value}" for name, value in _PARAMETER.findall(f";{rest}"))
+
+
+_WORD = r'[^()<>@,;:"/\[\]?={}\x00-\x20\x7f]+'
+_PARAMETER = re.compile(rf';\s*({_WORD})\s*(?:=\s*({_WORD}|"(?:[^"\\]|\\.)*"))?')
 
 
 def _item(container: ContainerRow, row: ItemRow, linked: dict[str, ObjectRow]) -> dict[str, Any]:

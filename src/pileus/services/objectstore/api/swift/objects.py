@@ -69,10 +69,10 @@ async def _put(call: Call) -> Answer:
     want = making.wanted(call)
     if call.query.one("multipart-manifest") == "put":
         return await static.put(call, want)
-    static.check_reserved(call)
     making.check_length(call)
     if call.stamp and listings.truth(call.headers.get("x-static-large-object")):
         return await static.take(call, want)
+    static.check_reserved(call)
     if "x-symlink-target" in call.headers:
         return made(await links.put(call, want))
     return made(await making.take(call, want, call.stream()))

@@ -26,11 +26,12 @@ async def admit(call: Call) -> None:
     """Lets another cluster's change of an object through: one that knows the realm's key and the container's. Raises 401."""
     words = call.headers[HEADER].split()
     key = (await call.see()).kept.system.get(syncing.KEY, "") if call.path.name else ""
-    realm = call.near.settings.sync_realms.get(words[0].lower(), "") if len(words) == 3 else ""
+    realm_keys = syncing.keys(call.near, words[0]) if len(words) == 3 else []
     at = call.headers.get("x-timestamp", "0")
     nonce = words[1] if len(words) > 1 else ""
-    wanted = syncing.signature(realm, key, call.method, quote(decoded(call.request.path)), at, nonce)
-    if not (realm and key and hmac.compare_digest(wanted.encode(), words[2].encode())):
+    what = key, call.method, quote(decoded(call.request.path)), at, nonce
+    marks = [syncing.signature(one, *what).encode() for one in realm_keys]
+    if not (key and any(hmac.compare_digest(mark, words[2].encode()) for mark in marks)):
         text = "X-Container-Sync-Auth header not valid; contact cluster operator for support."
         realm_told = {"Www-Authenticate": f'SwiftContainerSync realm="{call.path.account}"'}
         raise told(401, text, realm_told, PLAIN)

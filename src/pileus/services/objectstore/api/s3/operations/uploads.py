@@ -176,7 +176,7 @@ def find_upload(
     row = access.bucket(tx, near, request, where.bucket)
     effect = access.by_policy(near, request, row, action, where.key)
     if effect is Effect.DENY:
-        raise access.denied(near, row, action.right)
+        raise access.denied_by_policy(near, request, row)
     mine = access.owns(near, request, row.account, action.right)
     if not mine and (effect is None or action == actions.PUT_OBJECT):
         access.check(near, request, row, actions.PUT_OBJECT, where.key)
