@@ -107,14 +107,19 @@ def admit(
     row, settings = standing(tx, account, container)
     permit(row)
     limits.check_room(near)
-    limits.check_object_name(near, name)
-    limits.check_meta(near, want.details.meta)
+    check_want(near, name, want)
     if want.conditions is not ANYTHING or want.stamp:
         before = objects.find(tx, row.id, name)
         check_write(want.conditions, before)
         syncing.check_stamp(tx, row, name, want.stamp, before.modified_at if before else 0)
     quotas.check(tx, row, settings, 0, size or 0)
     return row
+
+
+def check_want(near: Neighbours, name: str, want: Put) -> None:
+    """What `put` does not ask again: the bounds of names and metadata. Raises `Invalid`."""
+    limits.check_object_name(near, name)
+    limits.check_meta(near, want.details.meta)
 
 
 def put(
