@@ -404,7 +404,18 @@ def test_uploads_in_parts(shops: Shops) -> None:
     eve.complete_multipart_upload(**where, **done)
     where["UploadId"] = eve.create_multipart_upload(Bucket="box", Key="up/k")["UploadId"]
     ida.abort_multipart_upload(**where)
-    where["UploadId"] = eve.create_multipart_upload(Bucket="box", Key="up/k")["UploadId"]
+    # parts are judged by what their upload was begun with
+    given = {"StringEquals": {"s3:x-amz-acl": "bucket-owner-full-control", "s3:RequestObjectTag/a": "b"}}
+    shops.put("box", allow(["s3:PutObject", "s3:PutObjectTagging"], "box/*", when=given))
+    denied(eve.create_multipart_upload, Bucket="box", Key="k", ACL="bucket-owner-full-control")
+    begun = eve.create_multipart_upload(Bucket="box", Key="k", ACL="bucket-owner-full-control", Tagging="a=b")
+    tagged = {"Bucket": "box", "Key": "k", "UploadId": begun["UploadId"]}
+    parts = [{"PartNumber": 1, "ETag": eve.upload_part(**tagged, PartNumber=1, Body=b"x")["ETag"]}]
+    eve.complete_multipart_upload(**tagged, MultipartUpload={"Parts": parts})
+    assert shops.olga.get_object_tagging(Bucket="box", Key="k")["TagSet"] == [{"Key": "a", "Value": "b"}]
+    where["UploadId"] = eve.create_multipart_upload(
+        Bucket="box", Key="up/k", ACL="bucket-owner-full-control", Tagging="a=b"
+    )["UploadId"]
     shops.put("box", deny("s3:AbortMultipartUpload", "box/*"), allow("s3:PutObject", "box/up/*"))
     denied(eve.abort_multipart_upload, **where)
     denied(shops.olga.abort_multipart_upload, **where)
@@ -693,6 +704,20 @@ def test_manifests_lead_nobody_in(shops: Shops) -> None:
     )
     denied(eve.get_object, Bucket="box", Key="m")
     assert olga.get_object(Bucket="box", Key="m")["Body"].read() == b"secret"
+
+
+@story
+def test_a_writer_owns_what_he_wrote_but_not_its_place(shops: Shops) -> None:
+    olga, eve = shops.olga, shops.eve
+    olga.create_bucket(Bucket="objectwriter", ObjectOwnership="ObjectWriter")
+    shops.put("objectwriter", allow("s3:PutObject", "objectwriter/*", who={"AWS": "rivals"}))
+    one = {"Bucket": "objectwriter", "Key": "k"}
+    eve.put_object(**one, Body=b"eve")
+    assert eve.get_object(**one)["Body"].read() == b"eve"
+    denied(eve.delete_object, **one)
+    denied(eve.rename_object, **one | {"Key": "other"}, RenameSource="k")
+    denied(eve.put_object_tagging, **one, Tagging={"TagSet": []})
+    olga.delete_object(**one)
 
 
 @story

@@ -248,7 +248,7 @@ def test_lists(s3: Any, bucket: str) -> None:
         ("PUT", "k", {"x-amz-copy-source": "b/k", "x-amz-storage-class": "GLACIER"}, "InvalidStorageClass", 400),
         ("PUT", "k", {"x-amz-copy-source": "b/k", "x-amz-server-side-encryption": "aws:kms"}, "NotImplemented", 501),
         ("PUT", "k", {"x-amz-trailer": "x-amz-checksum-md4"}, "InvalidRequest", 400),
-        ("PUT", "k", {"x-amz-trailer": "x-amz-checksum-crc32"}, "InvalidRequest", 400),
+        ("PUT", "k", {"x-amz-trailer": "x-amz-checksum-crc32"}, "MalformedTrailerError", 400),
         ("PUT", "-new", {"x-amz-object-ownership": "Whoever"}, "InvalidArgument", 400),
     ],
 )
@@ -380,3 +380,70 @@ def test_buckets_named_by_hosts(s3: Any, users: Users, bucket: str, host: str, s
     assert b"<Name>" + bucket.encode() in ask("GET", "/", host)[1]
     assert ask("DELETE", "/v1/k%20k", below)[0] == 204
     assert b"NoSuchBucket" in ask("GET", "/k", f"none-at-all.{host}")[1]
+
+
+SHA, MD5 = hashlib.sha256(b"bytes").hexdigest(), base64.b64encode(hashlib.md5(b"bytes").digest()).decode()
+WRONG_SHA, WRONG_MD5 = hashlib.sha256(b"").hexdigest(), base64.b64encode(hashlib.md5(b"").digest()).decode()
+CRC = base64.b64encode(zlib.crc32(b"bytes").to_bytes(4)).decode()
+
+
+@pytest.mark.parametrize(
+    ("headers", "code", "said"),
+    [
+        (
+            {"x-amz-content-sha256": WRONG_SHA, "content-md5": WRONG_MD5},
+            "XAmzContentSHA256Mismatch",
+            f"<ClientComputedContentSHA256>{WRONG_SHA}</ClientComputedContentSHA256>"
+            f"<S3ComputedContentSHA256>{SHA}</S3ComputedContentSHA256>",
+        ),
+        ({"content-md5": WRONG_MD5}, "BadDigest", f"<CalculatedDigest>{MD5}</CalculatedDigest>"),
+        ({"content-md5": "none"}, "InvalidDigest", "The Content-MD5 you specified was invalid."),
+        (
+            {"x-amz-checksum-crc32": CRC[:-3] + "x=="},
+            "InvalidRequest",
+            "Value for x-amz-checksum-crc32 header is invalid.",
+        ),
+        ({"x-amz-checksum-none": CRC}, "InvalidRequest", "The algorithm type you specified"),
+        ({"x-amz-sdk-checksum-algorithm": "CRC32"}, "InvalidRequest", "no corresponding x-amz-checksum-*"),
+        ({"x-amz-trailer": "x-amz-checksum-crc32"}, "MalformedTrailerError", "trailing data"),
+        (
+            {"x-amz-trailer": "x-amz-checksum-crc32,x-amz-checksum-sha1"},
+            "InvalidRequest",
+            "Multiple checksum Types are not allowed.",
+        ),
+        (
+            {"x-amz-trailer": "x-amz-checksum-crc32", "x-amz-checksum-crc32": CRC},
+            "InvalidRequest",
+            "Expecting a single x-amz-checksum- header<",
+        ),
+        ({"x-amz-copy-source": "/b/k?nothing"}, "InvalidArgument", "<ArgumentName>x-amz-copy-source</ArgumentName>"),
+    ],
+)
+@pytest.mark.parametrize("signature", [HmacV1Auth, S3SigV4Auth])
+def test_promises_of_a_body(
+    s3: Any, users: Users, bucket: str, headers: dict[str, str], code: str, said: str, signature: Any
+) -> None:
+    """Also those of which the older signature knows nothing."""
+    answer = signed(s3, users, f"/{bucket}/k", headers, signature)
+    assert (answer.status_code, f"<Code>{code}</Code>" in answer.text, said in answer.text) == (400, True, True), (
+        answer.text
+    )
+    assert signed(s3, users, f"/{bucket}/k", {"x-amz-content-sha256": SHA.upper()}, signature).status_code == 200
+
+
+def signed(
+    s3: Any, users: Users, path: str, headers: dict[str, str], signature: Any, method: str = "PUT"
+) -> httpx.Response:
+    made = AWSRequest(method, users.url + path, data=b"bytes", headers=headers)
+    key = s3._request_signer._credentials
+    (signature(key, "s3", "us-east-1") if signature is S3SigV4Auth else signature(key)).add_auth(made)
+    if "x-amz-content-sha256" in headers and signature is S3SigV4Auth:
+        made = AWSRequest(method, users.url + path, data=b"bytes", headers=headers)
+        signer = signature(key, "s3", "us-east-1")
+        signer.payload = lambda request: headers["x-amz-content-sha256"]
+        signer.add_auth(made)
+    return httpx.request(method, users.url + path, headers=dict(made.headers.items()), content=b"bytes")
+
+
+def test_nobody_asks_the_service_for_its_head(s3: Any, users: Users) -> None:
+    assert signed(s3, users, "/", {}, HmacV1Auth, "HEAD").status_code == 405

@@ -6,15 +6,20 @@ import contextlib
 import json
 import time
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from pileus.services.objectstore.core import judging
 from pileus.services.objectstore.core.bucket_policy import Effect, Malformed, Policy, Question, Who, read
 from pileus.services.objectstore.core.bucket_policy.actions import ACTIONS
 from pileus.services.objectstore.core.bucket_policy.patterns import Pattern, tokens
+from pileus.services.objectstore.core.settings import ObjectSettings
+from pileus.services.objectstore.db.containers import ContainerRow
 
 BOB = Who("shop", "bob-id", "bob", frozenset({"member"}))
 EVE = Who("rivals", "eve-id", "eve", frozenset({"reader"}))
@@ -433,3 +438,16 @@ def test_a_long_policy_is_read_quickly(action: str) -> None:
     assert time.process_time() - began < 1
     assert judged(made) is Effect.ALLOW
     assert len(ACTIONS) > 80
+
+
+def test_what_an_older_release_took_denies_everything() -> None:
+    near: Any = SimpleNamespace(settings=ObjectSettings())
+    row = ContainerRow(
+        1, "AUTH_shop", "b", "standard", "", 0, 0, None, json.dumps({"Statement": [{"Effect": "Perhaps"}]})
+    )
+    made = judging.policy_of(near, row)
+    assert made is not None
+    assert [judged(made, who, action) for who in (BOB, NOBODY) for action in ("s3:GetObject", "s3:ListBucket")] == [
+        Effect.DENY
+    ] * 4
+    assert judging.policy_of(near, replace(row, policy="")) is None

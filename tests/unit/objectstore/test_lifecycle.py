@@ -7,15 +7,16 @@ from sqlalchemy import text
 
 from pileus.kernel.db import Tx
 from pileus.kernel.types import DAY, clock
-from pileus.services.objectstore.core import containers, ending, intake, lifecycle, multipart, objects
+from pileus.services.objectstore.core import accounts, containers, ending, intake, lifecycle, multipart, objects
 from pileus.services.objectstore.core.intake import Body
 from pileus.services.objectstore.core.lifecycle import Due, Rule, due
 from pileus.services.objectstore.core.listings import Wanted
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.core.version_listings import of_container
 from pileus.services.objectstore.db.columns import Details
+from pileus.services.objectstore.db.uploads import UploadRow
 from pileus.services.objectstore.reconcilers.lifecycle import Lifecycle
-from unit.objectstore.conftest import Shelf, chunked
+from unit.objectstore.conftest import ACCOUNT, Shelf, chunked
 
 
 def ago(days: float) -> int:
@@ -209,3 +210,32 @@ async def test_expiry_takes_bounded_steps_and_nothing_newer(shelf: Shelf, monkey
     row = await shelf.db.read(objects.find_version, await shelf.room(), kept, None)
     assert row is not None
     assert row.delete_at > clock()
+
+
+@pytest.mark.parametrize("days", [0, 7])
+async def test_a_container_goes_whatever_is_under_way_in_it(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    """At once, with what it counted; parts follow in slices, also where uploads are never dropped for their age."""
+    monkeypatch.setattr(multipart, "SLICE", 2)
+    near = shelf.with_settings(upload_days=days).near
+    room = await shelf.room()
+    other = await shelf.room("other")
+    kept = await shelf.db.write(multipart.begin, near, shelf.ctx, other, "k", "x/y", Details())
+    for n in range(3):
+        upload = await shelf.db.write(multipart.begin, near, shelf.ctx, room, f"k{n}", "x/y", Details())
+        for number in range(1, 6):
+
+            def put(tx: Tx, body: Body, upload: UploadRow = upload, number: int = number) -> object:
+                return multipart.put_part(tx, near, room, upload.name, upload.id, number, body)
+
+            await intake.store(near, "standard", chunked(b"part" * 100), put)
+    await shelf.db.write(containers.delete, near, shelf.ctx, room)
+    account = await shelf.db.read(accounts.find, ACCOUNT)
+    assert (account.bytes, account.containers) == (0, 1)
+    steps = 0
+    while await shelf.db.write(ending.drop_old_uploads, near):
+        steps += 1
+    assert steps == 9
+    assert await shelf.db.read(multipart.under_way, other) == [kept]
+    await shelf.db.write(multipart.drop, other, kept)

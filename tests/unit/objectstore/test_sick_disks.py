@@ -138,6 +138,24 @@ async def test_a_put_on_a_sick_disk(call: str, error: int, tmp_path: Path) -> No
         assert (await http.put("c/a", content=b"new" * 10_000)).status_code == 201
 
 
+async def test_a_disk_that_lets_go_of_nothing(tmp_path: Path) -> None:
+    """Nothing can be taken back: it waits for the sweep, and no file stays open."""
+    async with served(tmp_path) as (it, http):
+        (await http.put("c/a", content=b"old" * 10_000)).raise_for_status()
+        disk = SickDisk()
+        it.stores["gold"]._disk = disk
+        opened = len(os.listdir("/proc/self/fd"))
+        disk.sick = {"unlink": errno.EROFS}
+        for _ in range(5):
+            assert (await http.put("c/a", content=b"new" * 10_000)).status_code == 503
+        disk.sick = {"unlink": errno.EROFS, "sync": errno.EIO}
+        assert (await http.put("c/a", content=b"new" * 10_000)).status_code == 503
+        assert len(os.listdir("/proc/self/fd")) <= opened
+        disk.sick = {}
+        assert (await http.get("c/a")).content == b"old" * 10_000
+        await Endings(it.service.internal._near).sweep()
+
+
 @pytest.mark.parametrize("error", [errno.EIO, errno.EMFILE], ids=errno.errorcode.get)
 async def test_a_get_on_a_sick_disk(error: int, tmp_path: Path) -> None:
     async with served(tmp_path) as (it, http):

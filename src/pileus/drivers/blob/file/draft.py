@@ -1,5 +1,6 @@
 """One blob on its way in. All but the making of `work` blocks, and runs in threads."""
 
+import contextlib
 import errno
 import os
 from collections.abc import Callable, Sequence
@@ -68,12 +69,13 @@ class Draft:
         return BlobSeen(id=self._id, size=self._size, hashes=hashes)
 
     def discard(self) -> None:
-        """Leave nothing behind, the blob itself included if its `put` was cut after the link."""
-        if self._published:
-            self._disk.unlink(self._blob)
-        if self._fd >= 0:
-            self._close()
-        self._disk.unlink(self._path)
+        """Leave nothing behind, the blob itself included if its `put` was cut after the link. Each is tried, whatever fails."""
+        with contextlib.ExitStack() as last_first:
+            last_first.callback(self._disk.unlink, self._path)
+            if self._fd >= 0:
+                last_first.callback(self._close)
+            if self._published:
+                last_first.callback(self._disk.unlink, self._blob)
 
     def _close(self) -> None:
         fd, self._fd = self._fd, -1

@@ -8,10 +8,10 @@ from msgspec import Struct
 from pileus.kernel import events
 from pileus.kernel.db import Tx
 from pileus.kernel.types import Conflict, Ctx, Forbidden, Invalid, NotFound
-from pileus.services.objectstore.core import accounts, limits, multipart, syncing
+from pileus.services.objectstore.core import accounts, limits, syncing
 from pileus.services.objectstore.core.locks import ENABLED
 from pileus.services.objectstore.core.neighbours import Neighbours
-from pileus.services.objectstore.db import containers, counters, graves, objects, syncs, versions
+from pileus.services.objectstore.db import containers, counters, graves, objects, syncs, uploads, versions
 from pileus.services.objectstore.db.columns import Settings
 from pileus.services.objectstore.db.containers import BucketRow, ContainerRow
 
@@ -97,16 +97,13 @@ def update(tx: Tx, near: Neighbours, ctx: Ctx, row: ContainerRow, change: Change
 
 
 def delete(tx: Tx, near: Neighbours, ctx: Ctx, row: ContainerRow) -> None:
-    """Raises `Conflict` of type `ContainerNotEmpty` while it has objects or versions. Uploads under way end with it."""
+    """Raises `Conflict` of type `ContainerNotEmpty` while it has objects or versions. Uploads under way end with it; their
+    parts, any number of them, are taken away by a reconciler.
+    """
     if objects.any_in(tx, row.id) or versions.any_in(tx, row.id):
         raise Conflict("There was a conflict when trying to complete your request.", type="ContainerNotEmpty")
-    more = True
-    while more:
-        found = multipart.under_way(tx, row)
-        more = bool(found)
-        for upload in found:
-            multipart.drop(tx, row, upload)
-    counters.bump(tx, row.account, row.id, row.place, 0, 0, containers=-1)
+    uploads.abandon(tx, row.id)
+    counters.bump(tx, row.account, row.id, row.place, 0, -usage(tx, row).bytes, containers=-1)
     counters.forget(tx, counters.of_container(row.id))
     syncs.forget(tx, row.id)
     graves.forget(tx, row.id)

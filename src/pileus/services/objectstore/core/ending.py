@@ -6,7 +6,7 @@ Each function does one slice of the work and says whether there is more.
 from pileus.kernel.db import Tx
 from pileus.kernel.types import DAY, SECOND, Forbidden, Micros, Stale, cloud
 from pileus.services.objectstore.core import containers as rooms
-from pileus.services.objectstore.core import multipart, syncing
+from pileus.services.objectstore.core import multipart, succession, syncing
 from pileus.services.objectstore.core import objects as decisions
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.core.stock import NULL, TICK, now
@@ -44,7 +44,7 @@ def _expire(tx: Tx, near: Neighbours, container: ContainerRow, row: ObjectRow, *
         gone_at = max(now(tx), row.modified_at + TICK)
         syncing.note(tx, container, row.name, gone_at)
         syncing.bury(tx, container, row.name, gone_at)
-        decisions.hide(tx, container, row)
+        succession.hide(tx, container, row)
     elif is_current:
         decisions.delete(tx, near, cloud(), container, row.name)
     else:
@@ -53,10 +53,9 @@ def _expire(tx: Tx, near: Neighbours, container: ContainerRow, row: ObjectRow, *
 
 
 def drop_old_uploads(tx: Tx, near: Neighbours) -> bool:
-    """Uploads in parts that were begun long ago."""
-    if not near.settings.upload_days:
-        return False
-    found = uploads.before(tx, tx.now - near.settings.upload_days * DAY, 1)
+    """A slice of the uploads in parts that were begun long ago, or whose container is gone."""
+    days = near.settings.upload_days
+    found = uploads.before(tx, tx.now - days * DAY if days else uploads.ABANDONED + 1, 1)
     for upload in found:
         multipart.shrink(tx, upload)
     return bool(found)

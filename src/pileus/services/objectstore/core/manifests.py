@@ -102,7 +102,7 @@ class Piece(Struct, frozen=True):
 def plan(segments: Sequence[Segment], first: int, end: int) -> Iterator[Piece]:
     """What bytes `first` to `end` (exclusive) of the whole are made of, in order. Pure."""
     at = 0
-    for index, segment in enumerate(segments):
+    for index, segment in enumerate(segments if first < end else ()):
         begin, _ = segment.span
         size = segment.size
         if at + size > first and at < end:

@@ -2,7 +2,20 @@
 
 from msgspec import Struct
 from msgspec.structs import asdict
-from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text, bindparam, delete, insert, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    insert,
+    select,
+    tuple_,
+    update,
+)
 
 from pileus.kernel.db import Json, Query, Time, Tx, metadata
 from pileus.kernel.types import Micros
@@ -33,6 +46,10 @@ parts = Table(
     Column("checks", Json(dict[str, str])),
     sqlite_with_rowid=False,
 )
+
+
+ABANDONED = 0
+"""When an upload was begun whose container is gone."""
 
 
 class UploadRow(Struct, frozen=True):
@@ -80,6 +97,9 @@ _OLD = Query(
     into=UploadRow,
 )
 _ANY = Query(select(uploads.c.id).where(uploads.c.container_id == bindparam("container_id")).limit(1), into=str)
+_ABANDON = Query(
+    update(uploads).where(uploads.c.container_id == bindparam("b_container")).values(created_at=bindparam("b_moment"))
+)
 _PART = Query(
     select(parts).where(parts.c.upload_id == bindparam("upload_id"), parts.c.number == bindparam("number")),
     into=PartRow,
@@ -115,6 +135,11 @@ def remove(tx: Tx, upload_id: str) -> None:
 def of_container(tx: Tx, container_id: int, high: str, place: tuple[str, str], limit: int) -> list[UploadRow]:
     """Behind `place` (name, id) and before the name `high`, by name, then id."""
     return tx.rows(_OF, container_id=container_id, name=place[0], upload_id=place[1], high=high, b_limit=limit)
+
+
+def abandon(tx: Tx, container_id: int) -> None:
+    """Those of a container that goes: the first to be found by `before`."""
+    tx.run(_ABANDON, b_container=container_id, b_moment=ABANDONED)
 
 
 def any_in(tx: Tx, container_id: int) -> bool:

@@ -100,8 +100,8 @@ def _restricted(near: Neighbours, request: Request, row: ContainerRow, effect: E
 
 
 def _without_policy(near: Neighbours, request: Request, row: ContainerRow, right: str, made: ObjectRow | None) -> bool:
-    """An object's own list goes with it: of the bucket's it has nothing but the owner."""
-    of_object = made is not None and right in GRANTED
+    """To read an object, and its list, is its own list's and its owner's to give; to write or delete it the bucket's."""
+    of_object = made is not None and right in GRANTED and right != WRITE
     owner = ownership.owner_of(near, row, made) if of_object and made is not None else row.account
     if owns(near, request, owner, right):
         return True

@@ -9,7 +9,7 @@ from pileus.services.objectstore.api.s3 import checksums
 from pileus.services.objectstore.api.s3.caller import Signed
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.signing import chunks
-from pileus.services.objectstore.api.s3.signing.v4 import ClaimV4
+from pileus.services.objectstore.api.s3.signing.v4 import UNSIGNED, ClaimV4
 from pileus.services.objectstore.core.intake import Body, hashed
 
 LARGEST_XML = 4 << 20
@@ -23,9 +23,11 @@ class Upload:
     `md5`     hex, of `Content-MD5`; empty: not said.
     """
 
-    def __init__(self, request: Request, *, sums: bool = True, default: str = "") -> None:
-        """`sums`: checksums in headers are the body's.   `default`: the algorithm where the request names none."""
+    def __init__(self, request: Request, *, sums: bool = True, default: str = "", document: bool = False) -> None:
+        """`sums`: checksums in headers are the body's.   `default`: the algorithm where the request names none.
+        `document`: Amazon tells of the MD5 of XML in base64, of objects in hex."""
         headers = request.headers
+        self._document = document
         signed = request.memo.get(Signed)
         self._request = request
         self._claim = signed.claim if signed is not None else None
@@ -37,7 +39,7 @@ class Upload:
         if self.asked is None and default:
             self.asked = checksums.Wanted(default)
         if "x-amz-trailer" in headers and not self._chunked:
-            raise fault("InvalidRequest", "A trailer needs a body in chunks.")
+            raise fault("MalformedTrailerError")
         whole = ("sha256",) if self._sha256 else ()
         self.hashes = tuple(dict.fromkeys((*whole, *((self.asked.algorithm,) if self.asked is not None else ()))))
 
@@ -50,7 +52,11 @@ class Upload:
 
     @property
     def _sha256(self) -> str:
-        return self._claim.sha256 if self._claim is not None else ""
+        """As it was said. Signatures of version 2 know nothing of it: there it is a header like others, and no less a promise."""
+        if isinstance(self._claim, ClaimV4):
+            return self._claim.sha256
+        said = self._request.headers.get("x-amz-content-sha256", "") if self._claim is not None else ""
+        return "" if said == UNSIGNED or said.startswith("STREAMING-") else said
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The bytes within. Raises what speaks against them as soon as it is seen."""
@@ -60,21 +66,34 @@ class Upload:
             names = self._request.headers.get("x-amz-trailer", "").lower().split(",")
             announced = [name.strip() for name in names if name.strip()]
             stream = chunks.decoded(stream, claim, self._secret, self._trailers, announced)
-        left = self.size
+        given = 0
         async for chunk in stream:
-            left -= len(chunk)
-            if left < 0:
-                raise fault("IncompleteBody")
-            yield chunk
-        if left:
-            raise fault("IncompleteBody")
+            given += len(chunk)
+            if given <= self.size:
+                yield chunk
+        if given != self.size:
+            raise fault(
+                "IncompleteBody",
+                "You did not provide the number of bytes specified by the Content-Length HTTP header",
+                NumberBytesExpected=self.size,
+                NumberBytesProvided=given,
+            )
 
     def check(self, body: Body) -> dict[str, str]:
         """The checksum to be kept, by name. Raises `XAmzContentSHA256Mismatch`, `BadDigest`."""
-        if self._sha256 and body.hashes["sha256"] != self._sha256:
-            raise fault("XAmzContentSHA256Mismatch")
+        if self._sha256 and body.hashes["sha256"] != self._sha256.lower():
+            raise fault(
+                "XAmzContentSHA256Mismatch",
+                ClientComputedContentSHA256=self._sha256,
+                S3ComputedContentSHA256=body.hashes["sha256"],
+            )
         if self.md5 and body.md5 != self.md5:
-            raise fault("BadDigest")
+            raise fault(
+                "BadDigest",
+                "The Content-MD5 you specified did not match what we received.",
+                ExpectedDigest=checksums.of_hex(self.md5) if self._document else self.md5,
+                CalculatedDigest=checksums.of_hex(body.md5),
+            )
         if self.asked is None:
             return {}
         value = checksums.of_hex(body.hashes[self.asked.algorithm])
@@ -86,7 +105,7 @@ async def small(request: Request, limit: int = LARGEST_XML, *, sums: bool = True
     """A whole body, proved like any other (`sums`: also by checksums in headers). Raises `EntityTooLarge`."""
     if "content-length" not in request.headers and "transfer-encoding" not in request.headers:
         return b""
-    upload = Upload(request, sums=sums)
+    upload = Upload(request, sums=sums, document=True)
     if upload.size > limit:
         raise fault("EntityTooLarge")
     raw = b"".join([chunk async for chunk in upload.chunks()])
@@ -99,6 +118,8 @@ def _announced(headers: Mapping[str, str], chunked: bool) -> int:
     if not text:
         raise fault("MissingContentLength")
     if not (text.isascii() and text.isdigit() and len(text) < 19):
+        if chunked:
+            raise fault("MissingContentLength")
         raise fault("InvalidArgument", "The length of the body is not a number.")
     return int(text)
 

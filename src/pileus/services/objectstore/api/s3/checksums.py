@@ -34,17 +34,23 @@ class Wanted(Struct, frozen=True):
 
 def wanted(headers: Mapping[str, str], *, of_parts: bool = False) -> Wanted | None:
     """The checksum that a request speaks of (`of_parts`: it may end with their number). Raises `InvalidRequest`."""
-    given = [name for name in ALGORITHMS if HEADER + name in headers]
-    if "x-amz-trailer" in headers:
-        trailer = headers["x-amz-trailer"].strip().lower().removeprefix(HEADER)
-        if trailer not in ALGORITHMS:
-            raise fault("InvalidRequest", "The value specified in the x-amz-trailer header is not supported")
-        given += [trailer] if trailer not in given else []
-    if len(given) > 1:
+    known = (*ALGORITHMS, "algorithm", "mode", "type")
+    if any(name.startswith(HEADER) and name.removeprefix(HEADER) not in known for name in headers):
+        raise fault("InvalidRequest", "The algorithm type you specified in x-amz-checksum- header is invalid.")
+    given, trailers = [name for name in ALGORITHMS if HEADER + name in headers], _trailers(headers)
+    if len(given) > 1 or len(trailers) > 1:
         raise fault(
             "InvalidRequest", "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
         )
+    if given and trailers:
+        raise fault("InvalidRequest", "Expecting a single x-amz-checksum- header")
+    given += trailers
     named = algorithm(headers.get("x-amz-sdk-checksum-algorithm") or headers.get("x-amz-checksum-algorithm"))
+    if not given and "x-amz-sdk-checksum-algorithm" in headers:
+        raise fault(
+            "InvalidRequest",
+            "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.",
+        )
     if not given:
         return Wanted(named) if named else None
     if named and named != given[0]:
@@ -57,16 +63,29 @@ def wanted(headers: Mapping[str, str], *, of_parts: bool = False) -> Wanted | No
     return Wanted(given[0], value)
 
 
+def _trailers(headers: Mapping[str, str]) -> list[str]:
+    """Algorithms of the checksums that are to come behind the body."""
+    names = [name.strip().lower() for name in headers.get("x-amz-trailer", "").rstrip(", ").split(",")]
+    found = [name.removeprefix(HEADER) for name in names if names != [""]]
+    if any(name not in ALGORITHMS for name in found):
+        raise fault("InvalidRequest", "The value specified in the x-amz-trailer header is not supported")
+    return found
+
+
 def _size(value: str) -> int:
+    """Bytes; -1 for what is not base64 as everybody writes it."""
     try:
-        return len(base64.b64decode(value, validate=True))
+        raw = base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
         return -1
+    return len(raw) if base64.b64encode(raw).decode() == value else -1
 
 
 def judge(asked: Wanted, computed: str, trailers: Mapping[str, str]) -> None:
-    """Raises `BadDigest` when what came is not what was said, before or after the body."""
+    """Raises `BadDigest` when what came is not what was said, before or after the body; `InvalidRequest`."""
     said = asked.value or trailers.get(HEADER + asked.algorithm, "")
+    if said and not asked.value and _size(said) != ALGORITHMS[asked.algorithm]:
+        raise fault("InvalidRequest", f"Value for {HEADER}{asked.algorithm} trailing header is invalid.")
     if said and said != computed:
         raise fault("BadDigest", f"The {asked.algorithm.upper()} you specified did not match the calculated checksum.")
 

@@ -40,6 +40,10 @@ async def list_buckets(near: Neighbours, request: Request, where: Address) -> An
     return answers.document("ListAllMyBucketsResult", body)
 
 
+async def head_service(near: Neighbours, request: Request, where: Address) -> Answer:
+    raise fault("MethodNotAllowed")
+
+
 async def create_bucket(near: Neighbours, request: Request, where: Address) -> Answer:
     account = access.own_account(near, request)
     _check_name(where.bucket)
@@ -127,7 +131,7 @@ async def put_versioning(near: Neighbours, request: Request, where: Address) -> 
     asked = xml.parsed(await bodies.small(request), "VersioningConfiguration")
     state = xml.text_of(asked, "Status")
     if state not in ("Enabled", "Suspended"):
-        raise fault("IllegalVersioningConfigurationException")
+        raise fault("MalformedXML")
     if xml.text_of(asked, "MfaDelete") == "Enabled":
         raise fault("NotImplemented", "MFA delete is not implemented.")
     await near.db.write(_set_versioning, near, request, where.bucket, state.lower())
@@ -153,6 +157,7 @@ def find(tx: Tx, near: Neighbours, request: Request, name: str, action: Action, 
 
 OPERATIONS = {
     ("GET", "/service"): (list_buckets, "Buckets of the caller's project."),
+    ("HEAD", "/service"): (head_service, "Refused, as Amazon does."),
     ("PUT", "/bucket"): (create_bucket, "Make a bucket."),
     ("HEAD", "/bucket"): (head_bucket, "Whether a bucket is there, and in which region."),
     ("DELETE", "/bucket"): (delete_bucket, "Remove an empty bucket."),

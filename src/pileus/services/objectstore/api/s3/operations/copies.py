@@ -188,6 +188,13 @@ def read(tx: Tx, near: Neighbours, request: Request, source: Source) -> tuple[Co
 def read_source(request: Request) -> Source:
     """`/bucket/key?versionId=…`, percent-encoded. Raises `InvalidArgument`."""
     path, mark, query = request.headers[SOURCE].partition("?versionId=")
+    if "?" in path or "&" in query:
+        raise fault(
+            "InvalidArgument",
+            "Unsupported copy source parameter.",
+            ArgumentName=SOURCE,
+            ArgumentValue=request.headers[SOURCE],
+        )
     try:
         bucket, _, key = unquote_to_bytes(path).decode("utf-8").lstrip("/").partition("/")
     except UnicodeDecodeError:

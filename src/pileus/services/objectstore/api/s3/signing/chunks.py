@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Collection, MutableMapping
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.signing.v4 import EMPTY, ClaimV4, chain, sign
 
-_HEAD = re.compile(rb"([0-9a-fA-F]{1,16})(?:;chunk-signature=([0-9a-f]{64}))?\Z")
+_HEAD = re.compile(rb"([0-9a-fA-F]{1,16})(?:[ \t]*;[ \t]*chunk-signature[ \t]*=[ \t]*([0-9a-f]{64})[ \t]*)?\Z")
 _LONGEST_LINE = 8192
 _LARGEST_CHUNK = 5 * 1024**3
 
@@ -48,13 +48,13 @@ async def decoded(
         if size == 0:
             break
         if await source.line() != b"":
-            raise fault("IncompleteBody", "A chunk of the body is longer than it says.")
+            raise fault("IncompleteBody")  # a chunk is longer than it says
     if signed is not None and signed.payload == "chunks":
         if await source.line() != b"":
-            raise fault("IncompleteBody", "There are bytes after the body's last chunk.")
+            raise fault("IncompleteBody")  # something stands behind the last chunk
     else:
         await _read_trailers(source, signed, key, previous, trailers)
-    if any(name not in trailers for name in announced):
+    if set(announced) != set(trailers):
         raise fault("MalformedTrailerError")
     await source.end()
 
@@ -62,9 +62,7 @@ async def decoded(
 def _head(line: bytes, signed: bool) -> tuple[int, str]:
     found = _HEAD.match(line)
     if found is None or signed is not (found[2] is not None):
-        raise fault(
-            "IncompleteBody", "The request body terminated unexpectedly: a chunk's head is not as it should be."
-        )
+        raise fault("IncompleteBody")
     size = int(found[1], 16)
     if size > _LARGEST_CHUNK:
         raise fault("EntityTooLarge")
@@ -138,4 +136,4 @@ class _Source:
         while not self._held and await self._more():
             pass
         if self._held:
-            raise fault("IncompleteBody", "There are bytes after the body's last chunk.")
+            raise fault("IncompleteBody")  # something stands behind the last chunk

@@ -72,7 +72,7 @@ def _of_query(message: Message, parameters: Mapping[str, str], now: int) -> Clai
         raise fault(
             "AccessDenied", "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters"
         )
-    if not expires.isascii() or not expires.isdigit() or len(expires) > 12:
+    if not expires.isascii() or not expires.isdigit() or len(expires) > 10 or int(expires) >= 1 << 31:
         raise fault("AccessDenied", f"Invalid date (should be seconds since epoch): {expires}")
     if now > int(expires) * SECOND:
         raise fault("AccessDenied", "Request has expired")

@@ -26,7 +26,7 @@ _STREAMED: Mapping[str, Payload] = {
     "STREAMING-UNSIGNED-PAYLOAD-TRAILER": "unsigned-trailer",
 }
 _STAMP = re.compile(r"\d{8}T\d{6}Z\Z", re.ASCII)
-_HEX64 = re.compile(r"[0-9a-f]{64}\Z")
+_HEX64 = re.compile(r"[0-9a-fA-F]{64}\Z")
 _PART = re.compile(r"\s*(Credential|SignedHeaders|Signature)\s*=\s*([^,\s]+)\s*\Z")
 EMPTY = hashlib.sha256(b"").hexdigest()
 
@@ -160,7 +160,7 @@ def _of_query(message: Message, parameters: Mapping[str, str], now: int) -> Clai
         raise fault(error, "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"")
     _check_life(parameters["X-Amz-Expires"], at, now)
     given = message.headers.get("x-amz-content-sha256", UNSIGNED)
-    payload, sha256 = _payload(given)
+    payload, sha256 = _payload(given, strict=False)
     pairs = [(name, value) for name, value in message.pairs if name != b"X-Amz-Signature"]
     return ClaimV4(
         access=access,
@@ -174,6 +174,8 @@ def _of_query(message: Message, parameters: Mapping[str, str], now: int) -> Clai
 
 
 def _check_life(text: str, at: int, now: int) -> None:
+    if text.startswith("-") and text[1:].isdigit():
+        raise fault("AuthorizationQueryParametersError", "X-Amz-Expires must be non-negative")
     if not text.isascii() or not text.isdigit() or len(text) > 9:
         raise fault("AuthorizationQueryParametersError", "X-Amz-Expires should be a number")
     if int(text) > LONGEST:
@@ -226,17 +228,20 @@ def _check_skew(at: int, now: int) -> None:
         raise fault("RequestTimeTooSkewed", MaxAllowedSkewMilliseconds=SKEW // 1000)
 
 
-def _payload(given: str) -> tuple[Payload, str]:
+def _payload(given: str, *, strict: bool = True) -> tuple[Payload, str]:
+    """`strict`: what no body can have is refused now, else when there is a body."""
     if given == UNSIGNED:
         return "unsigned", ""
     if given in _STREAMED:
         return _STREAMED[given], ""
     if given.startswith("STREAMING-"):
         raise fault("NotImplemented")
-    if not _HEX64.match(given):
+    if strict and not _HEX64.match(given):
         raise fault(
             "InvalidArgument",
             "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, a STREAMING- form, or a valid sha256 value.",
+            ArgumentName="x-amz-content-sha256",
+            ArgumentValue=given,
         )
     return "whole", given
 
