@@ -6,6 +6,7 @@ import socket
 import subprocess
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -217,13 +218,25 @@ def test_bodies_that_are_none(place: Place, path: str, kind: str, body: bytes) -
     "path",
     [
         f"{SERVERS}?power_state=%s", f"{SERVERS}?limit=%s", "/compute/v2.1/flavors?minRam=%s",
-        "/compute/v2.1/os-aggregates/%s", "/compute/v2.1/os-hypervisors/%s", "/compute/v2.1/os-services/%s",
+        "/compute/v2.1/os-keypairs?limit=%s", "/compute/v2.1/os-hypervisors?limit=%s", "/compute/v2.1/os-server-groups?limit=%s",
+        "/compute/v2.1/os-server-groups?offset=%s", "/compute/v2.1/os-aggregates/%s", "/compute/v2.1/os-hypervisors/%s", "/compute/v2.1/os-services/%s",
         f"{V2}/networks?limit=%s", f"{IMAGES}?limit=%s", "/identity/v3/users?limit=%s",
     ],
 )  # fmt: skip
 def test_numbers_that_are_none(place: Place, path: str, number: str) -> None:
-    answer = place.admin.get(path % number)
+    answer = place.admin.get(path % number, headers={"OpenStack-API-Version": "compute 2.35"})
     assert 400 <= answer.status_code < 500, f"{answer.status_code} {answer.text[:300]}"
+
+
+@pytest.mark.parametrize("number", ["²", "--5", "9" * 5000], ids=["small", "twice minus", "endless"])
+def test_numbers_in_bodies_that_are_none(place: Place, number: str) -> None:
+    server = {"name": "s", "flavorRef": "1", "imageRef": str(uuid.uuid4())}
+    asked = [
+        place.admin.post(SERVERS, json={"server": {**server, name: number}}) for name in ("min_count", "max_count")
+    ]
+    quotas = f"/compute/v2.1/os-quota-sets/{uuid.uuid4().hex}"
+    asked.append(place.admin.put(quotas, json={"quota_set": {"cores": number}}))
+    assert [answer.status_code for answer in asked] == [400] * 3
 
 
 def test_a_disk_that_is_full(tmp_path: Path) -> None:

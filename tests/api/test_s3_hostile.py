@@ -41,7 +41,8 @@ def send(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Send]:
         S3SigV4Auth(Credentials(keys["access"], keys["secret"]), "s3", "us-east-1").add_auth(made)
         # httpx tidies paths: `..` would never leave it
         connection = http.client.HTTPConnection("127.0.0.1", 8080 + live.shift)
-        connection.request(method, path, body=body, headers={**dict(made.headers), **said})
+        signed = {name.lower(): value for name, value in made.headers.items()}
+        connection.request(method, path, body=body, headers={**signed, **said})
         answer = connection.getresponse()
         content = answer.read()
         connection.close()

@@ -248,7 +248,7 @@ def test_lists(s3: Any, bucket: str) -> None:
         ("PUT", "k", {"x-amz-copy-source": "b/k", "x-amz-storage-class": "GLACIER"}, "InvalidStorageClass", 400),
         ("PUT", "k", {"x-amz-copy-source": "b/k", "x-amz-server-side-encryption": "aws:kms"}, "NotImplemented", 501),
         ("PUT", "k", {"x-amz-trailer": "x-amz-checksum-md4"}, "InvalidRequest", 400),
-        ("PUT", "k", {"x-amz-trailer": "x-amz-checksum-crc32"}, "InvalidRequest", 400),
+        ("PUT", "k", {"x-amz-trailer": "x-amz-checksum-crc32"}, "MalformedTrailerError", 400),
         ("PUT", "-new", {"x-amz-object-ownership": "Whoever"}, "InvalidArgument", 400),
     ],
 )

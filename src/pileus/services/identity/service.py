@@ -81,29 +81,9 @@ def build(
     **_: Any,
 ) -> Service:
     """`ports` are those of the cloud's listeners, by name; 0 is none. `host` is what they are bound to. `oidc` and `saml` speak to identity providers."""
-    mine = settings.of(IdentitySettings)
-    rules_of_passwords, trusted = settings.of(ComplianceSettings), settings.of(FederationSettings)
-    if problems := [
-        *domain_config.check_written(mine.domains),
-        *compliance.check_settings(rules_of_passwords),
-        *federation_settings.problems(trusted),
-    ]:
-        raise ConfigError(problems)
-    patience = mine.cache_seconds * SECOND if db.multi_process else None
-    near = Near(
-        mine,
-        db,
-        Passwords(mine),
-        Keyring(),
-        Memory(mine.cache_tokens, patience),
-        rules_of_passwords,
-        Guard(mine),
-        Vault(),
-        Directories(open_directory),
-        Federation(trusted, oidc, saml),
-    )
+    near = _near(db, settings, Directories(open_directory), Federation(settings.of(FederationSettings), oidc, saml))
     internal = Internal(near)
-    dialect = KeystoneDialect(mine.list_limit, v2_api(mine, host))
+    dialect = KeystoneDialect(near.settings.list_limit, v2_api(near.settings, host))
     face = Face(
         "identity",
         dialect,
@@ -112,13 +92,7 @@ def build(
         _items(near, internal, dialect, ports or {}),
         internal.authenticate,
     )
-    rotation = Reconciler("identity.keys", KeyKeeper(near).work, every=HOUR, wake=(keys.CHANGED,))
-    vault = Reconciler("identity.vault", VaultKeeper(near).work, every=HOUR)
-    forgetting = Reconciler("identity.memory", Forgetter(near.memory).work, every=HOUR, wake=(memory.CHANGED,))
-
-    reading = Reconciler("identity.directories", DirectoryReader(near).work, every=mine.directory_seconds * SECOND)
     failures = FailureWriter(near)
-    failed_logins = Reconciler("identity.failures", failures.work, every=MINUTE)
 
     async def close() -> None:
         near.passwords.close()
@@ -130,10 +104,46 @@ def build(
         name="identity",
         face=face,
         internal=internal,
-        reconcilers=[rotation, vault, failed_logins, reading, *([forgetting] if db.multi_process else [])],
+        reconcilers=_reconcilers(near, failures),
         start=internal.start,
         close=close,
     )
+
+
+def _near(db: Database, settings: Settings, directories: Directories, federation: Federation) -> Near:
+    """Raises `ConfigError`."""
+    mine, rules_of_passwords = settings.of(IdentitySettings), settings.of(ComplianceSettings)
+    if problems := [
+        *domain_config.check_written(mine.domains),
+        *compliance.check_settings(rules_of_passwords),
+        *federation_settings.problems(federation.settings),
+    ]:
+        raise ConfigError(problems)
+    patience = mine.cache_seconds * SECOND if db.multi_process else None
+    return Near(
+        mine,
+        db,
+        Passwords(mine),
+        Keyring(),
+        Memory(mine.cache_tokens, patience),
+        rules_of_passwords,
+        Guard(mine),
+        Vault(),
+        directories,
+        federation,
+    )
+
+
+def _reconcilers(near: Near, failures: FailureWriter) -> list[Reconciler]:
+    found = [
+        Reconciler("identity.keys", KeyKeeper(near).work, every=HOUR, wake=(keys.CHANGED,)),
+        Reconciler("identity.vault", VaultKeeper(near).work, every=HOUR),
+        Reconciler("identity.failures", failures.work, every=MINUTE),
+        Reconciler("identity.directories", DirectoryReader(near).work, every=near.settings.directory_seconds * SECOND),
+    ]
+    if near.db.multi_process:
+        found.append(Reconciler("identity.memory", Forgetter(near.memory).work, every=HOUR, wake=(memory.CHANGED,)))
+    return found
 
 
 def _items(

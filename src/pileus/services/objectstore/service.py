@@ -69,7 +69,7 @@ def build(
     pacing.check_settings(section)
     policy = Policy(RULES, policy_overrides)
     near = Neighbours(section, policy, db, stores, identity, Arrivals())
-    endings, presence = Endings(near), Presence(near)
+    presence = Presence(near)
     tempauth = TempAuth(section.tempauth_users, section.reseller_prefix, metadata_secret or secrets.token_hex(32))
     hosts = Hosts(section.host_domains, section.host_aliases, section.reseller_prefix)
     operations = Proxy(near, tempauth, {"s3api": s3.info(near)}).operations()
@@ -88,18 +88,23 @@ def build(
         face=face,
         internal=Internal(near),
         start=presence.look,
-        reconcilers=[
-            Reconciler("objectstore.presence", presence.look, every=MINUTE),
-            Reconciler("objectstore.expire", endings.expire, every=MINUTE, wake=(accounts.DELETED,)),
-            Reconciler("objectstore.clear", endings.clear, every=30 * SECOND),
-            Reconciler("objectstore.sweep", endings.sweep, every=HOUR),
-            Reconciler("objectstore.lifecycle", Lifecycle(near).apply, every=HOUR),
-            Reconciler("objectstore.sync", Syncer(near).sync, every=MINUTE, wake=(syncing.SIGNAL,)),
-            Reconciler("objectstore.send", Sender(near).send, every=10 * SECOND, wake=(syncing.SIGNAL,)),
-            Reconciler("objectstore.scrub", Scrubber(near).scrub, every=10 * MINUTE),
-            Reconciler("objectstore.scrub_inline", InlineScrubber(near).scrub, every=10 * MINUTE),
-        ],
+        reconcilers=_reconcilers(near, presence),
     )
+
+
+def _reconcilers(near: Neighbours, presence: Presence) -> list[Reconciler]:
+    endings = Endings(near)
+    return [
+        Reconciler("objectstore.presence", presence.look, every=MINUTE),
+        Reconciler("objectstore.expire", endings.expire, every=MINUTE, wake=(accounts.DELETED,)),
+        Reconciler("objectstore.clear", endings.clear, every=30 * SECOND),
+        Reconciler("objectstore.sweep", endings.sweep, every=HOUR),
+        Reconciler("objectstore.lifecycle", Lifecycle(near).apply, every=HOUR),
+        Reconciler("objectstore.sync", Syncer(near).sync, every=MINUTE, wake=(syncing.SIGNAL,)),
+        Reconciler("objectstore.send", Sender(near).send, every=10 * SECOND, wake=(syncing.SIGNAL,)),
+        Reconciler("objectstore.scrub", Scrubber(near).scrub, every=10 * MINUTE),
+        Reconciler("objectstore.scrub_inline", InlineScrubber(near).scrub, every=10 * MINUTE),
+    ]
 
 
 def _unless_named(hosts: Hosts, takes: Takes) -> Takes:

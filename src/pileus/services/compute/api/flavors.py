@@ -51,7 +51,7 @@ _ID = {
         {"type": "null"},
     ]
 }
-_NUMBER = {"type": ["integer", "string"], "pattern": "^[0-9]+$", "minimum": 0, "maximum": 2147483647}
+_NUMBER = {"type": ["integer", "string"], "maxLength": 32, "pattern": "^[0-9]+$", "minimum": 0, "maximum": 2147483647}
 _POSITIVE = {**_NUMBER, "minimum": 1}
 _SPEC_KEY = r"^[a-zA-Z0-9-_:. ]{1,255}$"
 _SPEC_VALUE = {"type": ["string", "number"], "maxLength": 255}

@@ -33,7 +33,7 @@ RULES = [
 _UUIDS, _NO_STATISTICS = (2, 53), (2, 88)
 _ANY: Schema = {"type": "object", "additionalProperties": True}
 _WITH: Schema = {"with_servers": one(BOOL)}
-_PAGED: Schema = {"limit": one(text(pattern="^[0-9]*$")), "marker": one(text())}
+_PAGED: Schema = {"limit": one(text(32, pattern="^[0-9]*$")), "marker": one(text())}
 
 
 def _query(properties: Schema) -> Schema:

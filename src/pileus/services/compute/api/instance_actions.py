@@ -31,7 +31,7 @@ RULES = [
 _DELETED_TOO, _PAGED = (2, 21), (2, 58)
 _ANY: Schema = {"type": "object", "additionalProperties": True}
 _PAGES: dict[str, Schema] = {
-    "limit": one(text(pattern="^[0-9]+$")), "marker": one(text()), "changes-since": one(text()),
+    "limit": one(text(32, pattern="^[0-9]+$")), "marker": one(text()), "changes-since": one(text()),
 }  # fmt: skip
 
 

@@ -41,7 +41,7 @@ def _bodies() -> dict[str, Schema]:
 
 def _queries() -> dict[str, Schema]:
     user = {"user_id": one(text())}
-    paged = {**user, "limit": one(text(pattern="^[0-9]*$")), "marker": one(text())}
+    paged = {**user, "limit": one(text(32, pattern="^[0-9]*$")), "marker": one(text())}
     return {
         "2.1": _ANY_QUERY,
         "2.10": {"type": "object", "properties": user, "additionalProperties": True},

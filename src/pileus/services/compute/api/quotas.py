@@ -22,7 +22,13 @@ RULES = [
     Rule(f"{_LIMITS}:other_project", ADMIN, "See the limits of another project.", scopes=()),
 ]
 _MOST = 2147483647
-_LIMIT: Schema = {"type": ["integer", "string"], "pattern": "^-?[0-9]+$", "minimum": -1, "maximum": _MOST}
+_LIMIT: Schema = {
+    "type": ["integer", "string"],
+    "maxLength": 32,
+    "pattern": "^-?[0-9]+$",
+    "minimum": -1,
+    "maximum": _MOST,
+}
 _PLAIN = ("instances", "cores", "ram", "metadata_items", "key_pairs")
 _USER: Schema = {"type": "object", "properties": {"user_id": {"type": "array", "items": text()}}}
 _STRICT: Schema = {**_USER, "additionalProperties": False}

@@ -17,7 +17,7 @@ _TRUE = (True, "True", "TRUE", "true", "1", "ON", "On", "on", "YES", "Yes", "yes
 _FALSE = (False, "False", "FALSE", "false", "0", "OFF", "Off", "off", "NO", "No", "no")
 BOOL: Schema = {"type": ["boolean", "string"], "enum": [*_TRUE, *_FALSE]}
 """What Nova takes for a boolean; `truth` reads it."""
-_COUNT = {"type": ["integer", "string"], "pattern": "^[1-9][0-9]*$", "minimum": 1}
+_COUNT = {"type": ["integer", "string"], "maxLength": 32, "pattern": "^[1-9][0-9]*$", "minimum": 1}
 _REF = {"type": ["string", "integer"], "minLength": 1}
 _IMAGE_REF = {
     "oneOf": [
@@ -43,11 +43,11 @@ _HINTS: Schema = {
 _MAPPING: Schema = {
     "type": "object",
     "properties": {
-        "boot_index": {"type": ["integer", "string", "null"], "pattern": "^-?[0-9]+$"},
+        "boot_index": {"type": ["integer", "string", "null"], "maxLength": 32, "pattern": "^-?[0-9]+$"},
         "uuid": text(255),
         "source_type": choice("volume", "image", "snapshot", "blank"),
         "destination_type": choice("local", "volume"),
-        "volume_size": {"type": ["integer", "string"], "pattern": "^[0-9]+$"},
+        "volume_size": {"type": ["integer", "string"], "maxLength": 32, "pattern": "^[0-9]+$"},
         "delete_on_termination": BOOL,
         "device_name": text(255),
         "device_type": text(16),

@@ -20,7 +20,7 @@ RULES = [
 ]
 _NAME = text(255, 1, pattern=r"^(?! )[^\x00-\x1f\x7f]*(?<! )$")
 _HARD, _SOFT = ("affinity", "anti-affinity"), ("soft-affinity", "soft-anti-affinity")
-_NUMBER: Schema = {"type": "array", "items": text(pattern="^[0-9]+$")}
+_NUMBER: Schema = {"type": "array", "items": text(32, pattern="^[0-9]+$")}
 _QUERY: Schema = {
     "type": "object", "properties": {"all_projects": {"type": "array", "items": text()}, "limit": _NUMBER, "offset": _NUMBER},
 }  # fmt: skip

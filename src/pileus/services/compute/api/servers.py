@@ -60,7 +60,7 @@ RULES = [
     Rule("os_compute_api:os-console-output", PROJECT_MEMBER_OR_ADMIN, "Read the console's log.", scopes=()),
     Rule(EXTENDED, ADMIN, "See hosts and names of hypervisors.", scopes=()),
 ]
-_LENGTH = obj({"length": {"type": ["integer", "string", "null"], "pattern": "^-?[0-9]+$"}})
+_LENGTH = obj({"length": {"type": ["integer", "string", "null"], "maxLength": 32, "pattern": "^-?[0-9]+$"}})
 
 
 class ServerView:

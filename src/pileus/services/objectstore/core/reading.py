@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator
 
 from pileus.drivers.blob.protocol import BlobError, BlobMissing
 from pileus.kernel.db import Tx
-from pileus.kernel.types import Conflict, Fault, Unavailable
-from pileus.services.objectstore.core import dynamic, links, manifests, objects
+from pileus.kernel.types import Conflict, Unavailable
+from pileus.services.objectstore.core import dynamic, manifests, segments
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.core.objects import Permit
+from pileus.services.objectstore.core.segments import Place
 from pileus.services.objectstore.db import bodies
 from pileus.services.objectstore.db.bodies import BodyRow, PieceRow
 from pileus.services.objectstore.db.objects import DLO, PARTS, SLO, Whole
@@ -65,16 +66,19 @@ async def _dynamic(
     at, marker, more = 0, "", True
     while more and (end is None or at < end):
         row, items, more = await near.db.read_aside(dynamic.page, near, account, whole, permit, marker)
+        wanted: list[tuple[tuple[int, int], Place, int]] = []
         for item in items:
             size = max(item.size, 0)
             if at + size > first and (end is None or at < end) and row is not None:
                 skip = max(0, first - at)
                 stop = size if end is None else min(size, end - at)
-                segment = await _segment(near, account, row.name, item.name, permit)
-                async for chunk in content(near, account, segment, permit, skip, stop, depth=depth + 1):
-                    yield chunk
+                wanted.append(((skip, stop), (row.name, item.name), stop - skip))
             at += size
             marker = item.name
+        async for (skip, stop), segment in segments.found(near, account, wanted, permit):
+            assert segment is not None
+            async for chunk in content(near, account, segment, permit, skip, stop, depth=depth + 1):
+                yield chunk
 
 
 async def _static(
@@ -82,13 +86,16 @@ async def _static(
 ) -> AsyncIterator[bytes]:
     _check_depth(depth)
     text = b"".join([chunk async for chunk in raw(near, whole)])
-    segments = manifests.segments_of(text)
-    for piece in manifests.plan(segments, first, end):
-        wanted = segments[piece.index]
-        if wanted.data:
+    listed = manifests.segments_of(text)
+    pieces = (
+        (piece, None if listed[piece.index].data else listed[piece.index].place, piece.length)
+        for piece in manifests.plan(listed, first, end)
+    )
+    async for piece, segment in segments.found(near, account, pieces, permit):
+        wanted = listed[piece.index]
+        if segment is None:
             yield base64.b64decode(wanted.data)[piece.offset : piece.offset + piece.length]
             continue
-        segment = await _segment(near, account, *wanted.place, permit)
         size, etag = segment.object.size, segment.object.etag
         if segment.object.kind == DLO:
             size, etag = await near.db.read_aside(dynamic.measured, near, account, segment, permit)
@@ -97,20 +104,6 @@ async def _static(
         stop = piece.offset + piece.length
         async for chunk in content(near, account, segment, permit, piece.offset, stop, depth=depth + 1):
             yield chunk
-
-
-async def _segment(near: Neighbours, account: str, container: str, name: str, permit: Permit) -> Whole:
-    try:
-        return await near.db.read(_fetched, near, account, container, name, permit)
-    except Fault as fault:
-        if fault.status != 404:
-            raise
-        raise Conflict(f"While processing manifest, got 404 for /{container}/{name}", type="SegmentMissing") from fault
-
-
-def _fetched(tx: Tx, near: Neighbours, account: str, container: str, name: str, permit: Permit) -> Whole:
-    row, whole = objects.fetch(tx, near, account, container, name, permit)
-    return links.follow(tx, near, account, row, whole, permit)[1]
 
 
 async def _parts(near: Neighbours, whole_id: int, first: int, end: int) -> AsyncIterator[bytes]:

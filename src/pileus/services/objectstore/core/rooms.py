@@ -36,7 +36,8 @@ class Rooms:
         kept = self.recall(account, container) if tx.stamps is not None else None
         if kept is not None:
             return kept
-        found = accounts.find(tx, account), containers.find(tx, account, container) if container else None
+        both = containers.standing(tx, account, container) if container else None
+        found = (both[1], both[0]) if both is not None else (accounts.find(tx, account), None)
         if tx.stamps is not None and found[0] is not None and (found[1] is not None or not container):
             if len(self._kept) >= MOST:
                 self._kept.clear()

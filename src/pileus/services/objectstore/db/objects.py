@@ -163,6 +163,12 @@ def _claim() -> Query[ObjectRow | None]:
     return Query(locked.returning(added, *objects.columns), into=_claimed)
 
 
+_WHOLES = Query(
+    select(*(column.label(f"object_{column.name}") for column in objects.columns), *_BODY)
+    .select_from(objects.outerjoin(bodies, bodies.c.id == objects.c.body_id))
+    .where(objects.c.container_id == bindparam("container_id"), objects.c.name.in_(bindparam("names", expanding=True))),
+    into=_whole,
+)
 _CLAIM = {
     "sqlite": Query(upsert_sqlite(objects).values(_BINDS).on_conflict_do_nothing()),
     "postgresql": _claim(),
@@ -208,6 +214,11 @@ def item(tx: Tx, container_id: int, name: str) -> ItemRow | None:
 def whole(tx: Tx, container_id: int, name: str) -> Whole | None:
     """The object with its body: all that a reader needs, in one query."""
     return tx.row(_WHOLE, container_id=container_id, name=name)
+
+
+def wholes(tx: Tx, container_id: int, names: list[str]) -> dict[str, Whole]:
+    """Those of the names that are there."""
+    return {one.object.name: one for one in tx.rows(_WHOLES, container_id=container_id, names=names)}
 
 
 def some(tx: Tx, container_id: int, names: list[str]) -> dict[str, ObjectRow]:

@@ -23,9 +23,11 @@ class Upload:
     `md5`     hex, of `Content-MD5`; empty: not said.
     """
 
-    def __init__(self, request: Request, *, sums: bool = True, default: str = "") -> None:
-        """`sums`: checksums in headers are the body's.   `default`: the algorithm where the request names none."""
+    def __init__(self, request: Request, *, sums: bool = True, default: str = "", document: bool = False) -> None:
+        """`sums`: checksums in headers are the body's.   `default`: the algorithm where the request names none.
+        `document`: Amazon tells of the MD5 of XML in base64, of objects in hex."""
         headers = request.headers
+        self._document = document
         signed = request.memo.get(Signed)
         self._request = request
         self._claim = signed.claim if signed is not None else None
@@ -89,7 +91,7 @@ class Upload:
             raise fault(
                 "BadDigest",
                 "The Content-MD5 you specified did not match what we received.",
-                ExpectedDigest=self.md5,
+                ExpectedDigest=checksums.of_hex(self.md5) if self._document else self.md5,
                 CalculatedDigest=checksums.of_hex(body.md5),
             )
         if self.asked is None:
@@ -103,7 +105,7 @@ async def small(request: Request, limit: int = LARGEST_XML, *, sums: bool = True
     """A whole body, proved like any other (`sums`: also by checksums in headers). Raises `EntityTooLarge`."""
     if "content-length" not in request.headers and "transfer-encoding" not in request.headers:
         return b""
-    upload = Upload(request, sums=sums)
+    upload = Upload(request, sums=sums, document=True)
     if upload.size > limit:
         raise fault("EntityTooLarge")
     raw = b"".join([chunk async for chunk in upload.chunks()])
@@ -116,6 +118,8 @@ def _announced(headers: Mapping[str, str], chunked: bool) -> int:
     if not text:
         raise fault("MissingContentLength")
     if not (text.isascii() and text.isdigit() and len(text) < 19):
+        if chunked:
+            raise fault("MissingContentLength")
         raise fault("InvalidArgument", "The length of the body is not a number.")
     return int(text)
 

@@ -38,13 +38,13 @@ def wanted(headers: Mapping[str, str], *, of_parts: bool = False) -> Wanted | No
     if any(name.startswith(HEADER) and name.removeprefix(HEADER) not in known for name in headers):
         raise fault("InvalidRequest", "The algorithm type you specified in x-amz-checksum- header is invalid.")
     given, trailers = [name for name in ALGORITHMS if HEADER + name in headers], _trailers(headers)
-    if given and trailers:
-        raise fault("InvalidRequest", "Expecting a single x-amz-checksum- header")
-    given += trailers
-    if len(given) > 1:
+    if len(given) > 1 or len(trailers) > 1:
         raise fault(
             "InvalidRequest", "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
         )
+    if given and trailers:
+        raise fault("InvalidRequest", "Expecting a single x-amz-checksum- header")
+    given += trailers
     named = algorithm(headers.get("x-amz-sdk-checksum-algorithm") or headers.get("x-amz-checksum-algorithm"))
     if not given and "x-amz-sdk-checksum-algorithm" in headers:
         raise fault(
@@ -65,8 +65,8 @@ def wanted(headers: Mapping[str, str], *, of_parts: bool = False) -> Wanted | No
 
 def _trailers(headers: Mapping[str, str]) -> list[str]:
     """Algorithms of the checksums that are to come behind the body."""
-    names = [name.strip().lower() for name in headers.get("x-amz-trailer", "").split(",")]
-    found = [name.removeprefix(HEADER) for name in names if name]
+    names = [name.strip().lower() for name in headers.get("x-amz-trailer", "").rstrip(", ").split(",")]
+    found = [name.removeprefix(HEADER) for name in names if names != [""]]
     if any(name not in ALGORITHMS for name in found):
         raise fault("InvalidRequest", "The value specified in the x-amz-trailer header is not supported")
     return found
@@ -82,8 +82,10 @@ def _size(value: str) -> int:
 
 
 def judge(asked: Wanted, computed: str, trailers: Mapping[str, str]) -> None:
-    """Raises `BadDigest` when what came is not what was said, before or after the body."""
+    """Raises `BadDigest` when what came is not what was said, before or after the body; `InvalidRequest`."""
     said = asked.value or trailers.get(HEADER + asked.algorithm, "")
+    if said and not asked.value and _size(said) != ALGORITHMS[asked.algorithm]:
+        raise fault("InvalidRequest", f"Value for {HEADER}{asked.algorithm} trailing header is invalid.")
     if said and said != computed:
         raise fault("BadDigest", f"The {asked.algorithm.upper()} you specified did not match the calculated checksum.")
 

@@ -29,7 +29,7 @@ def details_of(headers: Mapping[str, str], *, as_text: bool = True) -> Details:
         check_value(name, value)
     if "aws-chunked" in kept.get("content-encoding", ""):
         encodings = [part.strip() for part in kept.pop("content-encoding").split(",")]
-        if left := ",".join(part for part in encodings if part and part != "aws-chunked"):
+        if left := ", ".join(part for part in encodings if part and part != "aws-chunked"):
             kept["content-encoding"] = left
     return Details(meta=meta, headers=kept)
 

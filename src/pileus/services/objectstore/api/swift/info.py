@@ -18,35 +18,21 @@ from pileus.services.objectstore.core.neighbours import Neighbours
 
 EMULATED = "2.38.3"
 """The Swift whose manners these are."""
+_TEMPURL = {
+    "methods": list(tempurl.METHODS),
+    "incoming_remove_headers": ["x-timestamp", "x-open-expired"],
+    "incoming_allow_headers": [],
+    "outgoing_remove_headers": [f"{tempurl.REMOVED}*"],
+    "outgoing_allow_headers": [f"{tempurl.KEPT}*"],
+    "allowed_digests": list(signing.DIGESTS),
+    "deprecated_digests": ["sha1"],
+}
 
 
 def info(near: Neighbours) -> dict[str, Any]:
     own = near.settings
     found: dict[str, Any] = {
-        "swift": {
-            "version": EMULATED,
-            "strict_cors_mode": True,
-            "policies": [
-                {"name": name, "aliases": name} | ({"default": True} if name == near.default_place else {})
-                for name in near.stores
-            ],
-            "allow_account_management": True,
-            "account_autocreate": True,
-            "allow_open_expired": False,
-            "max_file_size": own.largest,
-            "max_meta_name_length": own.meta_name_bytes,
-            "max_meta_value_length": own.meta_value_bytes,
-            "max_meta_count": own.meta_count,
-            "max_meta_overall_size": own.meta_bytes,
-            "max_header_size": metadata.HEADER_MAX,
-            "max_request_line": metadata.HEADER_MAX,
-            "max_object_name_length": own.name_bytes,
-            "container_listing_limit": own.listing,
-            "account_listing_limit": own.listing,
-            "max_account_name_length": paths.ACCOUNT_MAX,
-            "max_container_name_length": own.container_name_bytes,
-            "extra_header_count": 0,
-        },
+        "swift": _swift(near),
         "symlink": {"symloop_max": links.HOPS, "static_links": True},
         "versioned_writes": {"allowed_flags": ["x-versions-location", "x-history-location"]},
         "object_versioning": {},
@@ -59,19 +45,12 @@ def info(near: Neighbours) -> dict[str, Any]:
         },
         "dlo": {},
         "crossdomain": {},
+        "etag_quoter": {"enable_by_default": False},
         "container_sync": syncing.realms(near),
         "account_quotas": {},
         "container_quotas": {},
         "staticweb": {},
-        "tempurl": {
-            "methods": list(tempurl.METHODS),
-            "incoming_remove_headers": ["x-timestamp", "x-open-expired"],
-            "incoming_allow_headers": [],
-            "outgoing_remove_headers": [f"{tempurl.REMOVED}*"],
-            "outgoing_allow_headers": [f"{tempurl.KEPT}*"],
-            "allowed_digests": list(signing.DIGESTS),
-            "deprecated_digests": ["sha1"],
-        },
+        "tempurl": _TEMPURL,
         "formpost": {"allowed_digests": list(signing.DIGESTS), "deprecated_digests": ["sha1"]},
         "bulk_upload": {
             "max_containers_per_extraction": archive.CONTAINERS_MAX,
@@ -86,3 +65,31 @@ def info(near: Neighbours) -> dict[str, Any]:
     if own.host_domains:
         found["domain_remap"] = {"default_reseller_prefix": own.reseller_prefix.rstrip("_")}
     return found
+
+
+def _swift(near: Neighbours) -> dict[str, Any]:
+    own = near.settings
+    return {
+        "version": EMULATED,
+        "strict_cors_mode": True,
+        "policies": [
+            {"name": name, "aliases": name} | ({"default": True} if name == near.default_place else {})
+            for name in near.stores
+        ],
+        "allow_account_management": True,
+        "account_autocreate": True,
+        "allow_open_expired": False,
+        "max_file_size": own.largest,
+        "max_meta_name_length": own.meta_name_bytes,
+        "max_meta_value_length": own.meta_value_bytes,
+        "max_meta_count": own.meta_count,
+        "max_meta_overall_size": own.meta_bytes,
+        "max_header_size": metadata.HEADER_MAX,
+        "max_request_line": metadata.HEADER_MAX,
+        "max_object_name_length": own.name_bytes,
+        "container_listing_limit": own.listing,
+        "account_listing_limit": own.listing,
+        "max_account_name_length": paths.ACCOUNT_MAX,
+        "max_container_name_length": own.container_name_bytes,
+        "extra_header_count": 0,
+    }

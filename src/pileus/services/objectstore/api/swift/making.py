@@ -31,12 +31,22 @@ async def take(call: Call, want: Put, chunks: AsyncIterator[bytes]) -> Written:
     near, path = call.near, call.path
     length = call.headers.get("content-length", "")
     size = int(length) if length.isdigit() else None
-    row = await near.db.read(_admitted, call, want, size)
+    row = await _room(call, want, size)
 
     def decide(tx: Tx, body: Body) -> ObjectRow:
         return objects.put(tx, near, call.ctx, path.account, path.container, path.name, want, body)
 
     return Written(await intake.store(near, row.place, chunks, decide), row)
+
+
+async def _room(call: Call, want: Put, size: int | None) -> ContainerRow:
+    """Where the bytes are to go. Refuses before they come, but for those that are few: of these `put` asks all of it anyway."""
+    near, path, room = call.near, call.path, call.scene.container
+    few = size is not None and size <= near.settings.inline_bytes and "expect" not in call.headers
+    if few and room is not None and (room.account, room.name) == (path.account, path.container):
+        objects.check_want(near, path.name, want)
+        return room
+    return await near.db.read(_admitted, call, want, size)
 
 
 def _admitted(tx: Tx, call: Call, want: Put, size: int | None) -> ContainerRow:

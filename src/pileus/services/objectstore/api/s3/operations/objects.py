@@ -152,7 +152,15 @@ async def _span(
 
 def _part(tx: Tx, request: Request, whole: Whole) -> tuple[tuple[int, int] | None, int, dict[str, str]]:
     """The bytes of one part, how many there are, and its checksums; an object in one piece is its own only part."""
-    number = answers.number(request, "partNumber", 1, least=1, most=10_000)
+    text = request.query.one("partNumber") or ""
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
+    if number not in multipart.NUMBERS:
+        raise fault(
+            "InvalidArgument",
+            f"Part number must be an integer between 1 and {len(multipart.NUMBERS)}, inclusive",
+            ArgumentName="partNumber",
+            ArgumentValue=text,
+        )
     made, parts = whole.object, multipart.pieces(tx, whole.object)
     if number > max(len(parts), 1):
         raise fault("InvalidPartNumber")

@@ -54,7 +54,7 @@ async def decoded(
             raise fault("IncompleteBody")  # something stands behind the last chunk
     else:
         await _read_trailers(source, signed, key, previous, trailers)
-    if any(name not in trailers for name in announced):
+    if set(announced) != set(trailers):
         raise fault("MalformedTrailerError")
     await source.end()
 

@@ -160,7 +160,7 @@ def _of_query(message: Message, parameters: Mapping[str, str], now: int) -> Clai
         raise fault(error, "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"")
     _check_life(parameters["X-Amz-Expires"], at, now)
     given = message.headers.get("x-amz-content-sha256", UNSIGNED)
-    payload, sha256 = _payload(given)
+    payload, sha256 = _payload(given, strict=False)
     pairs = [(name, value) for name, value in message.pairs if name != b"X-Amz-Signature"]
     return ClaimV4(
         access=access,
@@ -228,21 +228,22 @@ def _check_skew(at: int, now: int) -> None:
         raise fault("RequestTimeTooSkewed", MaxAllowedSkewMilliseconds=SKEW // 1000)
 
 
-def _payload(given: str) -> tuple[Payload, str]:
+def _payload(given: str, *, strict: bool = True) -> tuple[Payload, str]:
+    """`strict`: what no body can have is refused now, else when there is a body."""
     if given == UNSIGNED:
         return "unsigned", ""
     if given in _STREAMED:
         return _STREAMED[given], ""
     if given.startswith("STREAMING-"):
         raise fault("NotImplemented")
-    if not _HEX64.match(given):
+    if strict and not _HEX64.match(given):
         raise fault(
             "InvalidArgument",
             "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, a STREAMING- form, or a valid sha256 value.",
             ArgumentName="x-amz-content-sha256",
             ArgumentValue=given,
         )
-    return "whole", given.lower()
+    return "whole", given
 
 
 def _canonical(message: Message, signed: str, pairs: Iterable[tuple[bytes, bytes]], payload: str) -> tuple[str, ...]:
