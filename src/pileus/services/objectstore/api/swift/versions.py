@@ -32,7 +32,7 @@ def marked(call: Call, found: Found, answer: Answer) -> Answer:
         answer.headers["X-Object-Version-Id"] = times.stamp(row.stamp)
         if not call.query.one("version-id"):
             answer.headers["Content-Location"] = f"{found.path}?version-id={times.stamp(row.stamp)}"
-    elif found.container.versioning or call.query.one("version-id"):
+    elif found.container.versioning or (call.query.one("version-id") and call.allowed is None):
         answer.headers["X-Object-Version-Id"] = "null"
     return answer
 
