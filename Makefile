@@ -30,8 +30,9 @@ test: setup ## All tests that this machine can run
 	@setup/clients-of-old build/clients-of-old $(PYTHON)
 	$(VENV)/bin/pytest
 
-conformance: setup ## Tempest's tests of identity against a simulated cloud
+conformance: setup ## Tempest's tests of identity and objects and Swift's own, against simulated clouds
 	$(VENV)/bin/python tests/conformance/identity_tempest.py
+	$(VENV)/bin/python tests/conformance/object_suites.py
 
 lint: setup ## ruff, mypy, import-linter, deptry
 	$(VENV)/bin/ruff check

@@ -404,7 +404,18 @@ def test_uploads_in_parts(shops: Shops) -> None:
     eve.complete_multipart_upload(**where, **done)
     where["UploadId"] = eve.create_multipart_upload(Bucket="box", Key="up/k")["UploadId"]
     ida.abort_multipart_upload(**where)
-    where["UploadId"] = eve.create_multipart_upload(Bucket="box", Key="up/k")["UploadId"]
+    # parts are judged by what their upload was begun with
+    given = {"StringEquals": {"s3:x-amz-acl": "bucket-owner-full-control", "s3:RequestObjectTag/a": "b"}}
+    shops.put("box", allow(["s3:PutObject", "s3:PutObjectTagging"], "box/*", when=given))
+    denied(eve.create_multipart_upload, Bucket="box", Key="k", ACL="bucket-owner-full-control")
+    begun = eve.create_multipart_upload(Bucket="box", Key="k", ACL="bucket-owner-full-control", Tagging="a=b")
+    tagged = {"Bucket": "box", "Key": "k", "UploadId": begun["UploadId"]}
+    parts = [{"PartNumber": 1, "ETag": eve.upload_part(**tagged, PartNumber=1, Body=b"x")["ETag"]}]
+    eve.complete_multipart_upload(**tagged, MultipartUpload={"Parts": parts})
+    assert shops.olga.get_object_tagging(Bucket="box", Key="k")["TagSet"] == [{"Key": "a", "Value": "b"}]
+    where["UploadId"] = eve.create_multipart_upload(
+        Bucket="box", Key="up/k", ACL="bucket-owner-full-control", Tagging="a=b"
+    )["UploadId"]
     shops.put("box", deny("s3:AbortMultipartUpload", "box/*"), allow("s3:PutObject", "box/up/*"))
     denied(eve.abort_multipart_upload, **where)
     denied(shops.olga.abort_multipart_upload, **where)

@@ -197,7 +197,9 @@ async def test_an_upload_in_parts(shelf: Shelf) -> None:
     assert await shelf.get("big") == whole
     assert await shelf.get("big", 80, 5100) == whole[80:5100]
     assert await shelf.db.read(containers.usage, room) == Usage(1, 5390)
-    assert await complete(shelf, room, upload, parts[1]) == row
+    assert await complete(shelf, room, upload, *(parts[number] for number in sorted(parts))) == row
+    with pytest.raises(NotFound):
+        await complete(shelf, room, upload, parts[1])
     copied = await shelf.db.write(objects.copy, shelf.near, shelf.ctx, row, ACCOUNT, "c", "copy", Put())
     await shelf.db.write(objects.delete, shelf.near, shelf.ctx, room, "big")
     await shelf.tidy()

@@ -6,7 +6,7 @@ Each function does one slice of the work and says whether there is more.
 from pileus.kernel.db import Tx
 from pileus.kernel.types import DAY, SECOND, Forbidden, Micros, Stale, cloud
 from pileus.services.objectstore.core import containers as rooms
-from pileus.services.objectstore.core import multipart, syncing
+from pileus.services.objectstore.core import multipart, succession, syncing
 from pileus.services.objectstore.core import objects as decisions
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.core.stock import NULL, TICK, now
@@ -44,7 +44,7 @@ def _expire(tx: Tx, near: Neighbours, container: ContainerRow, row: ObjectRow, *
         gone_at = max(now(tx), row.modified_at + TICK)
         syncing.note(tx, container, row.name, gone_at)
         syncing.bury(tx, container, row.name, gone_at)
-        decisions.hide(tx, container, row)
+        succession.hide(tx, container, row)
     elif is_current:
         decisions.delete(tx, near, cloud(), container, row.name)
     else:

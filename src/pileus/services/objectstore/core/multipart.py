@@ -104,13 +104,14 @@ def complete(
     """One object of the chosen parts (number, ETag without quotes); the others go. Its ETag is `md5(md5s)-N`.
 
     `finish` may add to the details what follows from the parts (checksums of the whole), or raise. Completing again what is
-    complete gives the same object. Raises `NotFound` (`NoSuchUpload`), `Invalid` (`InvalidPart`, `InvalidPartOrder`,
+    complete, of the same parts, gives the same object. Raises `NotFound` (`NoSuchUpload`), `Invalid` (`InvalidPart`, `InvalidPartOrder`,
     `PartTooSmall`; details: `number`), and what `objects.put` raises.
     """
     upload = uploads.find(tx, upload_id)
     if upload is None:
         done = objects.find(tx, container.id, name)
-        if done is not None and done.kept.system.get(UPLOAD) == upload_id:
+        same = done is not None and done.etag == _etag([etag for _, etag in chosen])
+        if done is not None and same and done.kept.system.get(UPLOAD) == upload_id:
             return done
     upload = find(tx, container, name, upload_id)
     there = uploads.parts_of(tx, upload_id)
@@ -123,15 +124,22 @@ def complete(
     size = sum(part.size for part in used)
     counters.bump(tx, container.account, container.id, container.place, 0, -size)
     whole_id = _whole(tx, used, size)
-    etag = (
-        f"{hashlib.md5(b''.join(bytes.fromhex(p.etag) for p in used), usedforsecurity=False).hexdigest()}-{len(used)}"
-    )
+    etag = _etag([part.etag for part in used])
     want = Put(content_type=upload.content_type, details=details, conditions=conditions, kind=PARTS, shown_etag=etag)
     body = Body(size=size, hashes={}, body_id=whole_id)
     made = decisions.put(tx, near, ctx, container.account, container.name, name, want, body)
     if whole_id:
         bodies.let_go(tx, whole_id)
     return made
+
+
+def _etag(etags: Sequence[str]) -> str:
+    """Of the whole; empty where one of the parts' is none."""
+    try:
+        raw = b"".join(bytes.fromhex(etag) for etag in etags)
+    except ValueError:
+        return ""
+    return f"{hashlib.md5(raw, usedforsecurity=False).hexdigest()}-{len(etags)}"
 
 
 def pieces(tx: Tx, row: ObjectRow) -> list[PieceRow]:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from pileus.kernel import events
 from pileus.kernel.db import Tx
 from pileus.kernel.types import Ctx, Micros, NotFound
-from pileus.services.objectstore.core import accounts, archives, limits, locks, quotas, syncing
+from pileus.services.objectstore.core import accounts, archives, limits, locks, quotas, succession, syncing
 from pileus.services.objectstore.core.conditions import ANYTHING, Conditions, check_write
 from pileus.services.objectstore.core.faults import Mismatch
 from pileus.services.objectstore.core.intake import Body
@@ -145,7 +145,7 @@ def put(
         quotas.check_archive(tx, row, settings, body.size, before.weight)
     if before is not None or not claims:
         syncing.check_stamp(tx, row, name, want.stamp, before.modified_at if before else 0)
-        stamp = retire(tx, near, row, name, before, syncing.risen_at(tx, row, name, want.stamp))
+        stamp = succession.retire(tx, near, row, name, before, syncing.risen_at(tx, row, name, want.stamp))
         made = msgspec.structs.replace(made, stamp=stamp, modified_at=stamp)
         objects.put(tx, made)
     counters.bump(tx, account, row.id, row.place, 0 if before else 1, body.size)
@@ -248,16 +248,12 @@ def delete(
     if before is not None or stamp:
         syncing.bury(tx, container, name, gone_at)
     if container.versioning == "suspended" and not marks and before is not None and before.versioned:
-        return hide(tx, container, before)
+        return succession.hide(tx, container, before)
     if not container.versioning or (container.versioning == "suspended" and not marks):
-        if before is None:
-            return Deleted(found=False)
-        destroy(tx, before)
-        objects.remove(tx, container.id, name)
-        counters.bump(tx, container.account, container.id, container.place, -1, -before.weight)
-        _gone(tx, near, ctx, container, before)
+        if before is not None:
+            _remove(tx, near, ctx, container, before)
         return Deleted(found=found, removed=before)
-    at = retire(tx, near, container, name, before, stamp)
+    at = succession.retire(tx, near, container, name, before, stamp)
     if before is not None:
         objects.remove(tx, container.id, name)
         counters.bump(tx, container.account, container.id, container.place, -1, 0)
@@ -268,12 +264,12 @@ def delete(
     return Deleted(found=found, marker=marker)
 
 
-def hide(tx: Tx, container: ContainerRow, current: ObjectRow) -> Deleted:
-    """The current object becomes one of its older versions, with no delete marker above them."""
-    versions.add(tx, aged(current))
-    objects.remove(tx, container.id, current.name)
-    counters.bump(tx, container.account, container.id, container.place, -1, 0)
-    return Deleted(found=True)
+def _remove(tx: Tx, near: Neighbours, ctx: Ctx, container: ContainerRow, row: ObjectRow) -> None:
+    """The current object, for good."""
+    destroy(tx, row)
+    objects.remove(tx, container.id, row.name)
+    counters.bump(tx, container.account, container.id, container.place, -1, -row.weight)
+    _gone(tx, near, ctx, container, row)
 
 
 def delete_version(
@@ -302,7 +298,7 @@ def delete_version(
         objects.remove(tx, container.id, name)
     else:
         versions.remove(tx, row)
-    promoted = promote and (was_current or current is None) and _promote(tx, container, name)
+    promoted = promote and (was_current or current is None) and succession.promote(tx, container, name)
     if was_current:
         gone_at = max(now(tx), row.modified_at + TICK)
         syncing.note(tx, container, name, gone_at)
@@ -345,54 +341,6 @@ def copy(
     shared = Body(size=source.weight, hashes={"md5": source.inner_etag or source.etag}, body_id=source.body_id)
     same = msgspec.structs.replace(want, kind=source.kind, shown_size=source.size, shown_etag=source.etag)
     return put(tx, near, ctx, account, container, name, same, shared)
-
-
-# --- what becomes of what was there -------------------------------------------------------------------------------------
-
-
-def retire(
-    tx: Tx, near: Neighbours, container: ContainerRow, name: str, before: ObjectRow | None, stamp: Micros = 0
-) -> Micros:
-    """Make room for a new current row: keep what is there as a version, archive it, or let its bytes go.
-
-    The row of `before` itself stays for the caller to replace or remove; the bytes that went are taken off the counters.
-    Returns the new row's stamp.
-    """
-    at = max(stamp or now(tx), before.modified_at + TICK if before is not None else 0)
-    if container.versioning:
-        newest = versions.latest(tx, container.id, name)
-        at = max(at, newest.stamp + TICK if newest is not None else 0)
-        if container.versioning == "suspended":
-            _drop_null(tx, container, name)
-        if before is not None and (container.versioning == "enabled" or before.versioned):
-            versions.add(tx, aged(before))
-            return at
-    elif container.kept.archive and before is not None:
-        archives.keep(tx, near, container, before)
-    if before is not None:
-        destroy(tx, before)
-        counters.bump(tx, container.account, container.id, container.place, 0, -before.weight)
-    return at
-
-
-def _drop_null(tx: Tx, container: ContainerRow, name: str) -> None:
-    """A name has one null version at most: the new one takes its place."""
-    old = versions.find_null(tx, container.id, name)
-    if old is not None:
-        if old.kind != MARKER:
-            destroy(tx, old)
-        versions.remove(tx, old)
-        counters.bump(tx, container.account, container.id, container.place, 0, -old.weight)
-
-
-def _promote(tx: Tx, container: ContainerRow, name: str) -> bool:
-    """The newest version becomes the current object, unless it is a delete marker."""
-    newest = versions.latest(tx, container.id, name)
-    if newest is None or newest.kind == MARKER:
-        return False
-    versions.remove(tx, newest)
-    objects.put(tx, newest)
-    return True
 
 
 def standing(tx: Tx, account: str, container: str) -> tuple[ContainerRow, Settings]:

@@ -1,7 +1,7 @@
 """What bucket policies may ask of a request of S3's: the keys `s3:…`."""
 
 from collections.abc import Mapping, Sequence
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote, urlencode
 
 from msgspec import Struct
 
@@ -23,6 +23,11 @@ _HEADERS = {
     "s3:object-lock-retain-until-date": "x-amz-object-lock-retain-until-date",
     "s3:object-lock-legal-hold": "x-amz-object-lock-legal-hold",
 }
+_ASKED = ("x-amz-acl", "x-amz-grant-", "x-amz-storage-class", "x-amz-tagging", "x-amz-object-lock-")
+"""Beginnings of headers that an upload in parts has when it is begun, and then no more."""
+ASKED = "upload-asked"
+"""In an upload's `details.system`: those headers."""
+_DAYS = "s3:object-lock-remaining-retention-days"
 _TAG, _NEW_TAG = "s3:existingobjecttag/", "s3:requestobjecttag/"
 Said = Mapping[str, Sequence[str]]
 """Values that only an operation knows: what a body asks for, the version of a copy's source."""
@@ -67,7 +72,7 @@ class S3Facts(RequestFacts):
             return self.request.query.one(_QUERY[key])
         if key in _HEADERS:
             return self._headers.get(_HEADERS[key])
-        if key == "s3:object-lock-remaining-retention-days":
+        if key == _DAYS:
             return remaining_days(self._headers.get("x-amz-object-lock-retain-until-date", ""))
         if key == "s3:x-amz-copy-source":
             text = self._headers.get("x-amz-copy-source")
@@ -99,6 +104,23 @@ class S3Facts(RequestFacts):
         return None if at is None else str(max(clock() - at, 0) // 1000)
 
 
+def asked(headers: Mapping[str, str]) -> dict[str, str]:
+    """What is to be kept of the request that begins an upload, for policies that ask of its parts."""
+    found = {name: value for name, value in headers.items() if name.startswith(_ASKED)}
+    return {ASKED: urlencode(found)} if found else {}
+
+
+def of_upload(system: Mapping[str, str]) -> Said:
+    """What keys say of an upload's parts: what they say of the upload."""
+    found = dict(parse_qsl(system.get(ASKED, ""), keep_blank_values=True))
+    tagging, until = found.pop(tags.HEADER, ""), found.get("x-amz-object-lock-retain-until-date", "")
+    said: dict[str, Sequence[str]] = {
+        "s3:" + name.replace("x-amz-object", "object"): (value,) for name, value in found.items()
+    }
+    days = remaining_days(until)
+    return said | ({_DAYS: (days,)} if days else {}) | (dict(new_tags(tags.of_header(tagging))) if tagging else {})
+
+
 def new_tags(wanted: Mapping[str, str]) -> dict[str, Sequence[str]]:
     """What keys say of the tags that a request gives."""
     found: dict[str, Sequence[str]] = {_NEW_TAG + name: (value,) for name, value in wanted.items()}
@@ -111,7 +133,7 @@ def retention(mode: str, until: str) -> dict[str, Sequence[str]]:
     given = {
         "s3:object-lock-mode": mode,
         "s3:object-lock-retain-until-date": until,
-        "s3:object-lock-remaining-retention-days": days or "",
+        _DAYS: days or "",
     }
     return {key: (value,) for key, value in given.items() if value}
 

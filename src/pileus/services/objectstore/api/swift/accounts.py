@@ -7,10 +7,10 @@ from typing import Any
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer
 from pileus.kernel.types import clock
-from pileus.services.objectstore.api.swift import listings, metadata, times
+from pileus.services.objectstore.api.swift import etags, listings, metadata, times
 from pileus.services.objectstore.api.swift.answers import HTML, told
 from pileus.services.objectstore.api.swift.call import ACCOUNT_ACL, PROJECT_DOMAIN, Call
-from pileus.services.objectstore.api.swift.container_headers import OWNERS
+from pileus.services.objectstore.api.swift.container_headers import OWNERS, RFC_ETAGS
 from pileus.services.objectstore.api.swift.listings import Asked
 from pileus.services.objectstore.api.swift.tempauth import DOMAIN
 from pileus.services.objectstore.core import accounts
@@ -98,6 +98,8 @@ def _headers(account: Account, owner: bool) -> dict[str, str]:
     found |= {f"X-Account-{metadata.title(name)}": value for name, value in marks.items() if QUOTAS.match(name)}
     if PROJECT_DOMAIN in kept.system:
         found["X-Account-Project-Domain-Id"] = kept.system[PROJECT_DOMAIN]
+    if RFC_ETAGS in kept.system:
+        found["X-Account-Rfc-Compliant-Etags"] = kept.system[RFC_ETAGS]
     if owner and ACCOUNT_ACL in kept.system:
         found["X-Account-Access-Control"] = kept.system[ACCOUNT_ACL]
     return found
@@ -110,7 +112,7 @@ async def _set(call: Call, status: int) -> Answer:
         meta = {name: value for name, value in meta.items() if name not in OWNERS}
     elif "x-account-access-control" in call.headers and call.ctx.user_domain_id == DOMAIN:
         system[ACCOUNT_ACL] = _acl(call.word("x-account-access-control"))
-    system |= _quotas(call, meta)
+    system |= _quotas(call, meta) | etags.wanted(call, "account")
     metadata.check_merged(call.near.settings, call.scene.account_kept.meta, meta)
     await call.near.db.write(_update, call, meta, system)
     return told(status, "" if status != 202 else None, media=HTML)

@@ -9,6 +9,8 @@ OWNERS = ("temp-url-key", "temp-url-key-2")
 SYNC = ("sync-to", "sync-key")
 """System metadata: where a container is copied to, and the key that its copies share."""
 
+RFC_ETAGS = "rfc-etags"
+"""System metadata of accounts and containers: `True` where ETags are to have quotes, `False` where not."""
 ARCHIVE_TOLD = "archive-told"
 """System metadata: the name of the container for old versions, percent-encoded as the client wrote it, or not."""
 
@@ -36,4 +38,6 @@ def shown(row: ContainerRow, usage: Usage, owner: bool) -> dict[str, str]:
         )
     if row.versioning:
         found["X-Versions-Enabled"] = str(row.versioning == "enabled")
+    if RFC_ETAGS in kept.system:
+        found["X-Container-Rfc-Compliant-Etags"] = kept.system[RFC_ETAGS]
     return found | metadata.shown("container", kept.meta, () if owner else OWNERS)

@@ -9,7 +9,7 @@ import msgspec
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer
 from pileus.kernel.types import Conflict, Fault, Invalid
-from pileus.services.objectstore.api.swift import acl, guarding, listings, metadata, versions
+from pileus.services.objectstore.api.swift import acl, etags, guarding, listings, metadata, versions
 from pileus.services.objectstore.api.swift import syncing as checks
 from pileus.services.objectstore.api.swift.accounts import domain_of
 from pileus.services.objectstore.api.swift.answers import bad, told, unmet
@@ -154,7 +154,9 @@ def _change(call: Call) -> Change:
         raise told(400, str(error)) from None
     if any(guarding.blocked(call.scene.container, words) for words in rules.values()):
         raise told(403, "Public access control lists are blocked in this container.")
-    return msgspec.structs.replace(change, system=system | _archive_told(call.headers), **rules)
+    return msgspec.structs.replace(
+        change, system=system | _archive_told(call.headers) | etags.wanted(call, "container"), **rules
+    )
 
 
 def _given(headers: Mapping[str, str], name: str) -> str | None:

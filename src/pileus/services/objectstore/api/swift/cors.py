@@ -23,13 +23,13 @@ async def preflight(call: Call) -> Answer:
     if not call.path.container:
         return told(200, "", methods)
     origin = call.headers.get("origin")
-    if origin is None:
+    if not origin:
         return told(200, "", methods)
     kept = await call.near.db.read(_kept, call)
     method = call.headers.get("access-control-request-method", "")
     allows = _allows(kept, origin)
     if not allows or method not in methods["Allow"].split(", "):
-        raise told(401, None, methods)
+        raise told(401, None, {"Allow": ALLOWED})
     asked = call.headers.get("access-control-request-headers", "")
     found = methods | {"Access-Control-Allow-Origin": allows, "Access-Control-Allow-Methods": methods["Allow"]}
     vary = [*(["Origin"] if allows != "*" else []), *(["Access-Control-Request-Headers"] if asked else [])]
@@ -55,7 +55,7 @@ def _allows(kept: Settings, origin: str) -> str:
 async def opened(call: Call, answer: Answer) -> Answer:
     """An answer to a browser's own request, readable to it where the container says so."""
     origin = call.headers.get("origin")
-    if origin is None or not call.path.container or call.method == "OPTIONS":
+    if not origin or not call.path.container or call.method == "OPTIONS":
         return answer
     kept = call.scene.kept
     allows = _allows(kept, origin)

@@ -45,6 +45,7 @@ def info(near: Neighbours) -> dict[str, Any]:
         },
         "dlo": {},
         "crossdomain": {},
+        "etag_quoter": {"enable_by_default": False},
         "container_sync": syncing.realms(near),
         "account_quotas": {},
         "container_quotas": {},

@@ -10,6 +10,7 @@ from pileus.services.objectstore.api.swift import (
     bulk,
     containers,
     cors,
+    etags,
     formpost,
     objects,
     pacing,
@@ -96,13 +97,14 @@ class Proxy:
             answer = worded(fault)
         if call.method == "HEAD" and answer.status >= 400:
             answer.headers["Content-Length"] = "0"
+        etags.quote(call, answer)
         self._hot.keep(call, answer)
         return await cors.opened(call, answer)
 
     async def _answered(self, call: Call) -> Answer:
         if call.method == "OPTIONS":
             return await cors.preflight(call)
-        if syncing.HEADER in call.headers:
+        if call.headers.get(syncing.HEADER):
             await syncing.admit(call)
             return await self.perform(call)
         if call.query.has("bulk-delete") and call.method in ("POST", "DELETE"):

@@ -30,7 +30,7 @@ def given(text: str) -> tuple[str, str] | None:
         return None
     name, colon, encoded = text.partition(":")
     if not colon:
-        return (_BY_LENGTH[len(text)], text.lower()) if len(text) in _BY_LENGTH else None
+        return (_BY_LENGTH[len(text)], text) if len(text) in _BY_LENGTH else None
     if name not in DIGESTS:
         return None
     try:

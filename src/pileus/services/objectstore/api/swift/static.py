@@ -28,7 +28,7 @@ from pileus.services.objectstore.db.containers import ContainerRow
 from pileus.services.objectstore.db.objects import SLO
 
 KEYS = {"path", "etag", "size_bytes", "range"}
-_RANGE = re.compile(r"(\d+-\d*|-\d+)\Z", re.ASCII)
+_RANGE = re.compile(r"(\d{1,32}-\d{0,32}|-\d{1,32})\Z", re.ASCII)
 DOOMED_MAX = 100_000
 """Names that one DELETE of a manifest takes away, those of the manifests within it too."""
 NO_OBJECT = "path does not refer to an object. Path must be of the form /container/object."

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from pileus.kernel.rest import Query
 from pileus.kernel.types import SECOND, Invalid, Micros
-from pileus.services.objectstore.api.swift.answers import PLAIN, told
+from pileus.services.objectstore.api.swift.answers import PLAIN, bad, told
 from pileus.services.objectstore.api.swift.call import Call
 from pileus.services.objectstore.api.swift.paths import decoded
 from pileus.services.objectstore.core import syncing
@@ -23,7 +23,7 @@ def check(near: Neighbours, text: str) -> None:
 
 
 async def admit(call: Call) -> None:
-    """Lets another cluster's change of an object through: one that knows the realm's key and the container's. Raises 401."""
+    """Lets another cluster's change of an object through: one that knows the realm's key and the container's. Raises 400, 401."""
     words = call.headers[HEADER].split()
     key = (await call.see()).kept.system.get(syncing.KEY, "") if call.path.name else ""
     realm_keys = syncing.keys(call.near, words[0]) if len(words) == 3 else []
@@ -37,6 +37,8 @@ async def admit(call: Call) -> None:
         raise told(401, text, realm_told, PLAIN)
     call.caller = None
     call.stamp = _stamp(at)
+    if not call.stamp and "x-timestamp" in call.headers:
+        raise bad(f"X-Timestamp should be a UNIX timestamp float value; was {at!r}")
     own = call.path
     call.allowed = lambda method, path: path == own
     if call.method == "HEAD":  # asks whether it has to send: the link then, not what it leads to

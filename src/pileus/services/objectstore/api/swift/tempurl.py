@@ -32,9 +32,9 @@ def concerns(call: Call) -> bool:
 
 async def admit(call: Call) -> None:
     """Lets the call through whoever asks, when its URL is signed. Raises 400, 401."""
-    signature, expires = call.query.one("temp_url_sig") or "", moment(call.query.one("temp_url_expires") or "")
+    signature, expires = _said(call, "temp_url_sig") or "", moment(_said(call, "temp_url_expires") or "")
     path, method = call.path, call.method
-    prefix, network = call.query.one("temp_url_prefix"), call.query.one("temp_url_ip_range")
+    prefix, network = _said(call, "temp_url_prefix"), (_said(call, "temp_url_ip_range") or None)
     whole = method in ("GET", "HEAD") and prefix == "" and bool(path.container)  # a site from its root on
     if not (signature and expires and (path.name or whole) and method in METHODS and expires > clock() // SECOND):
         raise refused(INVALID)
@@ -60,8 +60,8 @@ async def admit(call: Call) -> None:
 
 def _carried(call: Call, prefix: str, network: str | None) -> str:
     """The query of links on a page that a prefix lets through."""
-    digest = given(call.query.one("temp_url_sig") or "")
-    words = {"temp_url_prefix": prefix, "temp_url_expires": call.query.one("temp_url_expires") or ""}
+    digest = given(_said(call, "temp_url_sig") or "")
+    words = {"temp_url_prefix": prefix, "temp_url_expires": _said(call, "temp_url_expires") or ""}
     words["temp_url_sig"] = digest[1] if digest is not None else ""
     if network is not None:
         words["temp_url_ip_range"] = network
@@ -69,8 +69,14 @@ def _carried(call: Call, prefix: str, network: str | None) -> str:
     return f"?{text}&inline" if call.query.has("inline") else f"?{text}"
 
 
+def _said(call: Call, name: str) -> str | None:
+    """A parameter as it came first: what somebody adds behind counts for nothing."""
+    return next(iter(call.query.all(name)), None)
+
+
 def moment(text: str) -> int:
     """Seconds since 1970 of a number or a date; 0 for neither."""
+    text = text.strip()
     if text.isascii() and text.isdigit() and len(text) < 13:
         return int(text)
     for form in _FORMS:
@@ -102,7 +108,7 @@ def dressed(call: Call, answer: Answer) -> Answer:
         return answer
     if not (call.path.name or call.listed):
         raise refused(INVALID)
-    wanted, inline = call.query.one("filename"), call.query.has("inline") or call.listed
+    wanted, inline = _said(call, "filename"), call.query.has("inline") or call.listed
     own = answer.headers.get("Content-Disposition")
     if wanted or not inline:
         if not (own and not wanted):
@@ -113,5 +119,5 @@ def dressed(call: Call, answer: Answer) -> Answer:
             )
     else:
         answer.headers["Content-Disposition"] = "inline"
-    answer.headers["Expires"] = formatdate(min(moment(call.query.one("temp_url_expires") or ""), _LAST), usegmt=True)
+    answer.headers["Expires"] = formatdate(min(moment(_said(call, "temp_url_expires") or ""), _LAST), usegmt=True)
     return answer

@@ -15,7 +15,7 @@ from pileus.services.objectstore.api.swift.expiry import check_expiry
 from pileus.services.objectstore.api.swift.finding import DELETED, Found, check_versioned, parsed_version, version_of
 from pileus.services.objectstore.api.swift.listings import JSON, Asked
 from pileus.services.objectstore.api.swift.written import Written, made
-from pileus.services.objectstore.core import containers, objects, syncing, version_listings
+from pileus.services.objectstore.core import containers, objects, succession, syncing, version_listings
 from pileus.services.objectstore.core.listings import Subdir
 from pileus.services.objectstore.core.stock import NULL, Deleted, now
 from pileus.services.objectstore.core.version_listings import LAST, Version
@@ -32,7 +32,7 @@ def marked(call: Call, found: Found, answer: Answer) -> Answer:
         answer.headers["X-Object-Version-Id"] = times.stamp(row.stamp)
         if not call.query.one("version-id"):
             answer.headers["Content-Location"] = f"{found.path}?version-id={times.stamp(row.stamp)}"
-    elif found.container.versioning or call.query.one("version-id"):
+    elif found.container.versioning or (call.query.one("version-id") and call.allowed is None):
         answer.headers["X-Object-Version-Id"] = "null"
     return answer
 
@@ -90,7 +90,7 @@ def _without(tx: Tx, call: Call, row: ContainerRow, version: Micros) -> Deleted:
     current = objects.find_version(tx, row, name, None)
     if version == NULL and current is not None and objects.find_version(tx, row, name, NULL) is None:
         syncing.note(tx, row, name, max(now(tx), current.stamp))
-        return objects.hide(tx, row, current)
+        return succession.hide(tx, row, current)
     return objects.delete_version(tx, call.near, call.ctx, row, name, version, promote=False)
 
 

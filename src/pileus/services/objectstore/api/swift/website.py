@@ -51,8 +51,13 @@ async def serve(call: Call) -> Answer | None:
     site = _Site(call, row)
     if call.path.name:
         return await site.page()
+    if not (site.index or site.lists or site.error):
+        return None
+    refusal = site.refusal()
+    if refusal is not None:
+        return await site.failed(refusal)
     if not (site.index or site.lists):
-        return await site.failed(await _tried(call, call.path)) if site.error else None
+        return await site.failed(await _tried(call, call.path))
     if not call.request.path.endswith("/"):
         return _moved(call)
     return await site.folder("")
@@ -62,9 +67,9 @@ def _moved(call: Call) -> Answer:
     return told(301, None, {"Location": f"{call.request.base}{call.request.path.rstrip('/')}/"})
 
 
-async def _tried(call: Call, path: Path) -> Answer:
+async def _tried(call: Call, path: Path, method: str = "") -> Answer:
     """The answer to the same request for another path."""
-    other = call.caused(call.method, path, call.headers, None)
+    other = call.caused(method or call.method, path, call.headers, None)
     try:
         return await call.perform(other)
     except Answer as refusal:
@@ -97,9 +102,26 @@ class _Site:
             return await self.failed(found)
         if name.endswith("/"):
             return await self.folder(name)
-        if await call.near.db.read_aside(_anything_in, self._row, f"{name}/"):
-            return _moved(call)
-        return await self.failed(found)
+        return _moved(call) if await self._is_above(name) else await self.failed(found)
+
+    async def _is_above(self, name: str) -> bool:
+        """Whether there is a folder of that name, as far as the visitor may know: one with an index, or one that he may list."""
+        if self.index:
+            own = await _tried(self._call, self._path(f"{name}/{self.index}"), "HEAD")
+            if own.status // 100 in (2, 3):
+                return True
+        if self.refusal() is not None:
+            return False
+        return bool(await self._call.near.db.read_aside(_anything_in, self._row, f"{name}/"))
+
+    def refusal(self) -> Answer | None:
+        """Why the visitor may not list the container. What a signed URL reaches begins with its prefix, and so does the folder."""
+        if self._call.signed is None:
+            try:
+                self._call.authorize("GET", self._path(""), self._call.scene)
+            except Answer as refusal:
+                return refusal
+        return None
 
     def _is_folder(self, found: Answer) -> bool:
         media = found.headers.get("Content-Type", "").partition(";")[0]
@@ -139,11 +161,9 @@ class _Site:
 
     async def _listing(self, prefix: str) -> Answer:
         call = self._call
-        if call.signed is None:  # what a signed URL reaches begins with its prefix, and so does the folder
-            try:
-                call.authorize("GET", self._path(""), call.scene)
-            except Answer as refusal:
-                return await self.failed(refusal)
+        refusal = self.refusal()
+        if refusal is not None:
+            return await self.failed(refusal)
         wanted = Wanted(prefix=prefix, delimiter="/", limit=call.near.settings.listing)
         rows = await call.near.db.read_aside(_rows, self._row, wanted)
         if prefix and not rows:

@@ -5,13 +5,12 @@ from urllib.parse import quote
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
-from pileus.services.objectstore.api.s3 import actions, answers, bodies, checksums, xml
+from pileus.services.objectstore.api.s3 import answers, bodies, checksums, facts, xml
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.conditions import write_conditions
 from pileus.services.objectstore.api.s3.faults import fault
-from pileus.services.objectstore.api.s3.operations.buckets import find
 from pileus.services.objectstore.api.s3.operations.objects import must_stand, written
-from pileus.services.objectstore.api.s3.operations.uploads import ALGORITHM, KIND, find_upload, id_of
+from pileus.services.objectstore.api.s3.operations.uploads import ALGORITHM, KIND, id_of, sought
 from pileus.services.objectstore.core import multipart
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.db.columns import Details
@@ -26,7 +25,7 @@ async def complete(near: Neighbours, request: Request, where: Address) -> Answer
     chosen, sums = [], []
     for part in asked.findall("Part"):
         number, etag = xml.text_of(part, "PartNumber"), xml.text_of(part, "ETag").strip('"')
-        if not (number.isascii() and number.isdigit() and len(number) < 6) or not etag:
+        if not (number.isascii() and number.isdigit() and len(number) < 6):
             raise fault("MalformedXML")
         chosen.append((int(number), etag))
         sums.append(
@@ -55,11 +54,10 @@ def _complete(
     chosen: Sequence[tuple[int, str]],
     sums: Sequence[Mapping[str, str]],
 ) -> tuple[ContainerRow, ObjectRow]:
-    row = find(tx, near, request, where.bucket, actions.PUT_OBJECT, where.key)
+    row, _ = sought(tx, near, request, where)
     must_stand(tx, request.headers, row, where.key)
 
     def finish(upload: UploadRow, used: Sequence[PartRow], details: Details) -> Details:
-        find_upload(tx, near, request, where)  # whether it is the caller's
         _check_parts(upload, used, sums)
         return _check_whole(request.headers, used, _sum(upload, used, details))
 
@@ -109,6 +107,7 @@ def _sum(upload: UploadRow, used: Sequence[PartRow], details: Details) -> Detail
     """The whole's checksum from its parts': that which the upload was begun with, else the one that all have."""
     system = dict(details.system)
     algorithm, kind = system.pop(ALGORITHM, ""), system.pop(KIND, "")
+    system.pop(facts.ASKED, "")
     if not algorithm:
         algorithm = next(iter(used[0].checks or {}), "")
         kind = checksums.FULL if algorithm in checksums.CYCLIC else checksums.COMPOSITE

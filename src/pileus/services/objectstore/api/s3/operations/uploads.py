@@ -5,7 +5,8 @@ from collections.abc import Mapping
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
-from pileus.services.objectstore.api.s3 import access, actions, answers, bodies, checksums, expiry, xml
+from pileus.kernel.types import NotFound
+from pileus.services.objectstore.api.s3 import access, actions, answers, bodies, checksums, expiry, facts, xml
 from pileus.services.objectstore.api.s3.actions import Action
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.faults import fault
@@ -70,7 +71,7 @@ def _begin(
     row = find(tx, near, request, where.bucket, actions.PUT_OBJECT, where.key)
     if not request.ctx.user_id:
         raise fault("AccessDenied", "Anonymous users cannot initiate multipart uploads.  Please authenticate.")
-    system = {**details.system, **added(tx, near, request, request.headers, row, where.key)}
+    system = details.system | added(tx, near, request, request.headers, row, where.key) | facts.asked(request.headers)
     kept = Details(details.meta, details.headers, system)
     return row, multipart.begin(tx, near, request.ctx, row, where.key, media, kept)
 
@@ -169,21 +170,34 @@ def _abort(tx: Tx, near: Neighbours, request: Request, where: Address) -> None:
 def find_upload(
     tx: Tx, near: Neighbours, request: Request, where: Address, action: Action = actions.PUT_OBJECT
 ) -> tuple[ContainerRow, UploadRow]:
-    """The upload that is meant: the bucket's owner's to go on with, and that one's who began it while he may write.
+    """The upload that is meant. Raises `NoSuchUpload`, and what `sought` raises."""
+    row, upload = sought(tx, near, request, where, action)
+    if upload is None:
+        raise fault("NoSuchUpload")
+    return row, upload
 
-    A policy may let others look at it and give it up, but not go on with it. Raises `NoSuchUpload`, `AccessDenied`.
+
+def sought(
+    tx: Tx, near: Neighbours, request: Request, where: Address, action: Action = actions.PUT_OBJECT
+) -> tuple[ContainerRow, UploadRow | None]:
+    """The same, None where there is none (any more): the bucket's owner's to go on with, and that one's who began it while he
+    may write. A policy may let others look at it and give it up, but not go on with it. Raises `AccessDenied`.
     """
     row = access.bucket(tx, near, request, where.bucket)
-    effect = access.by_policy(near, request, row, action, where.key)
+    try:
+        upload = multipart.find(tx, row, where.key, id_of(request))
+    except NotFound:  # told only to those who may ask
+        upload = None
+    said = facts.of_upload((upload.details or Details()).system) if upload is not None else facts.NOTHING
+    effect = access.by_policy(near, request, row, action, where.key, said=said)
     if effect is Effect.DENY:
         raise access.denied_by_policy(near, request, row)
     mine = access.owns(near, request, row.account, action.right)
     if not mine and (effect is None or action == actions.PUT_OBJECT):
-        access.check(near, request, row, actions.PUT_OBJECT, where.key)
-        upload = multipart.find(tx, row, where.key, id_of(request))
-        if not request.ctx.user_id or upload.owner != request.ctx.user_id:
+        access.check(near, request, row, actions.PUT_OBJECT, where.key, said=said)
+        if upload is not None and (not request.ctx.user_id or upload.owner != request.ctx.user_id):
             raise fault("AccessDenied")
-    return row, multipart.find(tx, row, where.key, id_of(request))
+    return row, upload
 
 
 def id_of(request: Request) -> str:

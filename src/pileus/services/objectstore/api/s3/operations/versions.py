@@ -22,12 +22,11 @@ async def list_versions(near: Neighbours, request: Request, where: Address) -> A
     limit = answers.number(request, "max-keys", PAGE, most=PAGE)
     prefix, delimiter, marker = (query.one(key) or "" for key in ("prefix", "delimiter", "key-marker"))
     said = query.one("version-id-marker") or ""
+    at = answers.version_of(said) if said else None
     if said and not marker:
         raise fault("InvalidArgument", "A version-id marker cannot be specified without a key marker.")
     wanted = Wanted(prefix=prefix, delimiter=delimiter, marker=marker, limit=limit)
-    row, found = await near.db.read(
-        _list, near, request, where.bucket, wanted, answers.version_of(said) if said else None
-    )
+    row, found = await near.db.read(_list, near, request, where.bucket, wanted, at)
     body: list[xml.Node] = [
         ("Name", row.name),
         ("Prefix", name(prefix)),
