@@ -74,7 +74,33 @@ def build(
     section = settings.of(ComputeSettings)
     near = Neighbours(section, db, nodes, identity, placement, image, network, quotas(section))
     policy = Policy(RULES, policy_overrides)
-    items: list[Resource[Any] | Operation] = [
+    hosts = Hosts(near)
+
+    async def start() -> None:
+        if section.default_flavors:
+            await db.write(flavors.seed)
+        await hosts.work()
+
+    return Service(
+        name="compute",
+        face=Face("compute", ComputeDialect(), policy, db, _items(near), authenticate),
+        faces={
+            "metadata": Face(
+                "metadata", MetadataDialect(), Policy([]), db, Metadata(near, metadata_secret).operations()
+            )
+        },
+        internal=Internal(hosts.enlist),
+        sagas=[(saga, near) for saga in SAGAS],
+        reconcilers=[
+            Reconciler("compute.hosts", hosts.work, every=MINUTE, wake=(HOSTS_CHANGED,)),
+            Reconciler("compute.guests", Guests(near).work, every=10 * SECOND),
+        ],
+        start=start,
+    )
+
+
+def _items(near: Neighbours) -> list[Resource[Any] | Operation]:
+    return [
         *VERSIONS,
         flavors_api.Flavors(near),
         servers_api.Servers(near),
@@ -93,26 +119,3 @@ def build(
         *groups_api.ServerGroups(near).operations(),
         *ABSENT,
     ]
-    hosts = Hosts(near)
-
-    async def start() -> None:
-        if section.default_flavors:
-            await db.write(flavors.seed)
-        await hosts.work()
-
-    return Service(
-        name="compute",
-        face=Face("compute", ComputeDialect(), policy, db, items, authenticate),
-        faces={
-            "metadata": Face(
-                "metadata", MetadataDialect(), Policy([]), db, Metadata(near, metadata_secret).operations()
-            )
-        },
-        internal=Internal(hosts.enlist),
-        sagas=[(saga, near) for saga in SAGAS],
-        reconcilers=[
-            Reconciler("compute.hosts", hosts.work, every=MINUTE, wake=(HOSTS_CHANGED,)),
-            Reconciler("compute.guests", Guests(near).work, every=10 * SECOND),
-        ],
-        start=start,
-    )

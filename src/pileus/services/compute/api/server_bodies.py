@@ -72,9 +72,8 @@ def _network(tagged: bool) -> Schema:
     return obj(properties)
 
 
-def create_body() -> dict[str, Schema]:
-    """The schema of the whole body, by the microversion at which it changed."""
-    server: dict[str, Any] = {
+def _first() -> dict[str, Schema]:
+    return {
         "name": NAME,
         "flavorRef": _REF,
         "imageRef": _IMAGE_REF,
@@ -96,6 +95,11 @@ def create_body() -> dict[str, Schema]:
         "security_groups": array(obj({"name": text(255)}, ["name"]), unique=True),
         "user_data": text(65535),
     }
+
+
+def create_body() -> dict[str, Schema]:
+    """The schema of the whole body, by the microversion at which it changed."""
+    server = _first()
     required = ["name", "flavorRef"]
     versions: dict[str, Schema] = {}
 
@@ -143,11 +147,7 @@ def read_create(request: Request) -> Wanted:
     if least > most:
         raise Invalid("min_count must be <= max_count")
     _refuse_unbuilt(body, hints)
-    zone = body.get("availability_zone", "")
-    if ":" in zone:
-        request.enforce("os_compute_api:servers:create:forced_host")
-    if "host" in body or "hypervisor_hostname" in body:
-        request.enforce("compute:servers:create:requested_destination")
+    _enforce(request, body)
     networks = body.get("networks")
     name = _name(body["name"])
     return Wanted(
@@ -161,7 +161,7 @@ def read_create(request: Request) -> Wanted:
         metadata=body.get("metadata", {}),
         files=tuple(body.get("personality", ())),
         config_drive=truth(body.get("config_drive", False)),
-        zone=zone,
+        zone=body.get("availability_zone", ""),
         host=body.get("host", ""),
         node=body.get("hypervisor_hostname", ""),
         security_groups=tuple(dict.fromkeys(g["name"] for g in body.get("security_groups", ()))),
@@ -177,6 +177,13 @@ def read_create(request: Request) -> Wanted:
         hints=hints,
         mapped=tuple(body.get("block_device_mapping_v2", ())),
     )
+
+
+def _enforce(request: Request, body: dict[str, Any]) -> None:
+    if ":" in body.get("availability_zone", ""):
+        request.enforce("os_compute_api:servers:create:forced_host")
+    if "host" in body or "hypervisor_hostname" in body:
+        request.enforce("compute:servers:create:requested_destination")
 
 
 def _name(name: str) -> str:
