@@ -18,6 +18,11 @@ def folder(whole: Whole) -> tuple[str, str]:
     return container, prefix
 
 
+def stands(tx: Tx, account: str, container: str) -> bool:
+    """Whether there is the container of the segments."""
+    return containers.find(tx, account, container) is not None
+
+
 def page(
     tx: Tx, near: Neighbours, account: str, whole: Whole, permit: Permit, marker: str = "", limit: int = 10_000
 ) -> tuple[ContainerRow | None, list[ItemRow], bool]:

@@ -109,6 +109,8 @@ async def _removed(call: Call, paths: AsyncIterator[Doomed], tally: Tally) -> No
         body = (refusal.raw or b"").decode()
         if refusal.status == 404:
             tally.missing += 1
+        elif refusal.status in (401, 403):
+            tally.problems.append((bulk_reports.named("/" + "/".join(call.path[1:])), status_line(refusal.status)))
         elif body == "Not an SLO manifest":
             tally.problems.append((bulk_reports.named("/" + "/".join(call.path[1:])), body))
         else:
