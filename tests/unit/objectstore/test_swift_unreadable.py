@@ -197,13 +197,13 @@ async def test_a_copy_that_nobody_waits_for(
     it: Running, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A million segments of a byte each: the work ends with the connection."""
-    looked, look = [0], segments._some
+    looked, look = [0], segments._look
 
     def counted(*args: Any) -> Any:
         looked[0] += 1
         return look(*args)
 
-    monkeypatch.setattr(segments, "_some", counted)
+    monkeypatch.setattr(segments, "_look", counted)
     await http.put(f"{C}/d0", content=b"x")
     for level in range(1, 4):
         text = json.dumps([{"path": f"/c/d{level - 1}"}] * 100)
