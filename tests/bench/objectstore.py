@@ -53,6 +53,15 @@ class Bench:
         _, whole = await self.db.read(objects.fetch, self.near, "AUTH_b", room, name, lambda row: None)
         return sum([len(c) async for c in reading.content(self.near, "AUTH_b", whole, lambda row: None)])
 
+    async def some(self, room: str, number: int, data: bytes) -> object:
+        """Of three one is new, one written over, one deleted."""
+        if number % 3 < 2:
+            return await self.put(room, f"m{number}" if number % 3 else f"n{number}", blocks(len(data), data))
+        return await self.db.write(self.drop, room, f"n{number}")
+
+    def drop(self, tx: Tx, room: str, name: str) -> object:
+        return objects.delete(tx, self.near, cloud(), containers.get(tx, "AUTH_b", room), name)
+
     async def room(self, name: str) -> ContainerRow:
         return (await self.db.write(containers.put, self.near, cloud(), "AUTH_b", name, Change()))[0]
 
@@ -84,7 +93,11 @@ async def small(bench: Bench) -> None:
         "PUT 1 KB, new names, durable, 16 writers", 6000, lambda n: bench.put("small", f"n{n}", blocks(1024, one))
     )
     await rate("PUT 1 KB, overwriting", 3000, lambda n: bench.put("small", f"n{n}", blocks(1024, one)))
+    await rate(
+        "PUT 1 KB, writing over the same 50", 1000, lambda n: bench.put("small", f"n{n % 50}", blocks(1024, one))
+    )
     await rate("GET 1 KB", 6000, lambda n: bench.get("small", f"n{n}"))
+    await rate("PUT, writing over and DELETE, mixed", 3000, lambda n: bench.some("small", n, one))
     await rate("PUT 64 KB, in files", 1500, lambda n: bench.put("small", f"f{n}", blocks(65536, os.urandom(65536))))
 
 

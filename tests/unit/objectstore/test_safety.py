@@ -1,5 +1,6 @@
 """What must not be lost, torn or taken too early when the world below fails, or others act meanwhile."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,19 @@ from pileus.drivers.blob.protocol import BlobError
 from pileus.kernel.db import Tx, postgresql, sqlite, writer
 from pileus.kernel.types import HOUR, Conflict, Unavailable, clock
 from pileus.services.objectstore.api.swift import copying
-from pileus.services.objectstore.core import intake, multipart, objects, reading, version_listings
+from pileus.services.objectstore.core import (
+    intake,
+    listings,
+    manifests,
+    multipart,
+    objects,
+    reading,
+    segments,
+    version_listings,
+)
 from pileus.services.objectstore.core.intake import Body
 from pileus.services.objectstore.core.listings import Wanted
+from pileus.services.objectstore.core.manifests import Wish
 from pileus.services.objectstore.db import findings
 from pileus.services.objectstore.db.columns import Details
 from pileus.services.objectstore.db.containers import ContainerRow
@@ -382,3 +393,34 @@ async def test_a_body_as_long_as_the_setting_lies_in_the_database(shelf: Shelf) 
     assert await shelf.stores["standard"].observe() == []
     await shelf.put("a", b"x" * (shelf.near.settings.inline_bytes + 1))
     assert len(await shelf.stores["standard"].observe()) == 1
+
+
+async def test_a_segment_that_comes_again_while_the_one_before_it_is_read(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of long segments the next is the one that is there when its turn comes."""
+    monkeypatch.setattr(segments, "AHEAD", 100)
+    await shelf.room()
+    for name in "12":
+        await shelf.put(name, name.encode() * 5000)
+    wishes = [Wish(container="c", name=name) for name in "12"]
+    await shelf.db.write(manifests.put_static, shelf.near, shelf.ctx, ACCOUNT, "c", "m", wishes, objects.Put(), anybody)
+    stream = await opened(shelf, "m")
+    got = await anext(stream)
+    await asyncio.sleep(0.05)
+    await shelf.put("2", b"2" * 5000)
+    await shelf.tidy()
+    async for chunk in stream:
+        got += chunk
+    assert got == b"1" * 5000 + b"2" * 5000
+
+
+async def test_nothing_expires_before_its_time(shelf: Shelf) -> None:
+    """Not by a second: the expirer may come by at any moment."""
+    await shelf.room()
+    now = clock()
+    for name, at in (("gone", now - 1_000_000), ("soon", now + 50_000_000), ("later", now + HOUR)):
+        await shelf.put(name, b"x" * 200, delete_at=at)
+    await shelf.endings.expire()
+    page = await shelf.db.read(listings.of_container, await shelf.room(), Wanted())
+    assert [item.name for item in page.items] == ["later", "soon"]

@@ -68,7 +68,9 @@ async def test_no_users_no_logins(tmp_path: Path) -> None:
 async def test_hosts_that_name_accounts(tmp_path: Path) -> None:
     names = {"host_domains": ("objects.example",), "host_aliases": {"www.site.example": "pages.auth-p.objects.example"}}
     async with running(tmp_path, **names) as it, httpx.AsyncClient(base_url=it.url) as http:
-        await http.put("/v1/AUTH_p/pages", headers=ME | {"X-Container-Read": ".r:*", "X-Container-Meta-Web-Index": "i"})
+        await http.put(
+            "/v1/AUTH_p/pages", headers=ME | {"X-Container-Read": ".r:*,.rlistings", "X-Container-Meta-Web-Index": "i"}
+        )
         await http.put("/v1/AUTH_p/pages/i", headers=ME, content=b"index")
         await http.put("/v1/AUTH_p/pages/sub/i", headers=ME, content=b"sub")
 

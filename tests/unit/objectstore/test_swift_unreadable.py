@@ -16,7 +16,7 @@ import pytest
 from conformance.swift_bodies import form, signed
 from object_server import Running, running
 from pileus.services.objectstore.api.swift import static, tar
-from pileus.services.objectstore.core import reading
+from pileus.services.objectstore.core import segments
 
 ME = {"X-Auth-Token": "u:p:member"}
 ACCOUNT, C = "/v1/AUTH_p", "/v1/AUTH_p/c"
@@ -197,13 +197,13 @@ async def test_a_copy_that_nobody_waits_for(
     it: Running, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A million segments of a byte each: the work ends with the connection."""
-    looked, content = [0], reading.content
+    looked, look = [0], segments._look
 
-    def counted(*args: Any, **more: Any) -> AsyncIterator[bytes]:
+    def counted(*args: Any) -> Any:
         looked[0] += 1
-        return content(*args, **more)
+        return look(*args)
 
-    monkeypatch.setattr(reading, "content", counted)
+    monkeypatch.setattr(segments, "_look", counted)
     await http.put(f"{C}/d0", content=b"x")
     for level in range(1, 4):
         text = json.dumps([{"path": f"/c/d{level - 1}"}] * 100)

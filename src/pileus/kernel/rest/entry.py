@@ -19,7 +19,8 @@ from pileus.kernel.types import Ctx, Fault, Invalid, new_id
 Scope = MutableMapping[str, Any]
 access = logging.getLogger("pileus.access")
 _SMALL = 1 << 16
-_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+;=\x80-\xff-]*)(:\d*)?\Z")
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+;=\x80-\xff-]*)(:\d*){0,2}\Z")
+"""Bare UTF-8 too, as old clients of Swift have it; boto 2 signs and says the port twice."""
 LINGER = 10.0
 """Seconds for which the rest of a refused body is read."""
 
@@ -329,8 +330,6 @@ def _read(pairs: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
         for k, v in pairs:
             found.setdefault(k.decode("latin-1"), []).append(v.rstrip(b" \t").decode("latin-1"))
         headers = {name: ",".join(values) for name, values in found.items()}
-        if len(set(found.get("host", ()))) == 1:  # boto 2 says it twice: one host all the same
-            headers["host"] = found["host"][0]
     return headers
 
 

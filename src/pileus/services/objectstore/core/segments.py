@@ -39,7 +39,9 @@ async def found(
         while batch is not None:
             seen = await (reading or _look(near, account, batch, permit))
             following = next(batches, None)
-            reading = None if following is None else _look(near, account, following, permit)
+            # Of long segments the next is looked up when its turn comes: it may be another one by then.
+            long = sum(size for _, _, size in batch) > AHEAD
+            reading = None if following is None or long else _look(near, account, following, permit)
             for (own, _, _), one in zip(batch, seen, strict=True):
                 if isinstance(one, Exception):
                     raise one
