@@ -25,7 +25,7 @@ async def complete(near: Neighbours, request: Request, where: Address) -> Answer
     chosen, sums = [], []
     for part in asked.findall("Part"):
         number, etag = xml.text_of(part, "PartNumber"), xml.text_of(part, "ETag").strip('"')
-        if not (number.isascii() and number.isdigit() and len(number) < 6):
+        if not (number.isascii() and number.isdigit() and len(number) < 6) or part.find("ETag") is None:
             raise fault("MalformedXML")
         chosen.append((int(number), etag))
         sums.append(

@@ -22,7 +22,7 @@ async def list_versions(near: Neighbours, request: Request, where: Address) -> A
     limit = answers.number(request, "max-keys", PAGE, most=PAGE)
     prefix, delimiter, marker = (query.one(key) or "" for key in ("prefix", "delimiter", "key-marker"))
     said = query.one("version-id-marker") or ""
-    at = answers.version_of(said) if said else None
+    at = answers.version_of(said) if said and query.has("key-marker") else None
     if said and not marker:
         raise fault("InvalidArgument", "A version-id marker cannot be specified without a key marker.")
     wanted = Wanted(prefix=prefix, delimiter=delimiter, marker=marker, limit=limit)
