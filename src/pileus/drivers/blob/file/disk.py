@@ -8,13 +8,12 @@ from collections.abc import Iterator
 
 _COLD = frozenset({errno.EAGAIN, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS})
 """Not in memory; or a system that cannot tell."""
+RUN = 1 << 16
+"""Bytes, the least that the system reads ahead."""
 
 
 class Disk:
     """Plain calls, each raising `OSError` as the system does."""
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
 
     def create(self, path: str) -> int:
         """A new file, open for writing and locked for as long as this descriptor lives."""
@@ -49,20 +48,20 @@ class Disk:
         return os.pread(fd, length, offset)
 
     def read_warm(self, fd: int, length: int, offset: int) -> bytes:
-        """What is in memory already, as far as that goes: never waits. Empty when the disk has to be asked.
+        """All of it, if it is in memory already: then nothing waits. Empty when the disk has to be asked, or nobody can tell.
 
-        For one thread alone, the event loop's: all such reads go through one buffer (a new one each time costs more than the copy).
+        One byte of every `RUN` is tried, the last among them: the system brings in and drops runs of pages, not pages.
         """
-        if len(self._buffer) < length:
-            self._buffer = bytearray(length)
-        with memoryview(self._buffer)[:length] as room:
-            try:
-                got = os.preadv(fd, [room], offset, os.RWF_NOWAIT)
-            except OSError as error:
-                if error.errno in _COLD:
+        byte = bytearray(1)
+        try:
+            for last in (*range(offset + RUN - 1, offset + length - 1, RUN), offset + length - 1):
+                if not os.preadv(fd, [byte], last, os.RWF_NOWAIT):
                     return b""
-                raise
-            return bytes(room[:got])
+        except OSError as error:
+            if error.errno in _COLD:
+                return b""
+            raise
+        return os.pread(fd, length, offset)
 
     def expect(self, fd: int, length: int, offset: int) -> None:
         """Have the system bring these bytes into memory while others are used."""
