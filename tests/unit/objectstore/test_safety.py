@@ -14,7 +14,16 @@ from pileus.drivers.blob.protocol import BlobError
 from pileus.kernel.db import Tx, postgresql, sqlite, writer
 from pileus.kernel.types import HOUR, Conflict, Unavailable, clock
 from pileus.services.objectstore.api.swift import copying
-from pileus.services.objectstore.core import intake, manifests, multipart, objects, reading, segments, version_listings
+from pileus.services.objectstore.core import (
+    intake,
+    listings,
+    manifests,
+    multipart,
+    objects,
+    reading,
+    segments,
+    version_listings,
+)
 from pileus.services.objectstore.core.intake import Body
 from pileus.services.objectstore.core.listings import Wanted
 from pileus.services.objectstore.core.manifests import Wish
@@ -404,3 +413,14 @@ async def test_a_segment_that_comes_again_while_the_one_before_it_is_read(
     async for chunk in stream:
         got += chunk
     assert got == b"1" * 5000 + b"2" * 5000
+
+
+async def test_nothing_expires_before_its_time(shelf: Shelf) -> None:
+    """Not by a second: the expirer may come by at any moment."""
+    await shelf.room()
+    now = clock()
+    for name, at in (("gone", now - 1_000_000), ("soon", now + 50_000_000), ("later", now + HOUR)):
+        await shelf.put(name, b"x" * 200, delete_at=at)
+    await shelf.endings.expire()
+    page = await shelf.db.read(listings.of_container, await shelf.room(), Wanted())
+    assert [item.name for item in page.items] == ["later", "soon"]

@@ -145,10 +145,12 @@ def put(
         quotas.check_archive(tx, row, settings, body.size, before.weight)
     if before is not None or not claims:
         syncing.check_stamp(tx, row, name, want.stamp, before.modified_at if before else 0)
-        stamp = succession.retire(tx, near, row, name, before, syncing.risen_at(tx, row, name, want.stamp))
+        risen = syncing.risen_at(tx, row, name, want.stamp)
+        stamp = succession.retire(tx, near, row, name, before, risen, counts=not claims)
         made = msgspec.structs.replace(made, stamp=stamp, modified_at=stamp)
         objects.put(tx, made)
-    counters.bump(tx, account, row.id, row.place, 0 if before else 1, body.size)
+    gone = before.weight if claims and before is not None else 0
+    counters.bump(tx, account, row.id, row.place, 0 if before else 1, body.size - gone)
     syncing.note(tx, row, name)
     if near.settings.object_events:
         _note(tx, near, ctx, "objectstore.object.put", row, made)

@@ -11,11 +11,19 @@ from pileus.services.objectstore.db.objects import MARKER, ObjectRow
 
 
 def retire(
-    tx: Tx, near: Neighbours, container: ContainerRow, name: str, before: ObjectRow | None, stamp: Micros = 0
+    tx: Tx,
+    near: Neighbours,
+    container: ContainerRow,
+    name: str,
+    before: ObjectRow | None,
+    stamp: Micros = 0,
+    *,
+    counts: bool = True,
 ) -> Micros:
     """Make room for a new current row: keep what is there as a version, archive it, or let its bytes go.
 
-    The row of `before` itself stays for the caller to replace or remove; the bytes that went are taken off the counters.
+    The row of `before` itself stays for the caller to replace or remove; the bytes that went are taken off the counters
+    (`counts`; else the caller does it, where nothing has versions).
     Returns the new row's stamp.
     """
     at = max(stamp or now(tx), before.modified_at + TICK if before is not None else 0)
@@ -31,7 +39,8 @@ def retire(
         archives.keep(tx, near, container, before)
     if before is not None:
         destroy(tx, before)
-        counters.bump(tx, container.account, container.id, container.place, 0, -before.weight)
+        if counts:
+            counters.bump(tx, container.account, container.id, container.place, 0, -before.weight)
     return at
 
 
