@@ -176,7 +176,7 @@ def _of_query(message: Message, parameters: Mapping[str, str], now: int) -> Clai
 def _check_life(text: str, at: int, now: int) -> None:
     if text.startswith("-") and text[1:].isdigit():
         raise fault("AuthorizationQueryParametersError", "X-Amz-Expires must be non-negative")
-    if not text.isascii() or not text.isdigit() or len(text) > 9:
+    if not text.isascii() or not text.isdigit() or len(text) > 19 or int(text) >= 1 << 63:
         raise fault("AuthorizationQueryParametersError", "X-Amz-Expires should be a number")
     if int(text) > LONGEST:
         raise fault(
