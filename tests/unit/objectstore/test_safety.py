@@ -32,6 +32,7 @@ from pileus.services.objectstore.db.columns import Details
 from pileus.services.objectstore.db.containers import ContainerRow
 from pileus.services.objectstore.db.objects import ObjectRow
 from pileus.services.objectstore.db.uploads import PartRow
+from pileus.services.objectstore.reconcilers import endings
 from pileus.services.objectstore.reconcilers.scrubber import Scrubber
 
 from .conftest import ACCOUNT, Shelf, anybody, chunked
@@ -314,6 +315,7 @@ async def test_blobs_of_another_database_are_not_swept(shelf: Shelf, ours: bool)
     if ours:
         await shelf.room()
     await store.put("orphan", chunked(b"cut off"))
+    await asyncio.sleep(2 * endings.TICK / 1_000_000)
     await shelf.room()
     await shelf.endings.sweep()
     assert [seen.id for seen in await store.observe()] == ([] if ours else ["orphan"])

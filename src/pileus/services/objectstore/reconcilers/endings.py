@@ -12,6 +12,8 @@ from pileus.services.objectstore.db import accounts, bodies
 from pileus.services.objectstore.db.bodies import GarbageRow
 
 log = logging.getLogger("pileus.objectstore")
+TICK = 20_000
+"""Microseconds by which a file system's clock may be behind ours: it moves with the kernel's ticks."""
 
 
 class Endings:
@@ -64,7 +66,7 @@ class Endings:
         orphans = await near.db.read(ending.unnamed, [blob.id for blob in seen]) if seen else set()
         if orphans and not await near.db.read(bodies.any_there):
             since = await near.db.read(accounts.oldest)
-            strange = {blob.id for blob in seen if since is None or blob.changed_at < since} & orphans
+            strange = {blob.id for blob in seen if since is None or blob.changed_at < since - TICK} & orphans
             if strange:
                 log.error("blobs in %s are older than this database: is it the right one? They are not removed.", place)
             orphans -= strange
