@@ -15,9 +15,8 @@ from pileus import agent
 from pileus.app import listening
 from pileus.app.addresses import Addresses
 from pileus.app.settings import CloudSettings, PortSettings
-from pileus.app.street import MODULES, federation, stores
+from pileus.app.street import MODULES, blobs, federation, stores
 from pileus.contracts.identity import CatalogService
-from pileus.drivers.blob.file import FileBlobs
 from pileus.drivers.directory.ldap import LdapDirectory
 from pileus.kernel.config import Settings
 from pileus.kernel.db import Database
@@ -43,7 +42,7 @@ class Cloud:
         self.services: dict[str, Service] = {}
         self.runner = Runner(self.db, settings.of(SagaSettings))
         self.reconcilers = Reconcilers()
-        self.blobs = FileBlobs(state / "images", reserve=self.own.reserve_mib << 20)
+        self.blobs = blobs(settings, state, state / "images")
         self.stores = stores(settings, state)
         self.node: agent.Node | None = None
         self.tasks: list[asyncio.Task[Any]] = []

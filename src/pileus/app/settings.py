@@ -22,7 +22,7 @@ class CloudSettings(Section, frozen=True):
     reserve_mib: Annotated[
         int,
         doc(
-            "MiB of a disk that images and objects leave free: a database that cannot grow can delete nothing either.",
+            "MiB that images and objects leave free on the disk of the state directory: a database that cannot grow can delete nothing either.",
             ge=0,
         ),
     ] = 128

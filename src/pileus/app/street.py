@@ -50,5 +50,18 @@ def federation(settings: Settings) -> dict[str, Any]:
 
 def stores(settings: Settings, state: Path) -> dict[str, FileBlobs]:
     """Where objects lie, by storage policy."""
-    own, reserve = settings.of(ObjectSettings).policies, settings.of(CloudSettings).reserve_mib << 20
-    return {name: FileBlobs(folder or state / "objects" / name, reserve=reserve) for name, folder in own.items()}
+    own = settings.of(ObjectSettings).policies
+    return {name: blobs(settings, state, Path(folder or state / "objects" / name)) for name, folder in own.items()}
+
+
+def blobs(settings: Settings, state: Path, folder: Path) -> FileBlobs:
+    """A store in `folder`. On the disk where the database grows it leaves some room; a disk of its own it may fill."""
+    reserve = settings.of(CloudSettings).reserve_mib << 20
+    return FileBlobs(folder, reserve=reserve if _device(folder) == _device(state) else 0)
+
+
+def _device(path: Path) -> int:
+    """On which file system it is, or will be made."""
+    while not path.exists():
+        path = path.parent
+    return path.stat().st_dev

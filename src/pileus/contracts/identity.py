@@ -42,6 +42,15 @@ class Identity(Protocol):
 
     def project_exists(self, tx: Any, project_id: str) -> bool: ...
 
+    def project_names(self, tx: Any, project_ids: Sequence[str]) -> dict[str, str]: ...
+
+    def project_limits(self, tx: Any, service_type: str, project_id: str) -> dict[str, int]:
+        """Unified limits of a project by resource, for what is registered with services of that type; -1 is no bound.
+
+        What is registered for the cloud's own region goes before what is registered for none.
+        """
+        ...
+
     def bootstrap(self, tx: Any, services: Sequence[CatalogService]) -> dict[str, str]:
         """Make domain, roles, projects, users and catalog be there. Called at every start; never undoes what an operator changed.
 

@@ -14,7 +14,7 @@ from pileus.services.identity.core.memory import Known
 from pileus.services.identity.core.neighbours import Near
 from pileus.services.identity.core.session import Session, context
 from pileus.services.identity.core.validation import open_session
-from pileus.services.identity.db import projects
+from pileus.services.identity.db import limits, projects
 
 _SERVICE_ROLE = "service"
 
@@ -75,6 +75,12 @@ class Internal:
     def project_exists(self, tx: Tx, project_id: str) -> bool:
         row = projects.find(tx, project_id)
         return row is not None and not row.is_domain
+
+    def project_names(self, tx: Tx, project_ids: Sequence[str]) -> dict[str, str]:
+        return projects.names(tx, project_ids)
+
+    def project_limits(self, tx: Tx, service_type: str, project_id: str) -> dict[str, int]:
+        return limits.of_service(tx, service_type, self._near.settings.region, project_id)
 
     def bootstrap(self, tx: Tx, services: Sequence[CatalogService]) -> dict[str, str]:
         run = Bootstrap(tx, self._near)

@@ -6,8 +6,8 @@ from typing import Any
 
 from pileus.contracts.placement import Candidate, Candidates, Claim, Provider
 from pileus.services.placement.core import booking, enrolment
+from pileus.services.placement.db import allocations, providers
 from pileus.services.placement.db import inventories as stock
-from pileus.services.placement.db import providers
 
 _RANKS = 1 << 30
 
@@ -48,6 +48,12 @@ class Internal:
 
     def release(self, tx: Any, consumer_id: str) -> None:
         booking.release(tx, consumer_id)
+
+    def claimed(self, tx: Any, consumer_id: str) -> Mapping[str, Mapping[str, int]]:
+        found: dict[str, dict[str, int]] = {}
+        for row in allocations.of_consumer(tx, consumer_id):
+            found.setdefault(row.provider_id, {})[row.resource_class] = row.used
+        return found
 
     def ensure_providers(self, tx: Any, wanted: Sequence[Provider]) -> None:
         enrolment.ensure(tx, wanted)

@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 
 from msgspec import Struct
-from sqlalchemy import Column, Index, Integer, String, Table, Text, bindparam, delete, or_, select
+from sqlalchemy import Column, Index, Integer, String, Table, Text, and_, bindparam, delete, or_, select
 
 from pileus.kernel.db import Page, Query, Tx, metadata, page
 from pileus.kernel.types import Listing
+from pileus.services.identity.db.catalog import services
 from pileus.services.identity.db.keyed import Keyed
 from pileus.services.identity.db.projects import projects
 
@@ -76,6 +77,13 @@ find, list_page, add, change, remove = _limits.find, _limits.page, _limits.add, 
 _registered = Keyed(registered_limits, RegisteredLimitRow, REGISTERED_FIELDS)
 find_registered, list_registered, add_registered = _registered.find, _registered.page, _registered.add
 change_registered, remove_registered = _registered.change, _registered.remove
+_OF_TYPE = Query(
+    select(_r.resource_name, _r.default_limit, _l.resource_limit)
+    .join(services, services.c.id == _r.service_id)
+    .outerjoin(limits, and_(_l.registered_limit_id == _r.id, _l.project_id == bindparam("project_id")))
+    .where(services.c.type == bindparam("type"), _r.region_id.in_(bindparam("regions", expanding=True)))
+    .order_by(_r.region_id)
+)
 _FIND_KEY = Query(
     select(registered_limits).where(*(_r[name] == bindparam(name) for name in _KEY)), into=RegisteredLimitRow
 )
@@ -99,6 +107,12 @@ _OF_PROJECTS = Query(
 )
 _ALL_OF_PROJECTS = Query(_JOINED.where(_l.project_id.in_(bindparam("ids", expanding=True))), into=LimitRow)
 _DELETE_OF = Query(delete(limits).where(or_(_l.project_id == bindparam("id"), _l.domain_id == bindparam("id"))))
+
+
+def of_service(tx: Tx, service_type: str, region_id: str, project_id: str) -> dict[str, int]:
+    """What a project has of all that is registered with services of a type, in a region or in none."""
+    rows = tx.rows(_OF_TYPE, type=service_type, regions=["", region_id], project_id=project_id)
+    return {name: default if limit is None else limit for name, default, limit in rows}
 
 
 def find_registered_for(tx: Tx, service_id: str, region_id: str, resource_name: str) -> RegisteredLimitRow | None:

@@ -79,6 +79,7 @@ _FIND_NAMED = Query(
     ),
     into=ProjectRow,
 )
+_NAMES = Query(select(_c.id, _c.name).where(_c.id.in_(bindparam("ids", expanding=True))))
 _SUBTREE = Query(
     select(projects).where(_c.path.like(bindparam("below")), _c.id != bindparam("id")).order_by(_c.path),
     into=ProjectRow,
@@ -100,6 +101,12 @@ def find_named(tx: Tx, name: str, domain_id: str) -> ProjectRow | None:
 
 def find_domain_named(tx: Tx, name: str) -> ProjectRow | None:
     return tx.row(_FIND_NAMED, name=name, domain_id="", is_domain=True)
+
+
+def names(tx: Tx, ids: Iterable[str]) -> dict[str, str]:
+    """Names by id; unknown ids are left out."""
+    wanted = list(set(ids))
+    return {row[0]: row[1] for row in tx.rows(_NAMES, ids=wanted)} if wanted else {}
 
 
 def subtree(tx: Tx, row: ProjectRow) -> list[ProjectRow]:
