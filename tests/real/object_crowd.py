@@ -248,7 +248,17 @@ def _static(w: Worker) -> None:
     w.check(f"o:{whole}")
     w.crowd.open[f"o:{whole}"] = [HALF]
     gone = dict.fromkeys([f"o:{whole}", *(f"o:{path}" for path in parts)])
-    w.makes(gone, lambda: w.link.ask("DELETE", f"{whole}?multipart-manifest=delete"))
+    w.makes(gone, lambda: _reported(w, "DELETE", f"{whole}?multipart-manifest=delete"))
+
+
+def _reported(w: Worker, method: str, path: str, **more: Any) -> None:
+    """Ask for what is answered with 200 in any case; the report in it tells how each went."""
+    said = {"Accept": "application/json", "Content-Type": "text/plain"}
+    told = w.link.ask(method, path, headers=said, **more).json()
+    if any(status.startswith("503") for _, status in told["Errors"]) or told["Response Status"].startswith("503"):
+        raise Away(path)
+    if told["Errors"] or not told["Response Status"].startswith("20"):
+        raise Strange(f"{method} {path}: {told}")
 
 
 def _many(w: Worker) -> None:
@@ -259,19 +269,10 @@ def _many(w: Worker) -> None:
             entry = tarfile.TarInfo(path.partition("/")[2])
             entry.size = len(data)
             archive.addfile(entry, io.BytesIO(data))
-    accept = {"Accept": "application/json"}
-
-    def ask(method: str, path: str, **more: Any) -> None:
-        told = w.link.ask(method, path, **more).json()
-        if any(status.startswith("503") for _, status in told["Errors"]):
-            raise Away(path)
-        if told["Errors"] or not told["Response Status"].startswith("20"):
-            raise Strange(f"{method} {path}: {told}")
-
     made = {f"o:{path}": md5(data) for path, data in files.items()}
-    w.makes(made, lambda: ask("PUT", "c?extract-archive=tar", content=packed.getvalue(), headers=accept))
-    names, headers = "\n".join(f"/{path}" for path in files), {"Content-Type": "text/plain", **accept}
-    w.makes(dict.fromkeys(made), lambda: ask("POST", "?bulk-delete", content=names, headers=headers))
+    w.makes(made, lambda: _reported(w, "PUT", "c?extract-archive=tar", content=packed.getvalue()))
+    names = "\n".join(f"/{path}" for path in files)
+    w.makes(dict.fromkeys(made), lambda: _reported(w, "POST", "?bulk-delete", content=names))
 
 
 def _parts(w: Worker) -> None:
