@@ -9,9 +9,10 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import Column, Integer, Table, Text, func, insert, select, text
 
@@ -199,6 +200,59 @@ async def test_lost_connections_are_made_again(pg: Database, postgresql: Cluster
         other.execute("NOTIFY pileus, 'elsewhere'")
     assert await ear.wait(5 * SECOND)
     assert await pg.read(lambda tx: tx.row(COUNT)) == 16
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("losses", [0, ALONE_AFTER], ids=["beside others", "alone"])
+async def test_a_connection_may_be_cut_before_any_statement(
+    pg: Database, postgresql: Cluster, monkeypatch: pytest.MonkeyPatch, losses: int
+) -> None:
+    """Nobody notices, but who asked for a write and was cut off at its COMMIT."""
+    execute, victim, said = psycopg.Connection.execute, -1, [""] * 0
+
+    def cut(self: psycopg.Connection, statement: str, *args: object, **kw: object) -> psycopg.Cursor:
+        said.append(statement)
+        if len(said) == victim:
+            with postgresql.connect("postgres") as other:
+                execute(other, "SELECT pg_terminate_backend(%s, 5000)", (self.info.backend_pid,))
+        return execute(self, statement, *args, **kw)
+
+    def look(tx: Tx) -> int | None:
+        return tx.row(COUNT)
+
+    async def new(work: Callable[[Tx], object]) -> object:
+        """On a new connection, after so many races that were lost."""
+        left = losses
+
+        def hard(tx: Tx) -> object:
+            nonlocal left
+            if left:
+                left -= 1
+                raise psycopg.errors.SerializationFailure
+            tx.wake("elsewhere")
+            return work(tx)
+
+        pg._store._drop_idle()
+        said.clear()
+        return await (pg.read(look) if work is look else pg.write(hard))
+
+    monkeypatch.setattr(psycopg.Connection, "execute", cut)
+    puts = 0
+    for work in (look, put):
+        victim = -1
+        assert await new(work) == (0 if work is look else None)
+        puts += work is put
+        for victim in range(1, len(said) + 1):
+            try:
+                await new(work)
+            except Unavailable:
+                assert said[victim - 1] == "COMMIT"
+                assert work is put
+            else:
+                puts += work is put
+    victim = -1
+    assert await new(look) == puts
+    assert len(pg._store._pids) == len(pg._store._idle) == 1
 
 
 @pytest.mark.postgresql

@@ -86,12 +86,12 @@ class PostgresqlStore:
 
     async def start(self) -> None:
         self._loop = asyncio.get_running_loop()
-        await asyncio.to_thread(self._prepare)
+        await asyncio.to_thread(self._until_done, self._prepare)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="pileus-db")
         self._ears = Listener(self._connect, self._pids)
         self._ears.start()
 
-    def _prepare(self) -> None:
+    def _prepare(self, _: int) -> None:
         with self._session() as session:
             schema.prepare(session.connection, session.driver)
 
@@ -115,9 +115,7 @@ class PostgresqlStore:
         try:
             session = self._idle.pop()
         except IndexError:
-            session = self._connect()
-            self._pids.add(session.pid)
-            session.sit_down()
+            session = self._seated()
         try:
             yield session
         finally:
@@ -125,6 +123,17 @@ class PostgresqlStore:
                 self._idle.append(session)
             else:
                 self._drop(session)
+
+    def _seated(self) -> Session:
+        """Raises `Retry` when the new connection is lost at once."""
+        session = self._connect()
+        self._pids.add(session.pid)
+        try:
+            session.sit_down()
+        except psycopg.Error as error:
+            self._drop(session)
+            raise Retry(str(error).strip()) from error
+        return session
 
     def _drop(self, session: Session) -> None:
         self._pids.discard(session.pid)
@@ -211,7 +220,7 @@ class PostgresqlStore:
             tx.finish(result)
             for name in tx.wakes:
                 driver.execute("SELECT pg_notify(%s, %s)", (CHANNEL, name))
-            committing = True
+            committing = tx.writes
             driver.execute("COMMIT")
         except Exception as error:
             self._rollback(session)
@@ -256,9 +265,13 @@ class Listener:
         self._again: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self._session = self._connect()
-        self._session.driver.execute(f"LISTEN {CHANNEL}")
-        self._fd = self._session.driver.fileno()
+        session = self._connect()
+        try:
+            session.driver.execute(f"LISTEN {CHANNEL}")
+        except psycopg.Error as error:
+            session.close()
+            raise told(error) from error
+        self._session, self._fd = session, session.driver.fileno()
         asyncio.get_running_loop().add_reader(self._fd, self._hear)
 
     def stop(self) -> None:
