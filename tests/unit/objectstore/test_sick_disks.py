@@ -173,7 +173,7 @@ async def test_a_disk_that_fails_in_the_middle_of_a_get(tmp_path: Path) -> None:
     """The status is out: the connection ends, and no client takes that for the end of the object."""
     async with served(tmp_path) as (it, http):
         (await http.put("c/a", content=bytes(8 * MIB))).raise_for_status()
-        read, warm, left = Disk.read, Disk.read_warm, iter(range(3))
+        read, warm, left = Disk.read, Disk.is_warm, iter(range(3))
 
         class Failing(Disk):
             def read(self, fd: int, length: int, offset: int) -> bytes:
@@ -181,7 +181,7 @@ async def test_a_disk_that_fails_in_the_middle_of_a_get(tmp_path: Path) -> None:
                     raise OSError(errno.EIO, "Input/output error")
                 return read(self, fd, length, offset)
 
-            def read_warm(self, fd: int, length: int, offset: int) -> bytes:
+            def is_warm(self, fd: int, length: int, offset: int) -> bool:
                 if next(left, None) is None:
                     raise OSError(errno.EIO, "Input/output error")
                 return warm(self, fd, length, offset)

@@ -19,9 +19,11 @@ B11 `quarantine` takes a blob out of sight: `open` raises `BlobMissing`, `observ
 """
 
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
+
+from pileus.kernel.types import Pieces
 
 
 class BlobError(Exception):
@@ -80,7 +82,19 @@ class BlobStore(Protocol):
     async def close(self) -> None: ...
 
 
+@runtime_checkable
 class LocalBlobs(Protocol):
     """Optional: blobs are files of this host, which other programs may read in place."""
 
     def path(self, blob_id: str) -> str: ...
+
+    def lend(self, blob_id: str, offset: int = 0, length: int | None = None) -> Pieces:
+        """As `open`; what comes behind the first bytes may come as an extent, which the system can send."""
+        ...
+
+
+def lent(store: BlobStore, blob_id: str, offset: int = 0, length: int | None = None) -> Pieces:
+    """As `open`, in the form that is the cheapest to pass on."""
+    if isinstance(store, LocalBlobs):
+        return store.lend(blob_id, offset, length)
+    return store.open(blob_id, offset, length)

@@ -8,7 +8,7 @@ import msgspec
 
 from pileus.kernel.rest.face import Face
 from pileus.kernel.rest.request import Query, Request
-from pileus.kernel.types import Ctx, Unavailable
+from pileus.kernel.types import Ctx, Unavailable, as_bytes
 
 
 class Front:
@@ -46,7 +46,7 @@ class Front:
         )
         answer = await face.answer(request, ctx=ctx)
         if answer.stream is not None:
-            answer.raw = b"".join([chunk async for chunk in answer.stream])
+            answer.raw = b"".join([chunk async for chunk in as_bytes(answer.stream)])
         if answer.raw is not None:
             return answer.status, answer.raw, answer.headers
         return answer.status, msgspec.to_builtins(answer.body), answer.headers

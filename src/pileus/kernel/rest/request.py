@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from pileus.kernel.rest.certificates import read as read_certificate
-from pileus.kernel.types import Ctx, Invalid, TimedOut, TooLarge, Version, whole_number
+from pileus.kernel.types import Ctx, Invalid, Pieces, TimedOut, TooLarge, Version, whole_number
 
 if TYPE_CHECKING:
     from pileus.kernel.policy import Policy
@@ -68,7 +68,7 @@ class Answer(Exception):
         body: Any = None,
         headers: Mapping[str, str] | None = None,
         raw: bytes | None = None,
-        stream: AsyncIterator[bytes] | None = None,
+        stream: Pieces | None = None,
         media: str = "application/json",
     ) -> None:
         super().__init__(status)

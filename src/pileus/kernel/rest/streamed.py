@@ -5,33 +5,29 @@ import contextlib
 import fcntl
 import sys
 import termios
-from collections.abc import AsyncIterator
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from pileus.kernel.rest.request import ClientGone
 from pileus.kernel.rest.whole import Send
+from pileus.kernel.types import Extent, Pieces
 
 STALLED = 60.0
 """Seconds in which a client takes nothing at all; then it is let go."""
 
 
 async def send_stream(
-    send: Send, status: int, headers: list[tuple[bytes, bytes]], stream: AsyncIterator[bytes], *, head: bool = False
+    send: Send, status: int, headers: list[tuple[bytes, bytes]], stream: Pieces, *, head: bool = False
 ) -> int:
     """Returns the body's bytes. The stream is closed as soon as the client is gone: the server itself would read it to its end
     and throw all of it away. The next piece is asked for when the last has left: a slow reader holds one.
     """
-    found = getattr(send, "__self__", None)
-    cycle = found if type(found) is RequestResponseCycle else None  # else another server's `send`
-    sent = 0
+    outlet = _Outlet(send)
     try:
         await send({"type": "http.response.start", "status": status, "headers": headers})
-        while not head and (chunk := await anext(stream, None)) is not None:
-            sent += len(chunk)
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            if cycle is not None and not await _taken(cycle):
-                return sent
+        while not head and (piece := await anext(stream, None)) is not None:
+            if not await (outlet.bytes(piece) if isinstance(piece, bytes) else outlet.extent(piece)):
+                return outlet.sent
         await send({"type": "http.response.body", "body": b""})
     except ClientGone:
         pass
@@ -39,7 +35,47 @@ async def send_stream(
         close = getattr(stream, "aclose", None)
         if close is not None:
             await close()
-    return sent
+    return outlet.sent
+
+
+class _Outlet:
+    """Where the pieces go. Its methods are False when nobody takes them any more."""
+
+    def __init__(self, send: Send) -> None:
+        found = getattr(send, "__self__", None)
+        self._send = send
+        self._cycle = found if type(found) is RequestResponseCycle else None  # else another server's `send`
+        self.sent = 0
+
+    async def bytes(self, data: bytes) -> bool:
+        self.sent += len(data)
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        return self._cycle is None or await _taken(self._cycle)
+
+    async def extent(self, extent: Extent) -> bool:
+        """What is in the system's memory, and fits into the socket, never comes into ours."""
+        cycle = self._cycle
+        while extent:
+            if cycle is not None and (count := _passed(cycle, extent)):
+                self.sent += count
+                await asyncio.sleep(0)
+            elif not await self.bytes(await extent.read()):
+                return False
+        return True
+
+
+def _passed(cycle: RequestResponseCycle, extent: Extent) -> int:
+    """Bytes that the system sent by itself: only behind all that was written before, only as they are, and only while the
+    descriptor is still this connection's.
+    """
+    transport = cycle.transport
+    if cycle.disconnected or transport.is_closing() or transport.get_write_buffer_size():
+        return 0
+    if cycle.chunked_encoding or len(extent) > cycle.expected_content_length or transport.get_extra_info("ssl_object"):
+        return 0
+    count = extent.send(transport.get_extra_info("socket").fileno())
+    cycle.expected_content_length -= count
+    return count
 
 
 async def _taken(cycle: RequestResponseCycle) -> bool:

@@ -2,6 +2,7 @@
 
 from pileus.kernel.types.context import Ctx, Reach, cloud
 from pileus.kernel.types.digests import Digest, digest, joined
+from pileus.kernel.types.extents import Extent, Pieces, as_bytes
 from pileus.kernel.types.faults import (
     BadRange,
     Conflict,
@@ -52,6 +53,7 @@ __all__ = [
     "Conflict",
     "Ctx",
     "Digest",
+    "Extent",
     "Fault",
     "Filter",
     "Forbidden",
@@ -68,6 +70,7 @@ __all__ = [
     "Op",
     "OutOfSpace",
     "OverQuota",
+    "Pieces",
     "Reach",
     "Sort",
     "Stale",
@@ -78,6 +81,7 @@ __all__ = [
     "Unavailable",
     "Unsupported",
     "Version",
+    "as_bytes",
     "clock",
     "cloud",
     "digest",

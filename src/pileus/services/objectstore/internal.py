@@ -4,7 +4,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Sequence
 
 from pileus.contracts.objectstore import Stored
 from pileus.kernel.db import Tx
-from pileus.kernel.types import NotFound, cloud
+from pileus.kernel.types import NotFound, as_bytes, cloud
 from pileus.services.objectstore.core import accounts, containers, intake, listings, objects, reading
 from pileus.services.objectstore.core.conditions import Conditions
 from pileus.services.objectstore.core.containers import Change
@@ -45,7 +45,7 @@ class Internal:
         """Raises `NotFound` before the first bytes."""
         near, account = self._near, accounts.name_of(self._near, owner)
         _, whole = await near.db.read(objects.fetch, near, account, container, name, _anything)
-        async for chunk in reading.content(near, account, whole, _anything, first, end):
+        async for chunk in as_bytes(reading.content(near, account, whole, _anything, first, end)):
             yield chunk
 
     async def remove(self, owner: str, container: str, name: str) -> None:

@@ -1,8 +1,11 @@
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import httpx
+import pytest
 import pytest_asyncio
+import uvloop
 
 from cloud_runs import free_port
 from pileus.kernel.db import Database
@@ -29,3 +32,13 @@ async def port(tmp_path: Path) -> AsyncIterator[int]:
 async def anna(port: int) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers={"X-Auth-Token": "anna"}) as client:
         yield client
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Clouds run on uvloop, whose transports write at other times: what goes out in pieces is tried on both."""
+    loops: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
+    if item.path.name == "test_streams.py":
+        loops["uvloop"] = uvloop.new_event_loop
+    return loops

@@ -1,15 +1,21 @@
-"""Answers in pieces over real sockets, to clients who read slowly, stop reading, or leave."""
+"""Answers in pieces over real sockets, to clients who read slowly, stop reading, or leave; on both event loops (conftest.py)."""
 
 import asyncio
+import os
+import random
+import ssl
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cloud_runs import free_ports
-from pileus.kernel.rest import Listeners, streamed
+from pileus.kernel.rest import Listeners, Tls, streamed
+from tls_proxy import Ca
 
 PIECE = b"x" * (1 << 18)
 MANY = 4000
@@ -19,8 +25,15 @@ MANY = 4000
 class Source:
     """A body that counts what is asked of it."""
 
-    def __init__(self, pieces: int = MANY) -> None:
+    def __init__(self, pieces: int) -> None:
         self.pieces, self.asked, self.closed = pieces, 0, asyncio.Event()
+
+    @property
+    def whole(self) -> bytes:
+        return PIECE * self.pieces
+
+    def rewind(self) -> None:
+        self.asked = 0
 
     async def __call__(self) -> AsyncIterator[bytes]:
         try:
@@ -32,14 +45,72 @@ class Source:
             self.closed.set()
 
 
+class Lender(Source):
+    """The same as a stretch of a file. `warm`: of so many pieces the disk has to be asked for one; 0: for none."""
+
+    def __init__(self, pieces: int, warm: int = 3) -> None:
+        super().__init__(pieces)
+        self.warm, self.sent, self.read_bytes = warm, 0, 0
+        self.file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the last who has it
+        self.file.truncate(pieces * len(PIECE))
+        if pieces < 100:
+            self.file.write(random.Random(pieces).randbytes(pieces * len(PIECE)))
+            self.file.flush()
+
+    async def __call__(self) -> AsyncIterator[Any]:
+        try:
+            yield self
+        finally:
+            self.closed.set()
+
+    @property
+    def whole(self) -> bytes:
+        return os.pread(self.file.fileno(), self.pieces * len(PIECE), 0)
+
+    def rewind(self) -> None:
+        self.sent = self.read_bytes = 0
+
+    @property
+    def at(self) -> int:
+        return self.sent + self.read_bytes
+
+    def __len__(self) -> int:
+        return self.pieces * len(PIECE) - self.at
+
+    def send(self, socket: int) -> int:
+        self.asked = self.at // len(PIECE) + 1
+        if self.warm and self.asked % self.warm == 0:
+            return 0
+        try:
+            count = os.sendfile(socket, self.file.fileno(), self.at, 3 * len(PIECE) // 2)
+        except BlockingIOError:
+            return 0
+        self.sent += count
+        return count
+
+    async def read(self) -> bytes:
+        data = os.pread(self.file.fileno(), min(len(PIECE), len(self)), self.at)
+        self.read_bytes += len(data)
+        self.asked = self.at // len(PIECE) + 1
+        return data
+
+
+KINDS: dict[str, Callable[[int], Source]] = {
+    "pieces": Source,
+    "extents": Lender,
+    "extents on a cold disk": lambda pieces: Lender(pieces, warm=1),
+}
+kinds = pytest.mark.parametrize("make", KINDS.values(), ids=KINDS)
+
+
 @asynccontextmanager
-async def served(source: Source) -> AsyncIterator[int]:
+async def served(source: Source, tls: Tls | None = None, *, chunked: bool = False) -> AsyncIterator[int]:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         length = str(source.pieces * len(PIECE)).encode()
-        await streamed.send_stream(send, 200, [(b"content-length", length)], source())
+        await streamed.send_stream(send, 200, [] if chunked else [(b"content-length", length)], source())
 
     port = free_ports(1)[0]
-    listeners = Listeners(app, [("127.0.0.1", port)])
+    listeners = Listeners(app, [("127.0.0.1", port)], tls=tls)
     listeners.bind()
     await listeners.start()
     try:
@@ -48,11 +119,17 @@ async def served(source: Source) -> AsyncIterator[int]:
         await listeners.close()
 
 
-async def ask(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 16)
-    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-    await reader.readuntil(b"\r\n\r\n")
+async def ask(port: int, trust: ssl.SSLContext | None = None) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", port, limit=1 << 16, ssl=trust, server_hostname="localhost" if trust else None
+    )
+    await ask_again(reader, writer)
     return reader, writer
+
+
+async def ask_again(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
 
 
 async def settled(count: Callable[[], int]) -> int:
@@ -63,18 +140,54 @@ async def settled(count: Callable[[], int]) -> int:
     return before
 
 
-async def test_all_of_it_arrives() -> None:
-    source = Source(pieces=40)
+@kinds
+@pytest.mark.parametrize("pause", [0, 0.3])
+async def test_all_of_it_arrives(make: Callable[[int], Source], pause: float) -> None:
+    """To one who reads at once, and to one who first lets the socket fill; and again over the same connection."""
+    source = make(40)
     async with served(source) as port:
         reader, writer = await ask(port)
-        assert len(await reader.readexactly(40 * len(PIECE))) == 40 * len(PIECE)
+        await asyncio.sleep(pause)
+        assert await reader.readexactly(40 * len(PIECE)) == source.whole
         await asyncio.wait_for(source.closed.wait(), 5)
+        source.rewind()
+        await ask_again(reader, writer)
+        assert await reader.readexactly(40 * len(PIECE)) == source.whole
         writer.close()
 
 
+async def test_extents_leave_no_trace_in_our_memory() -> None:
+    source = Lender(40, warm=0)
+    async with served(source) as port:
+        reader, writer = await ask(port)
+        await reader.readexactly(40 * len(PIECE))
+        writer.close()
+    assert source.sent > 20 * len(PIECE) > source.read_bytes, "the system has sent hardly any of it by itself"
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+async def test_what_must_be_wrapped_is_not_sent_as_it_lies(tmp_path: Path, chunked: bool) -> None:
+    """In the records of TLS, or in chunks."""
+    source, tls, trust = Lender(40), None, None
+    if not chunked:
+        ca = Ca(tmp_path)
+        pem = str(ca.issue("server", "localhost"))
+        tls, trust = Tls(pem, pem), ssl.create_default_context(cafile=str(ca.file))
+    async with served(source, tls, chunked=chunked) as port:
+        reader, writer = await ask(port, trust)
+        got = b""
+        while chunked and (size := int(await reader.readline(), 16)):
+            got += await reader.readexactly(size)
+            await reader.readline()
+        assert (got if chunked else await reader.readexactly(40 * len(PIECE))) == source.whole
+        assert source.sent == 0
+        writer.close()
+
+
+@kinds
 @pytest.mark.parametrize("first", [0, 3 * len(PIECE)], ids=["at once", "in the middle"])
-async def test_who_leaves_is_read_for_no_more(first: int) -> None:
-    source = Source()
+async def test_who_leaves_is_read_for_no_more(make: Callable[[int], Source], first: int) -> None:
+    source = make(MANY)
     async with served(source) as port:
         reader, writer = await ask(port)
         await reader.readexactly(first)
@@ -85,9 +198,10 @@ async def test_who_leaves_is_read_for_no_more(first: int) -> None:
         assert source.asked <= asked + 1
 
 
-async def test_one_who_takes_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+@kinds
+async def test_one_who_takes_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch, make: Callable[[int], Source]) -> None:
     monkeypatch.setattr(streamed, "STALLED", 0.3)
-    source = Source()
+    source = make(MANY)
     async with served(source) as port:
         _, writer = await ask(port)
         begun = time.monotonic()
@@ -96,9 +210,12 @@ async def test_one_who_takes_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) 
         writer.close()
 
 
-async def test_one_who_takes_little_is_not_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+@kinds
+async def test_one_who_takes_little_is_not_let_go(
+    monkeypatch: pytest.MonkeyPatch, make: Callable[[int], Source]
+) -> None:
     monkeypatch.setattr(streamed, "STALLED", 0.3)
-    source = Source()
+    source = make(MANY)
     async with served(source) as port:
         reader, writer = await ask(port)
         await settled(lambda: source.asked)

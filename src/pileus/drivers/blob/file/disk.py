@@ -47,8 +47,8 @@ class Disk:
     def read(self, fd: int, length: int, offset: int) -> bytes:
         return os.pread(fd, length, offset)
 
-    def read_warm(self, fd: int, length: int, offset: int) -> bytes:
-        """All of it, if it is in memory already: then nothing waits. Empty when the disk has to be asked, or nobody can tell.
+    def is_warm(self, fd: int, length: int, offset: int) -> bool:
+        """Whether all of it is in memory already: then nothing waits. Not when the disk has to be asked, or nobody can tell.
 
         One byte of every `RUN` is tried, the last among them: the system brings in and drops runs of pages, not pages.
         """
@@ -56,12 +56,20 @@ class Disk:
         try:
             for last in (*range(offset + RUN - 1, offset + length - 1, RUN), offset + length - 1):
                 if not os.preadv(fd, [byte], last, os.RWF_NOWAIT):
-                    return b""
+                    return False
         except OSError as error:
             if error.errno in _COLD:
-                return b""
+                return False
             raise
-        return os.pread(fd, length, offset)
+        return True
+
+    def read_warm(self, fd: int, length: int, offset: int) -> bytes:
+        """All of it, at once, if it is in memory already; else nothing."""
+        return os.pread(fd, length, offset) if self.is_warm(fd, length, offset) else b""
+
+    def send(self, socket: int, fd: int, length: int, offset: int) -> int:
+        """From the system's memory to a socket, as far as it takes them at once."""
+        return os.sendfile(socket, fd, offset, length)
 
     def expect(self, fd: int, length: int, offset: int) -> None:
         """Have the system bring these bytes into memory while others are used."""

@@ -1,4 +1,4 @@
-"""One blob on its way out. All but `warm` blocks and runs in a thread, one call at a time."""
+"""One blob on its way out. All but `warm` and `send` blocks and runs in a thread, one call at a time."""
 
 from pileus.drivers.blob.file.disk import Disk
 from pileus.drivers.blob.protocol import BlobMissing
@@ -32,7 +32,7 @@ class Reader:
             raise BlobMissing(f"blob {self._id} ends {self._left} bytes early")
         if self._left > len(data):
             self._disk.expect(self._fd, min(AHEAD, self._left - len(data)), self._at + len(data))
-        self._taken(data)
+        self._taken(len(data))
         if not self._left:
             self.close()
         return data
@@ -44,17 +44,36 @@ class Reader:
         if self._left is None or self._fd < 0:
             return None
         data = self._disk.read_warm(self._fd, min(most, self._left), self._at)
-        return self._taken(data) if data else None
+        self._taken(len(data))
+        return data or None
+
+    def send(self, socket: int, most: int) -> int:
+        """The next bytes to a socket, as far as they are in memory and it takes them at once. 0: ask `next`, which tells errors."""
+        if not self._left or self._fd < 0:
+            return 0
+        length = min(most, self._left)
+        try:
+            if not self._disk.is_warm(self._fd, length, self._at):
+                return 0
+            sent = self._disk.send(socket, self._fd, length, self._at)
+        except OSError:  # the socket is full or closed, or the disk is sick: who reads and writes instead is told which
+            return 0
+        self._taken(sent)
+        return sent
 
     @property
     def is_open(self) -> bool:
         return self._fd >= 0
 
-    def _taken(self, data: bytes) -> bytes:
+    @property
+    def left(self) -> int:
+        """Bytes to come; 0 before the file is open."""
+        return self._left or 0 if self._fd >= 0 else 0
+
+    def _taken(self, count: int) -> None:
         assert self._left is not None
-        self._at += len(data)
-        self._left -= len(data)
-        return data
+        self._at += count
+        self._left -= count
 
     def close(self) -> None:
         if self._fd >= 0:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import errno
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import ParamSpec, TypeVar
 
 from pileus.drivers.blob.file.disk import Disk
@@ -14,6 +14,7 @@ from pileus.drivers.blob.file.layout import Layout
 from pileus.drivers.blob.file.reader import Reader
 from pileus.drivers.blob.file.threads import Threads, settled
 from pileus.drivers.blob.protocol import BlobError, BlobExists, BlobFull, BlobInfo, BlobSeen
+from pileus.kernel.types import Pieces, as_bytes
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -21,7 +22,26 @@ BUFFER = 1 << 20
 """Bytes per hop into a thread: smaller ones cost more in hops than in hashing."""
 READ = 1 << 18
 """Bytes of a read: a reader that is slow to take them holds so many, and there may be many readers."""
+SENT = 1 << 20
+"""Bytes that the system is asked to send at once."""
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+class FileExtent:
+    """What is left of a file that is being read."""
+
+    def __init__(self, reader: Reader, next_of: Callable[[Reader], Awaitable[bytes]]) -> None:
+        self._reader = reader
+        self._next_of = next_of
+
+    def __len__(self) -> int:
+        return self._reader.left
+
+    def send(self, socket: int) -> int:
+        return self._reader.send(socket, SENT)
+
+    async def read(self) -> bytes:
+        return await self._next_of(self._reader)
 
 
 class FileBlobs:
@@ -66,7 +86,10 @@ class FileBlobs:
             raise
 
     def open(self, blob_id: str, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
-        return self._read(Reader(self._disk, self._layout.blob(blob_id), blob_id, offset, length))
+        return as_bytes(self.lend(blob_id, offset, length))
+
+    def lend(self, blob_id: str, offset: int = 0, length: int | None = None) -> Pieces:
+        return self._lend(Reader(self._disk, self._layout.blob(blob_id), blob_id, offset, length))
 
     async def remove(self, blob_id: str) -> None:
         await self._run(self._remove, blob_id, self._layout.blob(blob_id))
@@ -114,19 +137,24 @@ class FileBlobs:
         with contextlib.suppress(OSError):
             await asyncio.shield(cut)
 
-    async def _read(self, reader: Reader) -> AsyncIterator[bytes]:
-        """A hop into a thread costs as much as reading 400 KiB that are in memory: those are read where we are."""
+    async def _lend(self, reader: Reader) -> Pieces:
+        """The first bytes are read, so that what is wrong is known with them."""
         try:
             data = await self._run(reader.next, READ)
-            while data:
+            if data:
                 yield data
-                await asyncio.sleep(0)  # what is in memory comes without a wait, and the loop is others' as well
-                with _told():
-                    warm = reader.warm(READ)
-                data = await self._run(reader.next, READ) if warm is None else warm
+            if reader.left:
+                yield FileExtent(reader, self._next)
         finally:
             if reader.is_open:
                 await self._threads.run(reader.close)
+
+    async def _next(self, reader: Reader) -> bytes:
+        """A hop into a thread costs as much as reading 400 KiB that are in memory: those are read where we are."""
+        await asyncio.sleep(0)  # what is in memory comes without a wait, and the loop is others' as well
+        with _told():
+            warm = reader.warm(READ)
+        return await self._run(reader.next, READ) if warm is None else warm
 
     async def _run(self, call: Callable[P, T], *args: P.args, **kw: P.kwargs) -> T:
         with _told():

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from typing import Any
 
-from pileus.drivers.blob.protocol import BlobError, BlobFull, BlobMissing, BlobSeen
+from pileus.drivers.blob.protocol import BlobError, BlobFull, BlobMissing, BlobSeen, lent
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Operation, Request
-from pileus.kernel.types import Ctx, Gone, Invalid, TooLarge, Unavailable, Unsupported, whole_number
+from pileus.kernel.types import Ctx, Gone, Invalid, Pieces, TooLarge, Unavailable, Unsupported, whole_number
 from pileus.services.image.api.images import ONE
 from pileus.services.image.api.ranges import wanted_range
 from pileus.services.image.core import data, tasks
@@ -103,7 +103,7 @@ class Data:
         if found.checksum:
             headers["Content-MD5"] = found.checksum
         headers["Content-Length"] = str(length)
-        stream = near.stores[found.store].open(found.blob_id, offset, length)
+        stream = lent(near.stores[found.store], found.blob_id, offset, length)
         return Answer(status, headers=headers, stream=await _begun(stream), media=OCTETS)
 
     def _preferred(self, request: Request) -> list[str]:
@@ -135,7 +135,7 @@ async def _watched(chunks: AsyncIterator[bytes], room: int, inspection: Inspecti
         yield chunk
 
 
-async def _begun(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _begun(stream: Pieces) -> Pieces:
     """A stream whose first bytes are read already: a missing blob is still told with a status."""
     try:
         first = await anext(stream, b"")
@@ -144,7 +144,7 @@ async def _begun(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     except BlobError as error:
         raise _told(error) from error
 
-    async def whole() -> AsyncIterator[bytes]:
+    async def whole() -> Pieces:
         try:
             if first:
                 yield first

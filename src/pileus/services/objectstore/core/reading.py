@@ -1,11 +1,10 @@
 """Bytes on their way out: from a row, a blob, parts, or the segments of a manifest. Nothing is ever loaded whole."""
 
 import base64
-from collections.abc import AsyncIterator
 
-from pileus.drivers.blob.protocol import BlobError, BlobMissing
+from pileus.drivers.blob.protocol import BlobError, BlobMissing, lent
 from pileus.kernel.db import Tx
-from pileus.kernel.types import Conflict, Unavailable
+from pileus.kernel.types import Conflict, Pieces, Unavailable, as_bytes
 from pileus.services.objectstore.core import dynamic, manifests, segments
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.core.objects import Permit
@@ -27,7 +26,7 @@ async def content(
     end: int | None = None,
     *,
     depth: int = 0,
-) -> AsyncIterator[bytes]:
+) -> Pieces:
     """Bytes `first` to `end` (exclusive; None: to the end), as they come.
 
     `permit` judges the containers of segments. Raises `Conflict` of type `SegmentChanged`, `SegmentMissing` or `TooDeep`, and
@@ -50,7 +49,7 @@ async def content(
         yield chunk
 
 
-async def raw(near: Neighbours, whole: Whole, first: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+async def raw(near: Neighbours, whole: Whole, first: int = 0, end: int | None = None) -> Pieces:
     """The object's own bytes: of a manifest its text."""
     if whole.data is not None:
         yield whole.data[first:end]
@@ -61,7 +60,7 @@ async def raw(near: Neighbours, whole: Whole, first: int = 0, end: int | None = 
 
 async def _dynamic(
     near: Neighbours, account: str, whole: Whole, permit: Permit, first: int, end: int | None, depth: int
-) -> AsyncIterator[bytes]:
+) -> Pieces:
     _check_depth(depth)
     at, marker, more = 0, "", True
     while more and (end is None or at < end):
@@ -83,9 +82,9 @@ async def _dynamic(
 
 async def _static(
     near: Neighbours, account: str, whole: Whole, permit: Permit, first: int, end: int, depth: int
-) -> AsyncIterator[bytes]:
+) -> Pieces:
     _check_depth(depth)
-    text = b"".join([chunk async for chunk in raw(near, whole)])
+    text = b"".join([chunk async for chunk in as_bytes(raw(near, whole))])
     listed = manifests.segments_of(text)
     pieces = (
         (piece, None if listed[piece.index].data else listed[piece.index].place, piece.length)
@@ -106,7 +105,7 @@ async def _static(
             yield chunk
 
 
-async def _parts(near: Neighbours, whole_id: int, first: int, end: int) -> AsyncIterator[bytes]:
+async def _parts(near: Neighbours, whole_id: int, first: int, end: int) -> Pieces:
     at = first
     with near.departures.running(whole_id):
         while at < end:
@@ -135,13 +134,13 @@ def _pieces(tx: Tx, whole_id: int, first: int, end: int) -> list[tuple[PieceRow,
     raise Unavailable("The object's parts are no longer there.", type="BodyLost")
 
 
-async def _blob(near: Neighbours, place: str, blob: str, first: int, end: int | None) -> AsyncIterator[bytes]:
+async def _blob(near: Neighbours, place: str, blob: str, first: int, end: int | None) -> Pieces:
     if not blob:  # it lay in the database, and was found to be bad
         raise Unavailable("The object's bytes are not there; they may be in quarantine.", type="BodyLost")
     store = near.stores.get(place)
     if store is None:
         raise Unavailable(f"The storage policy {place} is not configured.")
-    stream = store.open(blob, first, None if end is None else end - first)
+    stream = lent(store, blob, first, None if end is None else end - first)
     missing = 0 if end is None else end - first
     try:
         async for chunk in stream:

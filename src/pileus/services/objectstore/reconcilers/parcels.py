@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
-from pileus.kernel.types import SECOND, Micros, NotFound
+from pileus.kernel.types import SECOND, Micros, NotFound, as_bytes
 from pileus.services.objectstore.core import links, objects, reading, syncing
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.core.syncing import Follower
@@ -92,8 +92,8 @@ class Parcels:
 
     def _bytes(self, container: ContainerRow, whole: Whole) -> AsyncIterator[bytes]:
         if whole.object.kind in _TEXTS:
-            return reading.raw(self._near, whole)
-        return reading.content(self._near, container.account, whole, _ours)
+            return as_bytes(reading.raw(self._near, whole))
+        return as_bytes(reading.content(self._near, container.account, whole, _ours))
 
 
 def _described(account: str, row: ObjectRow) -> dict[str, str]:

@@ -9,7 +9,7 @@ import msgspec
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, ClientGone
-from pileus.kernel.types import NotFound, Unavailable
+from pileus.kernel.types import NotFound, Unavailable, as_bytes
 from pileus.services.objectstore.api.swift import (
     links,
     listings,
@@ -179,7 +179,7 @@ async def _joined(call: Call, shown: Shown, want: Put) -> Written:
     spans = ranges.planned(asked, shown.size) if asked is not None else None
     first, end = shown.part or (spans[0] if spans else (0, shown.size))
     plain = msgspec.structs.replace(want, kind="", etag="")
-    return await _watched(call, making.take(call, plain, shown.open(first, end)))
+    return await _watched(call, making.take(call, plain, as_bytes(shown.open(first, end))))
 
 
 async def _watched(call: Call, work: Coroutine[Any, Any, Written]) -> Written:

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer
-from pileus.kernel.types import Conflict, Fault, Micros, NotFound
+from pileus.kernel.types import Conflict, Fault, Micros, NotFound, Pieces, as_bytes
 from pileus.services.objectstore.api.swift.answers import PLAIN, told
 from pileus.services.objectstore.api.swift.call import Call, Scene, glance
 from pileus.services.objectstore.api.swift.conditions import tags_of
@@ -40,13 +40,13 @@ class Opener:
     def __init__(self, call: Call, found: Found, permit: Permit) -> None:
         self._call, self._found, self._permit = call, found, permit
 
-    def __call__(self, first: int, end: int) -> AsyncIterator[bytes]:
+    def __call__(self, first: int, end: int) -> Pieces:
         found = self._found
         return reading.content(self._call.near, found.path.account, found.whole, self._permit, first, end)
 
     def text(self, first: int, end: int) -> AsyncIterator[bytes]:
         """Of a manifest: its own text."""
-        return reading.raw(self._call.near, self._found.whole, first, end)
+        return as_bytes(reading.raw(self._call.near, self._found.whole, first, end))
 
 
 def version_of(call: Call, row: ContainerRow) -> Micros | None:

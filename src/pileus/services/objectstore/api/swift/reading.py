@@ -1,12 +1,12 @@
 """Answers to GET and HEAD of one object: conditions, ranges, and the headers it carries."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct
 
 from pileus.kernel.rest import Answer
-from pileus.kernel.types import Micros, new_hex
+from pileus.kernel.types import Extent, Micros, Pieces, new_hex
 from pileus.services.objectstore.api.swift import conditions, metadata, times
 from pileus.services.objectstore.api.swift.answers import HTML, page
 from pileus.services.objectstore.api.swift.call import Call
@@ -14,7 +14,7 @@ from pileus.services.objectstore.core import ranges
 from pileus.services.objectstore.core.ranges import Span
 from pileus.services.objectstore.db.objects import ObjectRow
 
-Opens = Callable[[int, int], AsyncIterator[bytes]]
+Opens = Callable[[int, int], Pieces]
 """Bytes from the first to the one before the second."""
 
 
@@ -88,7 +88,7 @@ async def _given(status: int, headers: dict[str, str], shown: Shown, span: Span)
         return Answer(status, headers=headers, raw=shown.data[span.start : span.end])
     stream = shown.open(*span)
     first = await anext(stream, b"")
-    if len(first) == span.size:
+    if isinstance(first, bytes) and len(first) == span.size:
         await closed(stream)
         return Answer(status, headers=headers, raw=first)
     return Answer(status, headers=headers, stream=_continued(first, stream))
@@ -102,7 +102,7 @@ async def _parts(shown: Shown, spans: list[Span], headers: dict[str, str]) -> An
     ]
     tail = f"--{boundary}--".encode()
 
-    async def body() -> AsyncIterator[bytes]:
+    async def body() -> Pieces:
         for head, span in zip(heads, spans, strict=True):
             yield head
             stream = shown.open(*span)
@@ -123,7 +123,7 @@ def _told(span: Span, size: int) -> str:
     return f"bytes {span.start}-{span.end - 1}/{size}"
 
 
-async def _continued(first: bytes, stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _continued(first: bytes | Extent, stream: Pieces) -> Pieces:
     try:
         if first:
             yield first

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
-from pileus.kernel.types import Micros
+from pileus.kernel.types import Micros, as_bytes
 from pileus.services.objectstore.api.s3 import access, actions, answers, checksums, tags, xml
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.conditions import source_conditions, write_conditions
@@ -102,14 +102,9 @@ async def content_of(
 ) -> AsyncIterator[bytes]:
     """The bytes of a source, those of segments too where the caller may read them."""
     permit = access.contents(near, request)
-    return reading.content(
-        near,
-        container.account,
-        whole,
-        permit,
-        first,
-        await length(near, request, container, whole) if end is None else end,
-    )
+    if end is None:
+        end = await length(near, request, container, whole)
+    return as_bytes(reading.content(near, container.account, whole, permit, first, end))
 
 
 async def length(near: Neighbours, request: Request, container: ContainerRow, whole: Whole) -> int:

@@ -1,12 +1,12 @@
 """Objects: put, looked at, read, removed."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 
 from msgspec.structs import replace
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
-from pileus.kernel.types import Micros, NotFound, Stale
+from pileus.kernel.types import Micros, NotFound, Pieces, Stale
 from pileus.services.objectstore.api.s3 import (
     access,
     actions,
@@ -319,14 +319,11 @@ def _delete(tx: Tx, near: Neighbours, request: Request, where: Address) -> tuple
     return row, objects.delete_version(tx, near, request.ctx, row, where.key, version, bypass=bypass)
 
 
-async def _begun(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _begun(stream: Pieces) -> Pieces:
     """The same stream, its first bytes already there: what cannot be read at all gets a status of its own."""
-    try:
-        first = await anext(stream)
-    except StopAsyncIteration:
-        first = b""
+    first = await anext(stream, b"")
 
-    async def go_on() -> AsyncIterator[bytes]:
+    async def go_on() -> Pieces:
         if first:
             yield first
         async for chunk in stream:
