@@ -26,7 +26,8 @@ down: ## Stop the cloud; machines go on running
 clean-cloud: ## Stop the cloud and delete every machine, network and file of it
 	@$(VENV)/bin/pileus down --purge $(state)
 
-test: setup ## All tests that this machine can run
+test: setup ## All tests that this machine can run; as root also installs what they need
+	@setup/system setup/test.debian
 	@setup/clients-of-old build/clients-of-old $(PYTHON)
 	$(VENV)/bin/pytest
 

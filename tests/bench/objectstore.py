@@ -17,7 +17,7 @@ from pathlib import Path
 from pileus.drivers.blob.file import FileBlobs
 from pileus.kernel.db import Database, Tx
 from pileus.kernel.policy import Policy
-from pileus.kernel.types import cloud
+from pileus.kernel.types import as_bytes, cloud
 from pileus.services.objectstore import service
 from pileus.services.objectstore.core import containers, intake, listings, objects, reading
 from pileus.services.objectstore.core.arrivals import Arrivals
@@ -51,7 +51,7 @@ class Bench:
 
     async def get(self, room: str, name: str) -> int:
         _, whole = await self.db.read(objects.fetch, self.near, "AUTH_b", room, name, lambda row: None)
-        return sum([len(c) async for c in reading.content(self.near, "AUTH_b", whole, lambda row: None)])
+        return sum([len(c) async for c in as_bytes(reading.content(self.near, "AUTH_b", whole, lambda row: None))])
 
     async def some(self, room: str, number: int, data: bytes) -> object:
         """Of three one is new, one written over, one deleted."""

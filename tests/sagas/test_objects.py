@@ -21,7 +21,7 @@ from pileus.drivers.blob.file import FileBlobs
 from pileus.drivers.blob.file.disk import Disk
 from pileus.kernel.db import Database, Tx
 from pileus.kernel.policy import Policy
-from pileus.kernel.types import cloud
+from pileus.kernel.types import as_bytes, cloud
 from pileus.services.objectstore import service
 from pileus.services.objectstore.core import containers, intake, listings, manifests, multipart, objects, reading
 from pileus.services.objectstore.core.arrivals import Arrivals
@@ -112,7 +112,7 @@ class Shop:
         found = {}
         for item in (await self.db.read(listings.of_container, room, Wanted())).items:
             _, whole = await self.db.read(objects.fetch, self.near, ACCOUNT, "c", item.name, anybody)
-            stream = reading.content(self.near, ACCOUNT, whole, anybody)
+            stream = as_bytes(reading.content(self.near, ACCOUNT, whole, anybody))
             found[item.name] = b"".join([chunk async for chunk in stream])
         return found
 

@@ -25,7 +25,7 @@ import pytest
 from object_rows import broken, orphans
 from object_server import Running, running
 from pileus.kernel.db import Tx
-from pileus.kernel.types import Conflict, cloud
+from pileus.kernel.types import Conflict, as_bytes, cloud
 from pileus.services.objectstore.core import containers, intake, multipart, objects, reading
 from pileus.services.objectstore.core.intake import Body
 from pileus.services.objectstore.core.neighbours import Neighbours
@@ -253,7 +253,7 @@ async def _read(it: Running, near: Neighbours) -> State:
             for name in (await http.get(room)).text.split():
                 _, whole = await near.db.read(objects.fetch, near, ACCOUNT, room, name, anybody)
                 try:
-                    data = b"".join([chunk async for chunk in reading.content(near, ACCOUNT, whole, anybody)])
+                    data = b"".join([chunk async for chunk in as_bytes(reading.content(near, ACCOUNT, whole, anybody))])
                 except Conflict:
                     found[f"{room}/{name}"] = HALF
                     continue

@@ -12,7 +12,7 @@ from pileus.drivers.blob.file import FileBlobs
 from pileus.drivers.blob.protocol import BlobStore
 from pileus.kernel.db import Database, Tx
 from pileus.kernel.policy import Policy
-from pileus.kernel.types import cloud
+from pileus.kernel.types import as_bytes, cloud
 from pileus.services.objectstore import service
 from pileus.services.objectstore.core import containers, intake, objects, reading
 from pileus.services.objectstore.core.arrivals import Arrivals
@@ -67,7 +67,7 @@ class Shelf:
         self, name: str, first: int = 0, end: int | None = None, *, room: str = "c", version: int | None = None
     ) -> bytes:
         _, whole = await self.db.read(objects.fetch, self.near, ACCOUNT, room, name, anybody, version=version)
-        stream = reading.content(self.near, ACCOUNT, whole, anybody, first, end)
+        stream = as_bytes(reading.content(self.near, ACCOUNT, whole, anybody, first, end))
         return b"".join([chunk async for chunk in stream])
 
     async def tidy(self) -> None:

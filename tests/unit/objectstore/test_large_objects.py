@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pileus.kernel.db import Tx
-from pileus.kernel.types import Conflict, Forbidden, Invalid, NotFound
+from pileus.kernel.types import Conflict, Forbidden, Invalid, NotFound, as_bytes
 from pileus.services.objectstore.core import containers, intake, manifests, multipart, objects, reading, segments
 from pileus.services.objectstore.core.containers import Usage
 from pileus.services.objectstore.core.faults import Mismatch
@@ -64,7 +64,7 @@ async def test_a_static_manifest(shelf: Shelf) -> None:
     assert await shelf.get("n") == whole[-20:] + b"2" * 50
     assert (await shelf.db.read(containers.usage, room)).bytes == 550 + row.weight + nested.weight
     _, found = await shelf.db.read(objects.fetch, shelf.near, ACCOUNT, "c", "m", anybody)
-    text = b"".join([chunk async for chunk in reading.raw(shelf.near, found)])
+    text = b"".join([chunk async for chunk in as_bytes(reading.raw(shelf.near, found))])
     assert hashlib.md5(text).hexdigest() == row.inner_etag
     assert [s.name for s in manifests.segments_of(text)] == ["/c/one", "/c/two", ""]
 
@@ -126,7 +126,7 @@ async def test_many_segments(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.undo()
     await shelf.db.write(objects.delete, shelf.near, shelf.ctx, room, "s03")
     _, found = await shelf.db.read(objects.fetch, shelf.near, ACCOUNT, "c", "m", anybody)
-    stream = reading.content(shelf.near, ACCOUNT, found, anybody)
+    stream = as_bytes(reading.content(shelf.near, ACCOUNT, found, anybody))
     assert b"".join([await anext(stream) for _ in range(3)]) == whole[:360]
     with pytest.raises(Conflict) as gone:
         await anext(stream)
@@ -158,7 +158,7 @@ async def test_a_dynamic_manifest(shelf: Shelf) -> None:
             raise Forbidden("no")
 
     with pytest.raises(Forbidden):
-        [chunk async for chunk in reading.content(shelf.near, ACCOUNT, found, only_c)]
+        [chunk async for chunk in as_bytes(reading.content(shelf.near, ACCOUNT, found, only_c))]
 
 
 async def begin(shelf: Shelf, room: ContainerRow, name: str = "big", **system: str) -> UploadRow:

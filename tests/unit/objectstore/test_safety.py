@@ -12,7 +12,7 @@ from sqlalchemy import text
 from object_server import running
 from pileus.drivers.blob.protocol import BlobError
 from pileus.kernel.db import Tx, postgresql, sqlite, writer
-from pileus.kernel.types import HOUR, Conflict, Unavailable, clock
+from pileus.kernel.types import HOUR, Conflict, Unavailable, as_bytes, clock
 from pileus.services.objectstore.api.swift import copying
 from pileus.services.objectstore.core import (
     intake,
@@ -55,7 +55,7 @@ async def completed(shelf: Shelf, room: ContainerRow, name: str) -> ObjectRow:
 
 async def opened(shelf: Shelf, name: str) -> AsyncIterator[bytes]:
     _, whole = await shelf.db.read(objects.fetch, shelf.near, ACCOUNT, "c", name, anybody)
-    return reading.content(shelf.near, ACCOUNT, whole, anybody)
+    return as_bytes(reading.content(shelf.near, ACCOUNT, whole, anybody))
 
 
 def aged(tx: Tx) -> None:
@@ -223,7 +223,7 @@ async def test_what_waits_for_its_readers_is_not_swept(shelf: Shelf) -> None:
     _, whole = await shelf.db.read(objects.fetch, shelf.near, ACCOUNT, "c", "a", anybody)
     await shelf.db.write(objects.delete, shelf.near, shelf.ctx, room, "a")
     await patient.tidy()
-    stream = reading.content(shelf.near, ACCOUNT, whole, anybody)
+    stream = as_bytes(reading.content(shelf.near, ACCOUNT, whole, anybody))
     assert b"".join([chunk async for chunk in stream]) == b"x" * 5000
 
 
