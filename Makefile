@@ -29,6 +29,7 @@ clean-cloud: ## Stop the cloud and delete every machine, network and file of it
 test: setup ## All tests that this machine can run; as root also installs what they need
 	@setup/system setup/test.debian
 	@setup/clients-of-old build/clients-of-old $(PYTHON)
+	@setup/node build/node $(PYTHON)
 	$(VENV)/bin/pytest
 
 conformance: setup ## Tempest's tests of identity and objects and Swift's own, against simulated clouds

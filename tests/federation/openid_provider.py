@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -16,6 +17,9 @@ import httpx
 
 HERE = Path(__file__).parent / "op"
 BUILD = Path(__file__).parents[2] / "build" / "openid-provider"
+NODE = Path(__file__).parents[2] / "build" / "node" / "bin"
+"""Where `setup/node` puts one on machines that have none."""
+PLACES = {**os.environ, "PATH": f"{NODE}{os.pathsep}{os.environ['PATH']}"}
 
 
 def install() -> Path:
@@ -26,7 +30,7 @@ def install() -> Path:
         fresh = Path(tempfile.mkdtemp(dir=BUILD.parent))
         shutil.copy(HERE / "package.json", fresh)
         npm = ["npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"]
-        subprocess.run(npm, cwd=fresh, check=True, timeout=240, stdin=subprocess.DEVNULL)
+        subprocess.run(npm, cwd=fresh, check=True, timeout=240, stdin=subprocess.DEVNULL, env=PLACES)
         shutil.rmtree(BUILD, ignore_errors=True)
         fresh.rename(BUILD)
     shutil.copy(HERE / "op.mjs", BUILD)
@@ -49,6 +53,7 @@ class OpenIdProvider:
             stdout=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
             text=True,
+            env=PLACES,
         )
         assert self._process.stdout is not None
         for line in self._process.stdout:

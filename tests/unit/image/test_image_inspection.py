@@ -142,7 +142,6 @@ def test_what_cannot_be_recognised(tmp_path: Path, disk_format: str) -> None:
         judged(made(tmp_path, "qcow2"), disk_format)
 
 
-@pytest.mark.skipif(not shutil.which("genisoimage"), reason="no genisoimage")
 def test_iso(tmp_path: Path) -> None:
     data = iso(tmp_path)
     assert judged(data, "iso") is not None

@@ -82,11 +82,15 @@ class BlobStore(Protocol):
     async def close(self) -> None: ...
 
 
-@runtime_checkable
 class LocalBlobs(Protocol):
     """Optional: blobs are files of this host, which other programs may read in place."""
 
     def path(self, blob_id: str) -> str: ...
+
+
+@runtime_checkable
+class LendingBlobs(Protocol):
+    """Optional: the system can send blobs by itself."""
 
     def lend(self, blob_id: str, offset: int = 0, length: int | None = None) -> Pieces:
         """As `open`; what comes behind the first bytes may come as an extent, which the system can send."""
@@ -95,6 +99,6 @@ class LocalBlobs(Protocol):
 
 def lent(store: BlobStore, blob_id: str, offset: int = 0, length: int | None = None) -> Pieces:
     """As `open`, in the form that is the cheapest to pass on."""
-    if isinstance(store, LocalBlobs):
+    if isinstance(store, LendingBlobs):
         return store.lend(blob_id, offset, length)
     return store.open(blob_id, offset, length)

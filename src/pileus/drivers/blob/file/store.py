@@ -1,4 +1,4 @@
-"""`BlobStore` and `LocalBlobs` over a folder of any file system that has hard links and honours fsync."""
+"""`BlobStore`, `LocalBlobs` and `LendingBlobs` over a folder of any file system that has hard links and honours fsync."""
 
 import asyncio
 import contextlib
