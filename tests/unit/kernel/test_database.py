@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from pileus.kernel.db import Database, Duplicate, Flag, Json, Query, Time, Tx, metadata, signals
+from pileus.kernel.db.postgresql import THREADS
 from pileus.kernel.types import SECOND, Invalid, Unavailable, clock
 
 things = Table(
@@ -287,14 +288,15 @@ async def test_a_cancelled_write_that_has_not_begun_never_begins(database: Datab
         begun.append(1)
         gate.wait(30)
 
-    blocking = [asyncio.create_task(database.write(block)) for _ in range(12)]
-    before = -1
-    while len(begun) != before:  # until every thread that writes is held
-        before = len(begun)
-        await asyncio.sleep(0.3)
+    writers = THREADS if database.multi_process else 1
+    blocking = [asyncio.create_task(database.write(block)) for _ in range(writers)]
+    while len(begun) < writers:
+        await asyncio.sleep(0.01)
     waiting = asyncio.create_task(database.write(make, "a"))
     await asyncio.sleep(0.05)
     waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
     gate.set()
     await asyncio.gather(*blocking)
     assert await database.read(lambda tx: tx.rows(ALL)) == []
