@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import itertools
 import socket
 import threading
 from collections.abc import Callable, Mapping
@@ -12,16 +12,22 @@ from typing import Any
 
 import httpx
 
+from cloud_runs import held
+
 PASSWORD = "secret"
+_own: list[int] = []
+"""The shifts that this process holds."""
 
 
 def free_shift() -> int:
-    """A value for `[ports] shift` at which the cloud's ports are free.
+    """A value for `[ports] shift` at which the cloud's ports are free, and that no other process that tests will take.
 
-    All stay below those that the kernel gives to outgoing connections: no other test's request takes one meanwhile.
+    Multiples of 97: no two of them lead to the same port. All stay below those of `cloud_runs.free_ports`.
     """
-    first = 6000 + os.getpid() * 89 % 16000
-    for shift in (*range(first, 22000, 97), *range(6000, first, 97)):
+    others = (shift for shift in range(1067, 5300, 97) if shift not in _own and held(f"shift-{shift}"))
+    for shift in itertools.chain(tuple(_own), others):
+        if shift not in _own:
+            _own.append(shift)
         if all(_free(port + shift) for port in (5000, 8080, 8774, 8775, 8778, 8999, 9292, 9696)):
             return shift
     raise RuntimeError("no free ports")
@@ -62,8 +68,8 @@ class LiveCloud:
         self.state.mkdir(parents=True, exist_ok=True)
         self._thread = threading.Thread(target=self._run, name="cloud", daemon=True)
         self._thread.start()
-        if not self._ready.wait(60):
-            raise RuntimeError("the cloud did not start in a minute")
+        if not self._ready.wait(180):
+            raise RuntimeError("the cloud did not start in three minutes")
         if self._problem is not None:
             raise self._problem
         return self
@@ -91,12 +97,13 @@ class LiveCloud:
     def call(self, make: Callable[[], Any]) -> Any:
         """Run a coroutine function on the cloud's own loop and wait for its result."""
         assert self._loop is not None
-        return asyncio.run_coroutine_threadsafe(make(), self._loop).result(60)
+        return asyncio.run_coroutine_threadsafe(make(), self._loop).result(180)
 
     def stop(self) -> None:
         if self._loop is not None and self._thread is not None and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
-            self._thread.join(30)
+            self._thread.join(180)
+            assert not self._thread.is_alive(), "the cloud did not stop in three minutes"
 
     def start_again(self) -> LiveCloud:
         """With the settings as they stand now."""
@@ -107,7 +114,7 @@ class LiveCloud:
         """A client of `url` with a token of `user`, by default scoped to the project of the same name."""
         target = scope or {"project": {"name": project or user, "domain": {"id": "default"}}}
         token = self.token(user, target)
-        return httpx.Client(base_url=self.url, headers={"X-Auth-Token": token}, timeout=30)
+        return httpx.Client(base_url=self.url, headers={"X-Auth-Token": token}, timeout=120)
 
     def token(self, user: str, scope: Mapping[str, Any] | None = None, password: str = PASSWORD) -> str:
         identity = {
@@ -117,6 +124,6 @@ class LiveCloud:
         body: dict[str, Any] = {"auth": {"identity": identity}}
         if scope:
             body["auth"]["scope"] = scope
-        answer = httpx.post(f"{self.url}/identity/v3/auth/tokens", json=body, timeout=30)
+        answer = httpx.post(f"{self.url}/identity/v3/auth/tokens", json=body, timeout=120)
         assert answer.status_code == 201, answer.text
         return str(answer.headers["x-subject-token"])

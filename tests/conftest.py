@@ -1,5 +1,13 @@
 """Fixtures that every test may ask for."""
 
+import inspect
+
+import httpx
+
 from databases import database, database_url, postgresql, product, ready_url
+
+PATIENCE = inspect.signature(httpx.get).parameters["timeout"].default
+PATIENCE.connect = PATIENCE.read = PATIENCE.write = PATIENCE.pool = 120
+"""What a request without a timeout of its own waits; httpx's 5 s are less than a busy machine may pause."""
 
 __all__ = ["database", "database_url", "postgresql", "product", "ready_url"]

@@ -34,10 +34,8 @@ SETTINGS = {
     "autovacuum": "off",
     "lc_messages": "C",
 }
-FORGET = (
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-    " WHERE datname = current_database() AND pid <> pg_backend_pid();"
-)
+END = "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = "
+"""Connections; returns when they are gone, so that none of them commits after it."""
 RESTART = "SELECT setval(oid, 1, false) FROM pg_class WHERE relkind = 'S';"
 _numbers = count()
 
@@ -68,6 +66,7 @@ class Cluster:
         return name
 
     def drop(self, name: str) -> None:
+        self.run(f"{END} '{name}'")
         self.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     def at(self, name: str) -> str:
@@ -92,7 +91,7 @@ class Cluster:
         tables = self._made[name]
         emptied = "".join(f'DELETE FROM "{table}"; ' for table in tables)
         with self.connect(name) as connection:
-            connection.execute(f"{FORGET} SET session_replication_role = replica; {emptied} {RESTART}")
+            connection.execute(f"{END} current_database(); SET session_replication_role = replica; {emptied} {RESTART}")
         self._idle[name] = tables
 
     def clear(self) -> None:
@@ -150,7 +149,7 @@ def postgresql() -> Iterator[Cluster]:
             yield cluster
         finally:
             server.send_signal(signal.SIGQUIT)
-            server.wait(10)
+            server.wait(60)
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
@@ -161,7 +160,8 @@ def _die_with_parent() -> None:
 
 
 def _wait_for(cluster: Cluster, server: "subprocess.Popen[bytes]", told: Path) -> None:
-    for _ in range(600):
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
         try:
             return cluster.run("SELECT 1")
         except Exception:

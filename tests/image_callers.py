@@ -20,7 +20,7 @@ class Caller:
     def __init__(self, url: str, token: str) -> None:
         self.token = token
         headers = {"X-Auth-Token": token, "Accept": "application/json"}
-        self.http = httpx.AsyncClient(base_url=url, headers=headers, timeout=30)
+        self.http = httpx.AsyncClient(base_url=url, headers=headers, timeout=120)
 
     async def ask(self, method: str, path: str, *, status: int, **kw: Any) -> Any:
         answer = await self.http.request(method, path, **kw)

@@ -55,7 +55,7 @@ IMAGE_FILES = """
 
 def problems(state: Path) -> list[str]:
     """What does not hold, in words; empty: all is well."""
-    with sqlite3.connect(f"file:{state / 'pileus.db'}?mode=ro", uri=True, timeout=30) as rows:
+    with sqlite3.connect(f"file:{state / 'pileus.db'}?mode=ro", uri=True, timeout=60) as rows:
         found = [f"{what}: {row[0]}" for what, query in ORPHANS.items() for row in rows.execute(query)]
         blobs = {row[0] for row in rows.execute(IMAGE_FILES)}
         found += object_rows.strays(rows, state / "objects")
@@ -71,12 +71,12 @@ def guests(state: Path) -> set[str]:
     found = {p.parent.name for p in (state / "instances").glob("*/guest.json")}
     ledger = state / "instances" / "simulated.db"
     if ledger.exists():
-        with sqlite3.connect(f"file:{ledger}?mode=ro", uri=True, timeout=30) as rows:
+        with sqlite3.connect(f"file:{ledger}?mode=ro", uri=True, timeout=60) as rows:
             found |= {row[0] for row in rows.execute("SELECT id FROM guests")}
     return found
 
 
-def settled(state: Path, seconds: float = 60) -> list[str]:
+def settled(state: Path, seconds: float = 120) -> list[str]:
     """`problems`, once there are none, or after so long."""
     end = time.monotonic() + seconds
     while (found := problems(state)) and time.monotonic() < end:

@@ -34,8 +34,9 @@ def serve(path: str) -> None:
     assert all((flavor, keypair, server, image, network, port, router, subnet))
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(path)
+    listener.bind(f"{path}.new")
     listener.listen()
+    os.rename(f"{path}.new", path)  # who sees it may call
     while True:
         link, _ = listener.accept()
         if os.fork() == 0:
@@ -71,10 +72,10 @@ def start(folder: Path) -> subprocess.Popen[bytes]:
     """Serves from a new process; puts the command `openstack` into the folder. The caller kills it."""
     path = folder / "openstack.socket"
     process = subprocess.Popen([sys.executable, __file__, str(path)], stdin=subprocess.DEVNULL)
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while not path.exists():
         assert process.poll() is None, "the openstack client cannot be loaded"
-        assert time.monotonic() < end, "the openstack client is not loaded in a minute"
+        assert time.monotonic() < end, "the openstack client is not loaded in three minutes"
         time.sleep(0.05)
     command = folder / "openstack"
     command.write_text(CALL.format(python=sys.executable, path=str(path)))

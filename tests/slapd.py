@@ -174,7 +174,7 @@ class Slapd:
     def start(self) -> Slapd:
         command = ["slapd", "-f", str(self._conf), "-h", self.url, "-d", "0"]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        until = time.monotonic() + 20
+        until = time.monotonic() + 120
         while time.monotonic() < until:
             with socket.socket() as s:
                 if s.connect_ex(("127.0.0.1", self.port)) == 0:
@@ -185,7 +185,7 @@ class Slapd:
     def stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(20)
+            self._process.wait(60)
             self._process = None
 
     def change(self, ldif: str) -> None:
@@ -195,6 +195,6 @@ class Slapd:
 
     def _load(self, command: str, arguments: list[str], ldif: str) -> None:
         done = subprocess.run(
-            [command, *arguments], input=ldif, text=True, capture_output=True, check=False, timeout=60
+            [command, *arguments], input=ldif, text=True, capture_output=True, check=False, timeout=120
         )
         assert done.returncode == 0, done.stderr

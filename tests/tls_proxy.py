@@ -73,7 +73,9 @@ def proxy(ca: Ca, target: str) -> Iterator[str]:
             if shown:
                 given[HEADER] = quote(ssl.DER_cert_to_PEM_cert(shown))
             given["x-forwarded-proto"] = "https"
-            answer = httpx.request(self.command, target + self.path, headers=given, content=self.rfile.read(length))
+            answer = httpx.request(
+                self.command, target + self.path, headers=given, content=self.rfile.read(length), timeout=120
+            )
             self.send_response(answer.status_code)
             for name, value in answer.headers.items():
                 if name not in ("content-length", "transfer-encoding", "connection"):

@@ -5,15 +5,18 @@ thread carries frames between it and `eth0`."""
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import ipaddress
 import os
 import random
+import re
 import select
 import socket
 import struct
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -22,6 +25,8 @@ from pileus.drivers.network.linux.namespaces import Namespace
 T = TypeVar("T")
 _TUNSETIFF, _TAP, _NO_PI = 0x400454CA, 0x0002, 0x1000
 BROADCAST = b"\xff" * 6
+PATIENCE = 60.0
+"""Seconds in which what is to come has come, on a busy machine too."""
 
 
 def open_tap(name: str) -> int:
@@ -39,20 +44,32 @@ class Inside:
 
     def run(self, *command: str, check: bool = True) -> str:
         with self.namespace.entered():
-            done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
         assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout
 
-    def pings(self, address: str, *more: str, wait: float = 1, count: int = 1) -> bool:
-        """Whether an answer comes within `wait` seconds."""
-        command = ("ping", "-n", "-c", str(count), "-i", "0.2", "-W", str(wait), *more, address)
+    def pings(self, address: str, *more: str, count: int = 1) -> bool:
+        """Whether an answer comes, however late. Only where nobody knew the address yet is it tried again."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            done = self._ping(PATIENCE, *more, "-c", str(count), address)
+            unknown = b"Host Unreachable" in done.stdout or b"Address unreachable" in done.stdout
+            if done.returncode == 0 or not unknown or time.monotonic() > end:
+                return done.returncode == 0
+
+    def misses(self, address: str, *more: str) -> bool:
+        """Whether no answer comes within a second."""
+        return self._ping(1, *more, "-c", "1", address).returncode != 0
+
+    def _ping(self, wait: float, *more: str) -> "subprocess.CompletedProcess[bytes]":
+        command = ("ping", "-n", "-i", "0.2", "-W", str(wait), *more)
         with self.namespace.entered():
-            return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
+            return subprocess.run(command, capture_output=True, timeout=4 * PATIENCE, check=False)
 
     def plug(self, kind: int = socket.SOCK_STREAM, family: int = socket.AF_INET, protocol: int = 0) -> socket.socket:
         with self.namespace.entered():
             made = socket.socket(family, kind, protocol)
-        made.settimeout(3)
+        made.settimeout(PATIENCE)
         self._sockets.append(made)
         return made
 
@@ -68,19 +85,25 @@ class Inside:
             made.listen(8)
         return made
 
-    def connect(self, address: str, port: int, wait: float = 1) -> socket.socket | None:
-        """A connection, or None when nobody lets us in."""
-        made = self.plug(family=socket.AF_INET6 if ":" in address else socket.AF_INET)
-        made.settimeout(wait)
-        try:
-            made.connect((address, port))
-        except OSError:
-            made.close()
-            return None
-        return made
+    def connect(self, address: str, port: int, wait: float = PATIENCE) -> socket.socket | None:
+        """A connection, or None when nobody lets us in within `wait` seconds. As patient as `pings`."""
+        end = time.monotonic() + wait
+        while True:
+            made = self.plug(family=socket.AF_INET6 if ":" in address else socket.AF_INET)
+            made.settimeout(wait)
+            try:
+                made.connect((address, port))
+            except OSError as error:
+                made.close()
+                if error.errno != errno.EHOSTUNREACH or time.monotonic() > end:
+                    return None
+                time.sleep(0.1)
+            else:
+                made.settimeout(PATIENCE)
+                return made
 
     def http(self, address: str, path: str = "/", method: str = "GET", headers: str = "", body: bytes = b"") -> bytes:
-        connection = self.connect(address, 80, wait=3)
+        connection = self.connect(address, 80)
         assert connection, f"no connection to {address}:80"
         with connection:
             length = f"Content-Length: {len(body)}\r\n" if body else ""
@@ -114,9 +137,20 @@ class Guest(Inside):
             self.tap = open_tap(self.device)
         with self.namespace.entered():
             self._card = open_tap("eth0")
-        self.namespace.set({"ipv6/conf/eth0/accept_dad": 0})
+        patient = {f"{family}/neigh/eth0/{kind}cast_solicit": 100 for family in ("ipv4", "ipv6") for kind in ("u", "m")}
+        self.namespace.set({"ipv6/conf/eth0/accept_dad": 0, **patient})
         self.run("ip", "link", "set", "eth0", "address", self.mac, "mtu", "1450", "up")
         self._thread.start()
+        self._wait_for_its_own_address()
+
+    def _wait_for_its_own_address(self) -> None:
+        """The link-local one: nothing is sent over IPv6 before it stands."""
+        end = time.monotonic() + PATIENCE
+        while not re.search(
+            r"inet6 fe80(?!.* tentative)", self.run("ip", "-6", "-o", "address", "show", "dev", "eth0")
+        ):
+            assert time.monotonic() < end, "eth0 has no link-local address"
+            time.sleep(0.01)
 
     def stop(self) -> None:
         """The guest ends as QEMU does: its files close, the tap vanishes."""
@@ -154,20 +188,20 @@ class Guest(Inside):
         with self.namespace.entered():
             wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
         wire.bind(("eth0", 3))
-        wire.settimeout(0.5)
+        wire.settimeout(PATIENCE)
         with wire:
             yield wire
 
-    def dhcp(self, wait: float = 3, mac: str = "") -> dict[int, bytes] | None:
+    def dhcp(self, wait: float = PATIENCE, mac: str = "") -> dict[int, bytes] | None:
         """The options of the acknowledgement (0: the address); None when nobody answers."""
         client = DhcpClient(self, mac or self.mac, wait)
         with client:
-            offer = client.ask(1, {})
+            offer = client.ask(1, {}, 2)
             if offer is None:
                 return None
-            return client.ask(3, {50: offer[0], 54: offer[54]})
+            return client.ask(3, {50: offer[0], 54: offer[54]}, 5)
 
-    def dhcp6(self, wait: float = 3) -> str:
+    def dhcp6(self, wait: float) -> str:
         """The address that a DHCPv6 server offers; empty when none does."""
         duid = b"\0\3\0\1" + bytes.fromhex(self.mac.replace(":", ""))
         options = ((1, duid), (3, b"\0\0\0\1" + bytes(8)), (8, b"\0\0"))
@@ -210,6 +244,37 @@ class Guest(Inside):
                         os.write(other[file], os.read(file, 65536))
 
 
+class Stream:
+    """Echo requests fifty times a second; `lost` ends it."""
+
+    def __init__(self, guest: Guest, address: str) -> None:
+        self._wire = guest.plug(socket.SOCK_RAW, protocol=socket.IPPROTO_ICMP)
+        self._wire.setsockopt(socket.SOL_SOCKET, 33, 1 << 24)  # SO_RCVBUFFORCE: no answer is lost here
+        self._wire.connect((address, 0))
+        self._end = threading.Event()
+        self._sent = 0
+        self._sender = threading.Thread(target=self._send, daemon=True)
+        self._sender.start()
+
+    def _send(self) -> None:
+        while not self._end.wait(0.02):
+            head = struct.pack("!BBHHH", 8, 0, 0, 0x7EA2, self._sent)
+            self._wire.send(head[:2] + struct.pack("!H", checksum(head)) + head[4:])
+            self._sent += 1
+
+    def lost(self) -> tuple[int, int]:
+        """(how many of them nobody answered, of how many)."""
+        self._end.set()
+        self._sender.join()
+        open_ = set(range(self._sent))
+        with contextlib.suppress(TimeoutError):
+            while open_:
+                kind, _, _, number, sequence = struct.unpack_from("!BBHHH", self._wire.recv(2048), 20)
+                if (kind, number) == (0, 0x7EA2):
+                    open_.discard(sequence)
+        return len(open_), self._sent
+
+
 class DhcpClient:
     """The least of RFC 2131 that a client needs, on raw frames so that any MAC can ask."""
 
@@ -220,7 +285,6 @@ class DhcpClient:
         with guest.namespace.entered():
             self._wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
         self._wire.bind(("eth0", 0x0800))
-        self._wire.settimeout(wait)
 
     def __enter__(self) -> "DhcpClient":
         return self
@@ -228,13 +292,17 @@ class DhcpClient:
     def __exit__(self, *_: object) -> None:
         self._wire.close()
 
-    def ask(self, kind: int, options: dict[int, bytes]) -> dict[int, bytes] | None:
-        self._wire.send(self._request(kind, options))
-        with contextlib.suppress(TimeoutError):
-            while True:
-                answer = self._read(self._wire.recv(65536))
-                if answer:
-                    return answer
+    def ask(self, kind: int, options: dict[int, bytes], answer: int) -> dict[int, bytes] | None:
+        """Again every five seconds, as clients do, until an answer of that kind comes or the time is over."""
+        end = time.monotonic() + self._wait
+        while (left := end - time.monotonic()) > 0:
+            self._wire.settimeout(min(left, 5))
+            self._wire.send(self._request(kind, options))
+            with contextlib.suppress(TimeoutError):
+                while True:
+                    found = self._read(self._wire.recv(65536))
+                    if found and found.get(53) == bytes([answer]):
+                        return found
         return None
 
     def _request(self, kind: int, options: dict[int, bytes]) -> bytes:
@@ -257,7 +325,7 @@ class DhcpClient:
             size = message[at + 1]
             found[message[at]] = message[at + 2 : at + 2 + size]
             at += 2 + size
-        return found if found.get(53) in (b"\x02", b"\x05") else None
+        return found
 
 
 def _options6(data: bytes) -> dict[int, bytes]:

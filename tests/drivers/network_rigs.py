@@ -218,7 +218,7 @@ def _ours(mark: str) -> bool:
     return mark == f"pileus:{CLOUD}" or mark.startswith(f"pileus:{CLOUD} ")
 
 
-async def until(condition: Callable[[], bool], seconds: float = 5) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not await aside(condition):
         assert time.monotonic() < end, "it did not come true"
@@ -228,7 +228,7 @@ async def until(condition: Callable[[], bool], seconds: float = 5) -> None:
 async def clean(before: dict[str, set[str]]) -> None:
     """As it was; namespaces and their devices may take a moment."""
     with contextlib.suppress(AssertionError):
-        await until(lambda: traces() == before, seconds=2)
+        await until(lambda: traces() == before)
     assert traces() == before
 
 
