@@ -122,7 +122,9 @@ async def test_d3_what_is_given_is_data(site: Slapd) -> None:
 
 
 @given(st.one_of(st.text(), st.text("*()\\\0=,+a", max_size=6)))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_d3_whatever_is_given_is_data(site: Slapd, text: str) -> None:
     """No text finds anybody whose name it is not, and none is more than the directory can be asked."""
     directory = LdapDirectory(unix(site, user_name_attribute="cn"))

@@ -122,6 +122,26 @@ async def test_a_link_copied_leads_where_the_copier_says(http: httpx.AsyncClient
     assert await target() == ("c/o", "AUTH_p", "text/own")
 
 
+async def test_a_copy_becomes_a_link_where_nothing_is_copied(http: httpx.AsyncClient) -> None:
+    await http.put("AUTH_p/c/none", headers={"X-Object-Meta-A": "1", "Content-Type": "text/x"}, content=b"")
+    link = {"X-Symlink-Target": "c/o"}
+    for source, status in (("o", 400), ("none", 201)):
+        copied = await http.request("COPY", f"AUTH_p/c/{source}", headers={"Destination": f"c/to-{source}", **link})
+        asked = await http.put(f"AUTH_p/c/at-{source}", headers={"X-Copy-From": f"c/{source}", **link}, content=b"")
+        assert (copied.status_code, asked.status_code) == (status, status)
+        for name in (f"to-{source}", f"at-{source}"):
+            there = await http.head(f"AUTH_p/c/{name}?symlink=get")
+            assert there.status_code == (404 if status == 400 else 200)
+            if status == 201:
+                told = [there.headers[one] for one in ("X-Symlink-Target", "Content-Type", "X-Object-Meta-A")]
+                assert told == ["c/o", "text/x", "1"]
+    nowhere = {"Destination": "c/to", "X-Symlink-Target": ""}
+    assert (await http.request("COPY", "AUTH_p/c/none", headers=nowhere)).status_code == 412
+    part = {"Destination": "c/to", "Range": "bytes=0-0", **link}
+    assert (await http.request("COPY", "AUTH_p/c/o", headers=part)).status_code == 400
+    assert (await http.head("AUTH_p/c/to")).status_code == 404
+
+
 async def test_a_static_link_to_a_manifest_in_a_listing(http: httpx.AsyncClient) -> None:
     etag = (await manifest(http, "AUTH_p/c/big", "/c/o")).headers["Etag"]
     own = (await http.head("AUTH_p/c/big")).headers["X-Manifest-Etag"]

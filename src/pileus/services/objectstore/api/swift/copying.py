@@ -119,6 +119,11 @@ async def _written(call: Call, other: Call, found: Found, shown: Shown, want: Pu
             **call.headers,
         }
         return await links.put(other, want)
+    if "x-symlink-target" in call.headers:
+        if shown.size:
+            raise bad("Symlink requests require a zero byte body")
+        other.headers = {**call.headers, "content-type": want.content_type}
+        return await links.put(other, want)
     manifest = call.query.one("multipart-manifest") == "get"
     if "range" in call.headers or shown.part is not None or (row.kind in (SLO, DLO) and not manifest):
         return await _joined(other, shown, want)

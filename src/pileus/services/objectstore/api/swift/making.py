@@ -64,7 +64,7 @@ def wanted(call: Call) -> Put:
     return Put(
         content_type=content_type(call),
         details=details,
-        etag=call.headers.get("etag", "").strip().strip('"').lower(),
+        etag=call.headers.get("etag", "").strip().strip('"'),
         conditions=conditions,
         delete_at=expiry(call),
         stamp=call.stamp,
