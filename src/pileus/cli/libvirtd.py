@@ -64,7 +64,9 @@ def start_missing(state: State) -> list[str]:
     end = time.monotonic() + 60
     while not answers():
         if time.monotonic() > end:
-            raise Failure("libvirtd was started but does not answer within a minute", "run libvirtd --verbose to see why")
+            raise Failure(
+                "libvirtd was started but does not answer within a minute", "run libvirtd --verbose to see why"
+            )
         time.sleep(0.05)
     return begun
 
