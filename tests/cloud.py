@@ -24,13 +24,13 @@ def free_shift() -> int:
 
     Multiples of 97: no two of them lead to the same port. All stay below those of `cloud_runs.free_ports`.
     """
-    others = (shift for shift in range(1067, 5300, 97) if shift not in _own and held(f"shift-{shift}"))
+    others = (shift for shift in range(1067, 12600, 97) if shift not in _own and held(f"shift-{shift}"))
     for shift in itertools.chain(tuple(_own), others):
         if shift not in _own:
             _own.append(shift)
         if all(_free(port + shift) for port in (5000, 8080, 8774, 8775, 8778, 8999, 9292, 9696)):
             return shift
-    raise RuntimeError("no free ports")
+    raise RuntimeError("no free ports; tests of how many processes run here?")
 
 
 def _free(port: int) -> bool:

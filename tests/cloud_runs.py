@@ -86,16 +86,16 @@ def held(name: object) -> bool:
 @functools.cache
 def _own_ports() -> itertools.cycle:
     """Some hundreds in a row; below those that the kernel gives to outgoing connections, above those of `LiveCloud`."""
-    for first in range(15000, 32000, 500):
+    for first in range(22500, 32500, 250):
         if held(first):
-            return itertools.cycle(range(first, first + 500))
+            return itertools.cycle(range(first, first + 250))
     raise AssertionError("more processes test on this machine than there are ports for")
 
 
 def free_ports(count: int) -> list[int]:
     """Nobody else takes them: they are this process's own. They come in turn, so that one just used rests."""
     found: list[int] = []
-    for port in itertools.islice(_own_ports(), 500):
+    for port in itertools.islice(_own_ports(), 250):
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
