@@ -42,7 +42,7 @@ def send(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Send]:
         made = AWSRequest(method, base + path, headers=headers or {}, data=body)
         S3SigV4Auth(Credentials(keys["access"], keys["secret"]), "s3", "us-east-1").add_auth(made)
         # httpx tidies paths: `..` would never leave it
-        connection = http.client.HTTPConnection("127.0.0.1", 8080 + live.shift)
+        connection = http.client.HTTPConnection("127.0.0.1", 8080 + live.shift, timeout=120)
         signed = {name.lower(): value for name, value in made.headers.items()}
         connection.request(method, path, body=body, headers={**signed, **said})
         answer = connection.getresponse()

@@ -64,7 +64,7 @@ class OpenIdProvider:
     def stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(10)
+            self._process.wait(60)
             self._process = None
 
     def token(self, client: tuple[str, str], **form: str) -> dict[str, Any]:
@@ -78,7 +78,7 @@ class Browser:
 
     def __init__(self, person: str) -> None:
         self.person = person
-        self.http = httpx.Client(follow_redirects=False, timeout=20)
+        self.http = httpx.Client(follow_redirects=False, timeout=120)
         self.trail: list[str] = []
 
     def open(self, url: str, until: str) -> httpx.Response:

@@ -74,7 +74,7 @@ def test_new_keys_of_the_provider(federation: Federation, monkeypatch: pytest.Mo
 
 def bearer(federation: Federation, token: str) -> httpx.Response:
     url = f"{federation.auth_url}/OS-FEDERATION/identity_providers/corp/protocols/openid/auth"
-    return httpx.get(url, headers={"authorization": f"Bearer {token}"}, timeout=30)
+    return httpx.get(url, headers={"authorization": f"Bearer {token}"})
 
 
 def test_bearer_tokens_by_introspection(federation: Federation) -> None:

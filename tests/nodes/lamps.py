@@ -90,6 +90,7 @@ class Bulb:
         raise errors[how]
 
     async def slow(self, seconds: float) -> str:
+        self.log.append(f"slow {seconds:g}")
         try:
             await asyncio.sleep(seconds)
         except asyncio.CancelledError:
@@ -111,7 +112,7 @@ class Bulb:
             if count > 1000:
                 await asyncio.sleep(3600)
         finally:
-            self.log.append("changes closed")
+            self.log.append(f"changes {count} closed")
 
     async def download(self, size: int) -> AsyncIterator[bytes]:
         while size > 0:

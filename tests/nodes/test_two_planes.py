@@ -17,7 +17,7 @@ from botocore.credentials import Credentials
 
 from cloud_runs import CloudRun, until
 
-SECONDS = 2.0
+SECONDS = 60.0
 """In which news must have arrived. Tokens are believed for an hour (`cache_seconds`) here: nothing but the signal can tell."""
 DEMO = {"project": {"name": "demo", "domain": {"id": "default"}}}
 ADMIN = {"project": {"name": "admin", "domain": {"id": "default"}}}
@@ -33,19 +33,21 @@ class Plane:
     def answers(self) -> bool:
         assert self.process.poll() is None, self.process.communicate()
         try:
-            return httpx.get(self.url, timeout=5).status_code == 200
+            return httpx.get(self.url, timeout=120).status_code == 200
         except httpx.TransportError:
             return False
 
     def token(self, user: str, scope: Any, password: str = "secret") -> str:
         who = {"user": {"name": user, "domain": {"id": "default"}, "password": password}}
         auth = {"identity": {"methods": ["password"], "password": who}, "scope": scope}
-        answer = httpx.post(f"{self.url}/auth/tokens", json={"auth": auth}, timeout=30)
+        answer = httpx.post(f"{self.url}/auth/tokens", json={"auth": auth}, timeout=120)
         assert answer.status_code == 201, answer.text
         return str(answer.headers["x-subject-token"])
 
     def call(self, method: str, path: str, token: str, body: Any = None, **headers: str) -> httpx.Response:
-        return httpx.request(method, self.url + path, json=body, headers={"X-Auth-Token": token, **headers}, timeout=30)
+        return httpx.request(
+            method, self.url + path, json=body, headers={"X-Auth-Token": token, **headers}, timeout=120
+        )
 
     def takes(self, token: str) -> bool:
         """Whether a token is good here."""
@@ -86,13 +88,13 @@ def town(postgresql: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
                            PILEUS_IDENTITY_CACHE_SECONDS="3600")  # fmt: skip
             plane = Plane(run, run.start("up", "--simulate", "1", "--password", "secret"))
             planes.append(plane)
-            until(plane.answers, 60)
+            until(plane.answers, 120)
         yield Town(*planes)
     finally:
         for plane in planes:
             plane.process.terminate()
         for plane in planes:
-            plane.process.communicate(timeout=60)
+            plane.process.communicate(timeout=120)
 
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.timeout(300)]
@@ -161,7 +163,7 @@ def _buckets(plane: Plane, access: str, secret: str) -> int:
     """A list of buckets at a process's own object store, signed by Amazon's library."""
     request = AWSRequest(method="GET", url=f"http://127.0.0.1:{plane.run.environ['PILEUS_PORTS_OBJECTSTORE']}/")
     S3SigV4Auth(Credentials(access, secret), "s3", "RegionOne").add_auth(request)
-    return httpx.get(str(request.url), headers=dict(request.headers.items()), timeout=30).status_code
+    return httpx.get(str(request.url), headers=dict(request.headers.items()), timeout=120).status_code
 
 
 def _signed(plane: Plane, token: str, access: str, secret: str) -> int:

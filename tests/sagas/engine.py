@@ -31,7 +31,7 @@ from sagas.zygote import Zygote
 W = TypeVar("W")
 P = TypeVar("P", bound=Params)
 SETTINGS = SagaSettings(concurrency=8, lease=0.5, backoff=0.002, backoff_max=0.02, undo_attempts=4)
-PATIENCE = 20
+PATIENCE = 60
 KEY = "crash-suite"
 
 

@@ -138,7 +138,7 @@ def _failing(step: Step, kind: str, db: Database) -> Step:
             late()
             if kind == "cancel":
                 await db.write(cancel, run.key)
-                await asyncio.sleep(60)
+                await asyncio.Event().wait()
             return output
 
         return World(step.name, world_step, step.undo)

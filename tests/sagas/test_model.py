@@ -29,7 +29,7 @@ from pileus.kernel.saga import (
     running,
     start,
 )
-from pileus.kernel.types import SECOND, clock, cloud
+from pileus.kernel.types import MINUTE, clock, cloud
 
 marks = Table(
     "model_marks", metadata, Column("saga", Text), Column("step", Text), Column("nth", Integer, primary_key=True)
@@ -209,7 +209,7 @@ class RunnerMachine(RuleBasedStateMachine):
             self.place.cleanup()
 
     async def drain(self) -> None:
-        end = clock() + 20 * SECOND
+        end = clock() + MINUTE
         while any((await self.db.read(census)).values()):
             assert clock() < end, f"no end: {[self.state(n) for n in self.plans]}"
             await asyncio.sleep(0.002)

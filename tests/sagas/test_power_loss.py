@@ -169,7 +169,9 @@ async def busy(folder: str, notes: str, seed: str) -> None:
     told_to = os.open(notes, os.O_CREAT | os.O_WRONLY)
     async with (
         running(Path(folder), synchronous="FULL", **SETTINGS) as it,
-        httpx.AsyncClient(base_url=f"{it.url}/v1/{ACCOUNT}/", headers={"X-Auth-Token": "u:p:member"}) as http,
+        httpx.AsyncClient(
+            base_url=f"{it.url}/v1/{ACCOUNT}/", headers={"X-Auth-Token": "u:p:member"}, timeout=120
+        ) as http,
     ):
         for name, header in (("c", ""), ("s", "silver"), ("v", "")):
             headers = {"X-Storage-Policy": header} if header else {}

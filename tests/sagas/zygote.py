@@ -16,7 +16,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-CHILD_SECONDS = 60
+CHILD_SECONDS = 120
 
 
 class Zygote:
@@ -44,7 +44,7 @@ class Zygote:
     def close(self) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait(10)
+        self._process.wait(60)
 
 
 def serve() -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from cloud_runs import free_port
+
 SOURCE = Path(__file__).parents[3] / "src"
 
 
@@ -30,7 +32,7 @@ class Pileus:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
         assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
@@ -59,8 +61,4 @@ def pileus(tmp_path, unused_port):
 
 @pytest.fixture
 def unused_port():
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free_port()

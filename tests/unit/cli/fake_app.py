@@ -51,7 +51,7 @@ async def serve(settings, state, ready):
         await asyncio.Event().wait()
     except asyncio.CancelledError:
         if cloud.breaks == "stop":
-            await asyncio.sleep(60)
+            await asyncio.sleep(3600)
         raise
     finally:
         server.close()

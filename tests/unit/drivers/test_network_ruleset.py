@@ -30,7 +30,7 @@ class Recorder:
         yield
 
     def run(self, *_: str, given: str = "") -> str:
-        self.gate.wait(5)
+        assert self.gate.wait(60)
         if "bad" in given:
             raise NetworkError("syntax error")
         self.batches.append(given.splitlines())

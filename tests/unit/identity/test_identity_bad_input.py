@@ -42,7 +42,9 @@ def bodies(draw: st.DrawFn) -> tuple[str, dict[str, Any], dict[str, Any]]:
 
 
 @given(made=bodies())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 async def test_bodies(cloud: Cloud, made: tuple[str, dict[str, Any], dict[str, Any]]) -> None:
     noun, body, change = made
     admin = await cloud.token()
@@ -76,7 +78,9 @@ QUERY = st.sampled_from(
     plural=st.sampled_from(["users", "projects", "domains", "groups", "roles", "regions", "services", "endpoints", "role_assignments"]),
     query=st.lists(st.tuples(QUERY, st.one_of(st.text(max_size=6), st.sampled_from(["", "1", "-1", "true", "lt:2026-01-01T00:00:00Z", "lt:9999-99-99", "eq:-1"]))), max_size=3),
 )  # fmt: skip
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 async def test_queries(cloud: Cloud, plural: str, query: list[tuple[str, str]]) -> None:
     from urllib.parse import urlencode
 
@@ -100,7 +104,9 @@ LOGIN = st.recursive(
 
 
 @given(auth=LOGIN)
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 async def test_logins(cloud: Cloud, auth: Any) -> None:
     reply = await cloud.call("POST", "/v3/auth/tokens", {"auth": auth})
     assert reply.status in (400, 401, 404), reply.body
@@ -118,7 +124,9 @@ async def test_logins(cloud: Cloud, auth: Any) -> None:
     ),
     scope=st.one_of(st.none(), NASTY, st.dictionaries(st.sampled_from(["project", "domain", "system", "unscoped"]), NASTY, max_size=2)),
 )  # fmt: skip
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 async def test_nearly_good_logins(cloud: Cloud, methods: list[str], parts: dict[str, Any], scope: Any) -> None:
     auth = {"identity": {"methods": methods, **parts}, **({} if scope is None else {"scope": scope})}
     reply = await cloud.call("POST", "/v3/auth/tokens", {"auth": auth})

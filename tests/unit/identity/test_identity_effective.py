@@ -111,7 +111,9 @@ async def near(database: Database) -> Cloud:
 
 
 @given(world=worlds())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 async def test_roles_are_what_the_definition_says(near: Cloud, world: World) -> None:
     def check(tx: Tx) -> None:
         build(tx, world)
@@ -168,7 +170,9 @@ def check_tokens(tx: Tx, near: Cloud, world: World, user: str) -> None:
 
 
 @given(world=worlds(), data=st.data())
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 async def test_every_question_is_answered_by_the_definition(near: Cloud, world: World, data: st.DataObject) -> None:
     """`role_assignments` in all its forms: by user or group, on a project, domain or the system, of a role, inherited or not,
     as made or as it takes effect, with names and below a project.
@@ -235,7 +239,9 @@ def reached(world: World) -> set[tuple[str, str, str, str, bool]]:
 
 
 @given(world=worlds(), data=st.data())
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 async def test_filters_only_narrow(near: Cloud, world: World, data: st.DataObject) -> None:
     """Every filtered answer is the matching part of the whole one."""
     role = data.draw(st.sampled_from(ROLES[:4]))

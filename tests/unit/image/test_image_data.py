@@ -102,11 +102,16 @@ async def send_part(image: Running, user: Caller, image_id: str, where: str = "f
 
 
 async def until(user: Caller, image_id: str, status: str) -> None:
-    for _ in range(200):
-        if (await user.show(image_id))["status"] == status:
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError(f"never {status}")
+    async with asyncio.timeout(60):
+        while (await user.show(image_id))["status"] != status:
+            await asyncio.sleep(0.02)
+
+
+async def until_there(folder: Path, count: int) -> None:
+    """So many files are in a store."""
+    async with asyncio.timeout(60):
+        while sum(len(names) for _, _, names in os.walk(folder)) != count:
+            await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize(("where", "state"), [("file", "saving"), ("stage", "uploading")])
@@ -120,11 +125,7 @@ async def test_a_cut_upload_leaves_a_queued_image_and_no_bytes(
     assert (await user.show(new["id"]))["status"] == state, "a living upload was rescued"
     writer.close()
     await until(user, new["id"], "queued")
-    for _ in range(100):
-        if not blobs_on_disk(image):
-            break
-        await asyncio.sleep(0.02)
-    assert blobs_on_disk(image) == []
+    await until_there(Path(image.blobs._root), 0)
     await user.upload(new["id"], b"second try")
     assert (await user.download(new["id"])).content == b"second try"
 
@@ -316,10 +317,7 @@ async def test_a_killed_process_leaves_no_saving_image(tmp_path: Path) -> None:
     there = Running(None, None, None, "", port)  # type: ignore[arg-type]
     writer = await send_part(there, user, cut)
     await until(user, cut, "saving")
-    for _ in range(200):  # its bytes begin to come to disk only after it said so
-        if sum(len(names) for _, _, names in os.walk(tmp_path / "images")) == 3:
-            break
-        await asyncio.sleep(0.02)
+    await until_there(tmp_path / "images", 3)  # its bytes begin to come to disk only after it said so
     child.send_signal(signal.SIGKILL)
     child.wait()
     child.stdout.close()

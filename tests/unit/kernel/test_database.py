@@ -262,12 +262,12 @@ async def test_a_read_sees_one_moment(database: Database) -> None:
     def look(tx: Tx) -> tuple[int, int]:
         first = len(tx.rows(ALL))
         began.set()
-        assert written.wait(10)
+        assert written.wait(60)
         return first, len(tx.rows(ALL))
 
     await database.write(make, "a")
     looking = asyncio.create_task(database.read_aside(look))
-    await asyncio.to_thread(began.wait, 10)
+    assert await asyncio.to_thread(began.wait, 60)
     await database.write(make, "b")
     written.set()
     assert await looking == (1, 1)
@@ -286,7 +286,7 @@ async def test_a_cancelled_write_that_has_not_begun_never_begins(database: Datab
 
     def block(tx: Tx) -> None:
         begun.append(1)
-        gate.wait(30)
+        assert gate.wait(60)
 
     writers = THREADS if database.multi_process else 1
     blocking = [asyncio.create_task(database.write(block)) for _ in range(writers)]
@@ -345,7 +345,7 @@ async def test_who_looks_before_inserting_hears_of_it_in_his_own_words(database:
         if any(thing.name == "the one" for thing in tx.rows(ALL)):
             return "was there"
         if database.multi_process and tries[id] == 1:
-            meeting.wait(10)
+            meeting.wait(60)
         tx.run(INSERT, id=id, name="the one")
         return "made"
 

@@ -12,7 +12,7 @@ from databases import Cluster
 from pileus.kernel.db import Database, Query, Tx, metadata
 from pileus.kernel.events import Event, Follower, Followers, page_events, prune, record
 from pileus.kernel.events.log import rebase
-from pileus.kernel.types import Ctx, Listing, Sort, cloud
+from pileus.kernel.types import HOUR, Ctx, Listing, Sort, cloud
 
 seen = Table("test_seen", metadata, Column("seq", Integer, primary_key=True))
 SEE = Query(insert(seen))
@@ -99,7 +99,8 @@ async def test_two_processes_share_one_cursor(database: Database) -> None:
     assert await database.read(lambda tx: tx.rows(SEEN)) == seqs
 
 
-async def test_followers_are_woken_by_the_commit(database: Database) -> None:
+async def test_followers_are_woken_by_the_commit(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pileus.kernel.events.follower.SECOND", HOUR)  # no timer tells them
     got = asyncio.Event()
 
     def tell(tx: Tx, event: Event) -> None:
@@ -108,7 +109,7 @@ async def test_followers_are_woken_by_the_commit(database: Database) -> None:
     task = asyncio.create_task(Followers([Follower("f", ["box.*"], tell)]).run(database))
     await asyncio.sleep(0.2)
     await database.write(happen)
-    await asyncio.wait_for(got.wait(), 5)
+    await asyncio.wait_for(got.wait(), 60)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -139,12 +140,12 @@ async def test_no_event_is_skipped_while_an_older_transaction_is_open(postgresql
     def slow(tx: Tx) -> int:
         seq = happen(tx, id="slow")
         began.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         return seq
 
     follower, everything = Follower("f", ["*"], see), lambda tx: tx.rows(SEEN)
     slowly = asyncio.create_task(db.write(slow))
-    await asyncio.to_thread(began.wait, 10)
+    assert await asyncio.to_thread(began.wait, 60)
     quick = await db.write(happen, id="quick")
     assert await follower.catch_up(db) == 0, "the slow one may still come before the quick one"
     running = asyncio.create_task(follower.run(db))
@@ -152,7 +153,7 @@ async def test_no_event_is_skipped_while_an_older_transaction_is_open(postgresql
     go_on.set()
     seq = await slowly
     assert seq < quick
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while await db.read(everything) != [seq, quick]:
             await asyncio.sleep(0.01)
     running.cancel()

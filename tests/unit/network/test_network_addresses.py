@@ -53,7 +53,9 @@ def _pools(starts: list[int], sizes: list[int], version: int) -> tuple[tuple[str
 
 
 @given(pools=pools_v4 | pools_v6, data=st.data())
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_every_address_of_the_pools_once_and_then_none(
     tmp_path: Path, pools: tuple[tuple[str, str], ...], data: st.DataObject
 ) -> None:

@@ -47,7 +47,7 @@ async def clash(shelf: Shelf, *decisions: Decision) -> list[Any]:
                 if not met and shelf.db.multi_process:
                     met = True
                     with contextlib.suppress(BrokenBarrierError):  # another one waits for a lock of ours
-                        meeting.wait(1)
+                        meeting.wait(1)  # no longer: some never come
 
         return decide
 

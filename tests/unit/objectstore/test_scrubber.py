@@ -1,6 +1,7 @@
 """The scrubber: finds rot and loss, puts aside, tells, and leaves what is sound alone."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import text
@@ -9,7 +10,7 @@ from pileus.kernel.db import Tx
 from pileus.kernel.types import Unavailable
 from pileus.services.objectstore.core import objects
 from pileus.services.objectstore.db import bodies, findings, scrubs
-from pileus.services.objectstore.reconcilers import inline_scrubber
+from pileus.services.objectstore.reconcilers import inline_scrubber, scrubber
 from pileus.services.objectstore.reconcilers.inline_scrubber import ENDED, InlineScrubber
 from pileus.services.objectstore.reconcilers.scrubber import Scrubber
 
@@ -69,7 +70,8 @@ async def test_bad_bodies_are_put_aside_and_told(shelf: Shelf, harm: str) -> Non
     assert not path.parent.parent.parent.joinpath("quarantine", blob).exists()
 
 
-async def test_its_rate_is_bounded(shelf: Shelf) -> None:
+async def test_its_rate_is_bounded(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scrubber, "time", SimpleNamespace(monotonic=lambda: 1000.0))  # reading takes none
     waited: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -138,6 +140,7 @@ async def test_a_turn_is_bounded_and_the_next_one_goes_on(shelf: Shelf, monkeypa
     wide = shelf.with_settings(inline_bytes=1 << 20)
     for n in range(12):
         await wide.put(f"o{n:02}", bytes([65 + n]) * (1 << 19))
+    monkeypatch.setattr(inline_scrubber, "time", SimpleNamespace(monotonic=lambda: 1000.0))
     monkeypatch.setattr(inline_scrubber, "SLICE", 2)
     monkeypatch.setattr(inline_scrubber, "TURN", 2)
     near = shelf.with_settings(scrub_mib=1).near

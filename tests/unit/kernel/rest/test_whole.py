@@ -36,7 +36,7 @@ async def exchange(app: Any, asked: bytes, monkeypatch: pytest.MonkeyPatch) -> t
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(asked)
-        came = await asyncio.wait_for(reader.read(), 5)
+        came = await asyncio.wait_for(reader.read(), 60)
         writer.close()
     finally:
         await listeners.close()
