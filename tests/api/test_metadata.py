@@ -23,7 +23,7 @@ class Guest:
         self.id = server["id"]
         signature = hmac.new(secret.encode(), self.id.encode(), "sha256").hexdigest()
         headers = {"X-Instance-ID": self.id, "X-Tenant-ID": project_id, "X-Instance-ID-Signature": signature}
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{8775 + cloud.shift}", headers=headers, timeout=30)
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{8775 + cloud.shift}", headers=headers, timeout=120)
 
     def text(self, path: str) -> str:
         answer = self.http.get(path)
@@ -45,7 +45,7 @@ def guest(cloud: LiveCloud) -> Iterator[Guest]:
     newer = {"OpenStack-API-Version": "compute 2.37"}
     server = demo.post("/compute/v2.1/servers", json={"server": body}, headers=newer).json()["server"]
     url = f"/compute/v2.1/servers/{server['id']}"
-    for _ in range(100):
+    for _ in range(1200):
         shown = demo.get(url).json()["server"]
         if shown["status"] != "BUILD":
             break

@@ -16,6 +16,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from cloud import LiveCloud
+from pileus.kernel.types import Fault
+from pileus.services.objectstore.api.s3 import xml
 
 Send = Callable[..., httpx.Response]
 BILLION = (
@@ -40,7 +42,7 @@ def send(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Send]:
         made = AWSRequest(method, base + path, headers=headers or {}, data=body)
         S3SigV4Auth(Credentials(keys["access"], keys["secret"]), "s3", "us-east-1").add_auth(made)
         # httpx tidies paths: `..` would never leave it
-        connection = http.client.HTTPConnection("127.0.0.1", 8080 + live.shift)
+        connection = http.client.HTTPConnection("127.0.0.1", 8080 + live.shift, timeout=120)
         signed = {name.lower(): value for name, value in made.headers.items()}
         connection.request(method, path, body=body, headers={**signed, **said})
         answer = connection.getresponse()
@@ -76,6 +78,17 @@ def test_documents(send: Send, method: str, what: str, root: bytes, form: bytes)
     assert answer.status_code == 400
     assert code(answer) in {"MalformedXML", "MalformedACLError", "MissingSecurityHeader"}
     assert "root:" not in answer.text
+
+
+def test_documents_have_a_bound() -> None:
+    for count, fits in ((99_999, True), (100_000, False)):
+        body = b"<Delete>%s</Delete>" % (b"<a/>" * count)
+        if fits:
+            assert len(xml.parsed(body, "Delete")) == count
+        else:
+            with pytest.raises(Fault) as refused:
+                xml.parsed(body, "Delete")
+            assert refused.value.type == "MalformedXML"
 
 
 NAMES = [

@@ -32,7 +32,7 @@ class Stock:
     def say(self, *words: str, code: int = 0) -> str:
         """What it prints; its output and errors when it is to fail."""
         done = subprocess.run(
-            [self.command, *words], env=self.environ, capture_output=True, text=True, timeout=120, check=False
+            [self.command, *words], env=self.environ, capture_output=True, text=True, timeout=240, check=False
         )
         assert done.returncode == code, f"openstack {' '.join(words)}\n{done.stdout}\n{done.stderr}"
         return done.stdout + (done.stderr if code else "")

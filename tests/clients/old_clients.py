@@ -55,7 +55,7 @@ def with_stores(glance):
     glance.images.upload(image.id, io.BytesIO(b"\0" * 99_999), backend="swift")
     assert glance.images.get(image.id).stores == "swift"
     glance.images.image_import(image.id, method="copy-image", stores=["file"])
-    for _ in range(200):
+    for _ in range(1200):
         if glance.images.get(image.id).stores == "file,swift":
             break
         time.sleep(0.1)
@@ -111,7 +111,7 @@ def with_nova(compute, image, network, word):
 
 
 def until(compute, server, status):
-    for _ in range(300):
+    for _ in range(1200):
         found = compute.servers.get(server.id)
         if found.status == status and not getattr(found, "OS-EXT-STS:task_state"):
             return

@@ -28,7 +28,7 @@ SECRETS = ("a-password-of-ann", "another-of-ann", "a-secret-of-a-credential", "a
 def pileus(live: LiveCloud, *words: str) -> str:
     environ = {**os.environ, **live.environ, "PYTHONPATH": SOURCE, "PILEUS_STATE": str(live.state), "COLUMNS": "250"}
     command = [sys.executable, "-m", "pileus", "explain", "changes", *words]
-    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=True).stdout
+    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=240, check=True).stdout
 
 
 def valid(told: Mapping[str, Any]) -> bool:

@@ -221,10 +221,10 @@ def test_others_see_nothing(client: Callable[..., Any], s3: Any, bucket: str) ->
 
 
 def test_presigned_urls(s3: Any, bucket: str) -> None:
-    put = s3.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": "k"}, ExpiresIn=60)
+    put = s3.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": "k"}, ExpiresIn=600)
     assert httpx.put(put, content=b"by url").status_code == 200
     params = {"Bucket": bucket, "Key": "k", "ResponseContentType": "text/x"}
-    got = httpx.get(s3.generate_presigned_url("get_object", Params=params, ExpiresIn=60))
+    got = httpx.get(s3.generate_presigned_url("get_object", Params=params, ExpiresIn=600))
     assert (got.content, got.headers["content-type"]) == (b"by url", "text/x")
     assert "SignatureDoesNotMatch" in httpx.get(put).text
 

@@ -60,7 +60,7 @@ def journal(live: LiveCloud) -> Iterator[Journal]:
 def pileus(live: LiveCloud, *words: str, code: int = 0) -> str:
     environ = {**os.environ, **live.environ, "PYTHONPATH": SOURCE, "PILEUS_STATE": str(live.state)}
     command = [sys.executable, "-m", "pileus", *words]
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == code, (done.stdout, done.stderr)
     return done.stdout + done.stderr
 

@@ -31,7 +31,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         listing = [] if silent else ["-f", "json"]
         done = subprocess.run(
             [OPENSTACK, "--os-placement-api-version", version, *words, *listing],
-            env=environ, capture_output=True, text=True, timeout=120, check=False,
+            env=environ, capture_output=True, text=True, timeout=240, check=False,
         )  # fmt: skip
         if refused:
             assert done.returncode, done.stdout

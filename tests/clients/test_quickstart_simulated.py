@@ -74,17 +74,17 @@ def test_the_openstack_command_works_with_what_was_written(run):
     environ = {**run.environ, "OS_CLIENT_CONFIG_FILE": str(run.state / "clouds.yaml"), "OS_CLOUD": "pileus"}
     listed = subprocess.run(
         [openstack, "server", "list", "-f", "value", "-c", "Name", "-c", "Status"],
-        env=environ, capture_output=True, text=True, timeout=120, check=True,
+        env=environ, capture_output=True, text=True, timeout=240, check=True,
     )  # fmt: skip
     assert listed.stdout.strip() == "quickstart ACTIVE"
     shell = f'. {run.state}/openrc && exec "{openstack}" token issue -f value -c project_id'
     issued = subprocess.run(
-        ["sh", "-c", shell], env=run.environ, capture_output=True, text=True, timeout=120, check=True
+        ["sh", "-c", shell], env=run.environ, capture_output=True, text=True, timeout=240, check=True
     )
     assert re.fullmatch(r"[0-9a-f]{32}\n", issued.stdout)
     demo = {**environ, "OS_CLOUD": "pileus-demo"}
     others = subprocess.run(
-        [openstack, "server", "list", "-f", "value"], env=demo, capture_output=True, text=True, timeout=120, check=True
+        [openstack, "server", "list", "-f", "value"], env=demo, capture_output=True, text=True, timeout=240, check=True
     )
     assert others.stdout.strip() == "", "a tenant sees no other tenant's server"
 
@@ -93,10 +93,12 @@ def test_the_openstack_command_works_with_what_was_written(run):
 def test_killed_at_a_moment_of_the_walk_and_begun_again(run, moment):
     """kill -9 of the cloud; the walk may fail with a plain reason, but the next one goes through."""
     run("up", "--detach", "--simulate", "2")
-    walk = run.start("quickstart", "--json")
-    time.sleep(moment)
+    run.environ["PYTHONUNBUFFERED"] = "1"
+    walk = run.start("quickstart")
+    assert any("build the guest" in line for line in walk.stdout), walk.communicate()
+    time.sleep(moment)  # it has found this cloud, and starts none by itself
     os.kill(run.pid(), signal.SIGKILL)
-    _out, err = walk.communicate(timeout=120)
+    _out, err = walk.communicate(timeout=240)
     assert "Traceback" not in err
     until(lambda: not run.json("status", code=None)["running"])
     run("up", "--detach", "--simulate", "2")

@@ -78,20 +78,29 @@ def test_when_rules_will_end_it(s3: Any, bucket: str) -> None:
     s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
     assert s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"] == rules
 
-    def midnight(days: int) -> str:
+    def midnight(made: datetime.datetime, days: int) -> str:
         """The one that follows, and so many days."""
-        day = datetime.datetime.now(datetime.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        day = made.replace(hour=0, minute=0, second=0, microsecond=0)
         return (day + (days + 1) * DAY).strftime("%a, %d %b %Y %H:%M:%S GMT")
 
+    def changed(key: str) -> datetime.datetime:
+        return s3.head_object(Bucket=bucket, Key=key)["LastModified"]
+
     put = {"Bucket": bucket, "Body": b"1"}
-    assert s3.put_object(**put, Key="logs/1")["Expiration"] == f'expiry-date="{midnight(3)}", rule-id="old%20form"'
-    assert s3.put_object(**put, Key="k")["Expiration"] == f'expiry-date="{midnight(9)}", rule-id="all"'
+    told = s3.put_object(**put, Key="logs/1")["Expiration"]
+    assert told == f'expiry-date="{midnight(changed("logs/1"), 3)}", rule-id="old%20form"'
+    told = s3.put_object(**put, Key="k")["Expiration"]
+    assert told == f'expiry-date="{midnight(changed("k"), 9)}", rule-id="all"'
     s3.put_object_tagging(Bucket=bucket, Key="k", Tagging={"TagSet": [{"Key": "kind", "Value": "scrap"}]})
     for read in (s3.head_object, s3.get_object):
-        assert read(Bucket=bucket, Key="k")["Expiration"] == f'expiry-date="{midnight(2)}", rule-id="tagged"'
+        assert (
+            read(Bucket=bucket, Key="k")["Expiration"] == f'expiry-date="{midnight(changed("k"), 2)}", rule-id="tagged"'
+        )
     assert "Expiration" not in s3.head_object(Bucket=bucket, Key="k", VersionId="null")
     begun = s3.create_multipart_upload(Bucket=bucket, Key="logs/big")
-    assert (begun["AbortRuleId"], begun["AbortDate"].strftime("%a, %d %b %Y %H:%M:%S GMT")) == ("parts", midnight(4))
+    since = s3.list_multipart_uploads(Bucket=bucket)["Uploads"][0]["Initiated"]
+    ends = begun["AbortDate"].strftime("%a, %d %b %Y %H:%M:%S GMT")
+    assert (begun["AbortRuleId"], ends) == ("parts", midnight(since, 4))
     assert s3.list_parts(Bucket=bucket, Key="logs/big", UploadId=begun["UploadId"])["AbortRuleId"] == "parts"
     long = {"Rules": [{**rules[0], "ID": "x" * 256}]}
     where = {"Bucket": bucket, "LifecycleConfiguration": long}
@@ -160,7 +169,7 @@ def test_forms_say_what_was_made(s3: Any, bucket: str) -> None:
     )
     # what the file's name makes of the key is what the policy is about
     policy = {
-        "expiration": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 60)),
+        "expiration": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 600)),
         "conditions": [{"bucket": bucket}, ["starts-with", "$key", "mine/"]],
     }
     for file, status in (("mine/x", 204), ("theirs/x", 403)):

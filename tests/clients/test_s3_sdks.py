@@ -8,7 +8,6 @@ import os
 import random
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -77,14 +76,14 @@ def test_minio_works(minio: Minio, users: Users) -> None:
     tags["k"] = "v"
     minio.set_object_tags("locked", "big", tags)
     assert dict(minio.get_object_tags("locked", "big") or {}) == {"k": "v"}
-    kept = Retention(GOVERNANCE, datetime.now(UTC) + timedelta(seconds=1))
+    kept = Retention(GOVERNANCE, datetime.now(UTC) + timedelta(hours=1))
     minio.put_object("locked", "held", io.BytesIO(b"1"), 1, retention=kept, legal_hold=True)
     assert minio.is_object_legal_hold_enabled("locked", "held")
     minio.disable_object_legal_hold("locked", "held")
-    time.sleep(1.1)
     there = list(minio.list_objects("locked", include_version=True, recursive=True))
     gone = [DeleteObject(one.object_name or "", one.version_id) for one in there]
-    assert list(minio.remove_objects("locked", gone)) == []
+    assert [one.name for one in minio.remove_objects("locked", gone)] == ["held"]
+    assert list(minio.remove_objects("locked", gone, bypass_governance_mode=True)) == []
     minio.remove_bucket("locked")
 
 
@@ -92,7 +91,7 @@ def test_minio_signs_for_others(minio: Minio, users: Users) -> None:
     minio.make_bucket("signed")
     minio.put_object("signed", "ü x", io.BytesIO(b"123"), 3)
     assert httpx.get(minio.presigned_get_object("signed", "ü x")).content == b"123"
-    policy = PostPolicy("signed", datetime.now(UTC) + timedelta(minutes=1))
+    policy = PostPolicy("signed", datetime.now(UTC) + timedelta(minutes=10))
     policy.add_equals_condition("key", "form")
     policy.add_content_length_range_condition(1, 100)
     fields = {**minio.presigned_post_policy(policy), "key": "form"}
@@ -143,7 +142,7 @@ def test_object_store(users: Users, keys: dict[str, str], more: dict[str, Any]) 
     obstore.put(store, "once", b"2", mode={"e_tag": obstore.head(store, "once")["e_tag"]})
     with pytest.raises(obstore.exceptions.PreconditionError):
         obstore.put(store, "once", b"3", mode={"e_tag": '"other"'})
-    assert httpx.get(obstore.sign(store, "GET", "once", timedelta(minutes=1))).content == b"2"
+    assert httpx.get(obstore.sign(store, "GET", "once", timedelta(minutes=10))).content == b"2"
     obstore.delete(store, ["big", "dir/b", "once"])
     assert obstore.list(store).collect() == []
 
@@ -157,7 +156,7 @@ def test_amazons_command(users: Users, keys: dict[str, str], tmp_path: Path) -> 
 
     def aws(*words: str) -> str:
         command = [str(Path(sys.executable).with_name("aws")), *words]
-        done = subprocess.run(command, env=kept | told, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(command, env=kept | told, capture_output=True, text=True, timeout=240, check=False)
         assert done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 

@@ -82,7 +82,7 @@ def test_conditions(s3: Any, users: Users, bucket: str) -> None:
 
 def test_a_refused_body_is_not_asked_for(users: Users) -> None:
     port = int(users.url.rpartition(":")[2])
-    link = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     link.putrequest("PUT", "/nobodys-bucket/k")
     link.putheader("Content-Length", "1000000")
     link.putheader("Expect", "100-continue")
@@ -366,7 +366,7 @@ def test_buckets_named_by_hosts(s3: Any, users: Users, bucket: str, host: str, s
         made.auth_path = f"/{place.partition('.')[0]}{path}" if place != host else path
         region = ("s3", "us-east-1") if signature is S3SigV4Auth else ()
         signature(s3._request_signer._credentials, *region).add_auth(made)
-        link = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        link = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
         link.request(method, path, body=body, headers=dict(made.headers))
         answer = link.getresponse()
         said = answer.status, answer.read()

@@ -32,7 +32,7 @@ class Swift:
     def __call__(self, *words: str, code: int = 0) -> str:
         command = [str(Path(sys.executable).with_name("swift")), *words]
         done = subprocess.run(
-            command, env=self.environ, cwd=self.folder, capture_output=True, text=True, timeout=120, check=False
+            command, env=self.environ, cwd=self.folder, capture_output=True, text=True, timeout=240, check=False
         )
         assert done.returncode == code, f"{words}\n{done.stdout}\n{done.stderr}"
         return done.stdout + (done.stderr if code else "")

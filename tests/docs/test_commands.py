@@ -13,7 +13,7 @@ import preloaded
 from cloud_runs import CloudRun
 from pages import ROOT, script_of
 
-SECONDS = 90
+SECONDS = 450
 """For one page."""
 
 

@@ -130,7 +130,7 @@ def simple_guest(guest_id: str = "g-1", **changes: Any) -> Guest:
     return Guest(**spec | {"stop_timeout": 5} | changes)
 
 
-async def until(what: Callable[[], Any], seconds: float = 20.0) -> Any:
+async def until(what: Callable[[], Any], seconds: float = 240.0) -> Any:
     """Wait until `what()` (or what it awaits to) is true, and answer it."""
     deadline = asyncio.get_running_loop().time() + seconds
     while True:

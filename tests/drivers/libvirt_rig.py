@@ -35,7 +35,7 @@ def missing() -> str:
     for daemon, at in (("virtlogd", "/run/libvirt/virtlogd-sock"), ("libvirtd", "/run/libvirt/libvirt-sock")):
         if not _answers(at):
             subprocess.run([f"/usr/sbin/{daemon}", "-d"], check=False)
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 120
     while not _answers("/run/libvirt/libvirt-sock"):
         if time.monotonic() > deadline:
             return "libvirtd does not start"

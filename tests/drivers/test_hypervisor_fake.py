@@ -13,15 +13,22 @@ from pileus.drivers.hypervisor.protocol import HypervisorError
 
 
 async def test_ten_thousand_hosts_and_their_guests(tmp_path: Path) -> None:
+    """The last ones take no more work than the first; counted in this thread's own time, the least of several."""
     fleet = Fleet(state=tmp_path)
     hosts = [fleet.host(f"sim-{n}") for n in range(10_000)]
-    begun = time.perf_counter()
-    for host in hosts:
-        await host.start()
-    for n in range(1000):
-        await hosts[n * 7 % 10_000].ensure(simple_guest(f"g-{n}", ram_mb=512))
-    took = time.perf_counter() - begun
-    assert took < 5, f"{took:.1f} s"
+    starts, guests = [], []
+    for first in range(0, 10_000, 500):
+        begun = time.thread_time()
+        for host in hosts[first : first + 500]:
+            await host.start()
+        starts.append(time.thread_time() - begun)
+    for first in range(0, 1000, 100):
+        begun = time.thread_time()
+        for n in range(first, first + 100):
+            await hosts[n * 7 % 10_000].ensure(simple_guest(f"g-{n}", ram_mb=512))
+        guests.append(time.thread_time() - begun)
+    for took in (starts, guests):
+        assert min(took[-3:]) < 4 * max(took[:3]), took
     for host in hosts:
         await host.close()
 
@@ -43,14 +50,13 @@ async def test_no_time_means_no_turn_of_the_loop() -> None:
 
 
 async def test_times_are_taken() -> None:
-    host = Fleet(FakeSettings(start_s=0.05, stop_s=9.0)).host("one")
+    host = Fleet(FakeSettings(start_s=0.05, stop_s=3600.0)).host("one")
     await host.start()
     begun = time.monotonic()
     await host.ensure(simple_guest())
     assert time.monotonic() - begun >= 0.04
-    begun = time.monotonic()
-    await host.ensure(simple_guest(generation=2, power="off", stop_timeout=0))
-    assert time.monotonic() - begun < 1
+    async with asyncio.timeout(240):
+        await host.ensure(simple_guest(generation=2, power="off", stop_timeout=0))
 
 
 async def test_the_same_seed_throws_the_same_failures() -> None:

@@ -32,7 +32,7 @@ class Mortal:
 
     def up(self) -> None:
         self.process = self.run.start("up", "--simulate", "3", "--password", "secret")
-        end = time.monotonic() + 60
+        end = time.monotonic() + 180
         while True:
             assert self.process.poll() is None, self.process.communicate()
             try:
@@ -46,12 +46,12 @@ class Mortal:
         who = {"user": {"name": "admin", "domain": {"id": "default"}, "password": "secret"}}
         scope = {"project": {"name": "admin", "domain": {"id": "default"}}}
         body = {"auth": {"identity": {"methods": ["password"], "password": who}, "scope": scope}}
-        answer = httpx.post(f"{self.url}/identity/v3/auth/tokens", json=body, timeout=30)
+        answer = httpx.post(f"{self.url}/identity/v3/auth/tokens", json=body, timeout=120)
         assert answer.status_code == 201, answer.text
         return answer.headers["x-subject-token"]
 
     def client(self) -> httpx.Client:
-        return httpx.Client(base_url=self.url, headers={"X-Auth-Token": self.token}, timeout=20)
+        return httpx.Client(base_url=self.url, headers={"X-Auth-Token": self.token}, timeout=120)
 
     def kill(self) -> None:
         self.process.kill()
@@ -72,7 +72,8 @@ class Busy:
 
     def end(self) -> None:
         for thread in self.threads:
-            thread.join(60)
+            thread.join(240)
+            assert not thread.is_alive(), "somebody waits for a dead cloud"
 
     def _until_dead(self, work: Callable[[httpx.Client], None]) -> None:
         with self.mortal.client() as client:

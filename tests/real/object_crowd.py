@@ -15,6 +15,7 @@ import random
 import sys
 import tarfile
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -56,13 +57,15 @@ class Link:
 
     def __init__(self, port: int) -> None:
         self.swift = httpx.Client(
-            base_url=f"http://127.0.0.1:{port}/v1/{ACCOUNT}/", headers={"X-Auth-Token": "u:p:member"}, timeout=60
+            base_url=f"http://127.0.0.1:{port}/v1/{ACCOUNT}/", headers={"X-Auth-Token": "u:p:member"}, timeout=120
         )
         session = boto3.Session(aws_access_key_id="u.p.member", aws_secret_access_key="secret", region_name="us-east-1")
         self.s3: Any = session.client(
             "s3",
             endpoint_url=f"http://127.0.0.1:{port}",
-            config=Config(retries={"max_attempts": 0}, s3={"addressing_style": "path"}, read_timeout=60),
+            config=Config(
+                retries={"max_attempts": 0}, s3={"addressing_style": "path"}, connect_timeout=120, read_timeout=120
+            ),
         )
 
     def ask(self, method: str, path: str, *allowed: int, **more: Any) -> httpx.Response:
@@ -133,6 +136,8 @@ class Crowd:
         self.answers = 0
         self.away = 0
         self.stop = threading.Event()
+        self.dying = threading.Lock()
+        """Held while a server is being killed: until what it had begun has ended, nobody looks what became of it."""
         self.threads = [
             threading.Thread(
                 target=self._until_cut, args=(work, f"{work.__name__}-{copy}", random.Random(f"{seed}{work}{copy}"))
@@ -145,10 +150,17 @@ class Crowd:
         for thread in self.threads:
             thread.start()
 
+    def go_on_until(self, answers: int) -> None:
+        """There have been so many answers."""
+        end = time.monotonic() + 120
+        while self.answers < answers and not self.strange:
+            assert time.monotonic() < end, f"{self.answers} answers in two minutes"
+            time.sleep(0.01)
+
     def end(self) -> None:
         self.stop.set()
         for thread in self.threads:
-            thread.join(120)
+            thread.join(250)
             assert not thread.is_alive(), f"{thread.name} is stuck"
 
     def _until_cut(self, work: Callable[[Worker], None], name: str, chance: random.Random) -> None:
@@ -199,6 +211,8 @@ class Worker:
         """What became of that which nobody knows of: what it was, or what it was to be."""
         while not self.crowd.stop.is_set():
             self.crowd.stop.wait(0.3)
+            with self.crowd.dying:
+                pass
             mine = {key: [*values] for key, values in self.crowd.open.items() if self.name in key}
             sure = {key: self.crowd.sure[key] for key in mine if key in self.crowd.sure}
             try:

@@ -61,10 +61,12 @@ def start_missing(state: State) -> list[str]:
         started[name] = [child.pid, _birth(child.pid)]
         write_private(state.run / "libvirt.json", json.dumps(started))
         begun.append(name)
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not answers():
         if time.monotonic() > end:
-            raise Failure("libvirtd was started but does not answer within 20 s", "run libvirtd --verbose to see why")
+            raise Failure(
+                "libvirtd was started but does not answer within a minute", "run libvirtd --verbose to see why"
+            )
         time.sleep(0.05)
     return begun
 
