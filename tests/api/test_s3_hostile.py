@@ -16,6 +16,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from cloud import LiveCloud
+from pileus.kernel.types import Fault
+from pileus.services.objectstore.api.s3 import xml
 
 Send = Callable[..., httpx.Response]
 BILLION = (
@@ -76,6 +78,17 @@ def test_documents(send: Send, method: str, what: str, root: bytes, form: bytes)
     assert answer.status_code == 400
     assert code(answer) in {"MalformedXML", "MalformedACLError", "MissingSecurityHeader"}
     assert "root:" not in answer.text
+
+
+def test_documents_have_a_bound() -> None:
+    for count, fits in ((99_999, True), (100_000, False)):
+        body = b"<Delete>%s</Delete>" % (b"<a/>" * count)
+        if fits:
+            assert len(xml.parsed(body, "Delete")) == count
+        else:
+            with pytest.raises(Fault) as refused:
+                xml.parsed(body, "Delete")
+            assert refused.value.type == "MalformedXML"
 
 
 NAMES = [

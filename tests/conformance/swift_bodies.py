@@ -7,7 +7,7 @@ import time
 from typing import Any
 from urllib.parse import quote
 
-EXPIRES = int(time.time()) + 5000
+EXPIRES = int(time.time()) + 500_000
 
 
 def signed(path: str, method: str, told: dict[str, Any]) -> str:

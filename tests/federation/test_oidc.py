@@ -153,7 +153,7 @@ def test_keystoneauth_with_an_access_token(federation: Federation) -> None:
         wrong.get_access(session.Session())
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_the_openstack_command_by_device(federation: Federation) -> None:
     """`openstack --os-auth-type v3oidcdeviceauthz`: the command shows a URL and a code, a browser enters it."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PILEUS_", "OS_"))}
@@ -181,7 +181,7 @@ def test_the_openstack_command_by_device(federation: Federation) -> None:
                 page, _url = browser._send_form(page, {"login": "alice", "password": "x"})
             else:
                 break
-        rest, _ = asking.communicate(timeout=120)
+        rest, _ = asking.communicate(timeout=300)
     finally:
         asking.kill()
     assert asking.returncode == 0, said + rest

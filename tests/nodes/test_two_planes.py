@@ -97,7 +97,7 @@ def town(postgresql: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             plane.process.communicate(timeout=120)
 
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.postgresql, pytest.mark.timeout(900)]
 
 
 def test_each_takes_the_tokens_of_the_other(town: Town) -> None:

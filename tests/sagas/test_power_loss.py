@@ -266,7 +266,7 @@ async def _read(it: Running, near: Neighbours) -> State:
     return found
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 async def test_what_was_answered_survives_the_power(tmp_path: Path) -> None:
     print("PILEUS_TEST_SEED", SEED)
     chance = random.Random(SEED)

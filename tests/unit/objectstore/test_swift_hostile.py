@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import tarfile
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import quote
@@ -13,6 +14,7 @@ import httpx
 import pytest
 
 from object_server import Running, running
+from pileus.services.objectstore.core.aside import LONG, aside
 
 ME = {"X-Auth-Token": "u:p:member"}
 C = "/v1/AUTH_p/c"
@@ -151,6 +153,23 @@ async def test_manifests_that_bite_their_tails(http: httpx.AsyncClient) -> None:
     assert (await http.put(f"{C}/m?multipart-manifest=put", content=b"x" * (9 << 20))).status_code == 413
     assert (await http.put(f"{C}/self", headers={"X-Object-Manifest": "c/se"}, content=b"own")).status_code == 201
     assert (await http.get(f"{C}/self")).content == b"xxxx"
+
+
+async def test_manifests_of_very_many_wrong_entries(http: httpx.AsyncClient) -> None:
+    """All is looked at beside the loop, and what is wrong is told up to a point: a little body must not make a big answer."""
+    many = b"[" + b"1," * 1_000_000 + b"1]"
+    answer = await http.put(f"{C}/m?multipart-manifest=put", content=many)
+    assert (answer.status_code, answer.text[:30]) == (400, "Index 0: not a JSON object\nInd")
+    assert answer.text.count("Index ") == 1001
+    assert (await http.get(f"{C}/m")).status_code == 404
+
+
+async def test_long_bodies_are_looked_at_beside_the_loop() -> None:
+    def where(_: bytes) -> int:
+        return threading.get_ident()
+
+    assert await aside(where, bytes(LONG)) == threading.get_ident()
+    assert await aside(where, bytes(LONG + 1)) != threading.get_ident()
 
 
 async def test_other_peoples_segments(http: httpx.AsyncClient) -> None:

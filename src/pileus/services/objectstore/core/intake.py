@@ -9,13 +9,12 @@ from msgspec import Struct
 from pileus.drivers.blob.protocol import BlobError, BlobFull, BlobStore
 from pileus.kernel.db import Tx
 from pileus.kernel.types import OutOfSpace, TooLarge, Unavailable, digest, new_hex
+from pileus.services.objectstore.core.aside import aside
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.db import bodies
 
 R = TypeVar("R")
 MD5 = "md5"
-_BRIEF = 64 << 10
-"""Bytes that are hashed sooner than handed to a thread."""
 
 
 class Body(Struct, frozen=True, kw_only=True):
@@ -115,7 +114,7 @@ async def settled(work: Awaitable[R]) -> R:
 
 async def hashed(data: bytes, names: Sequence[str]) -> dict[str, str]:
     """MD5 and those named, in hex."""
-    return _hashed(data, names) if len(data) <= _BRIEF else await asyncio.to_thread(_hashed, data, names)
+    return await aside(_hashed, data, names)
 
 
 def _hashed(data: bytes, names: Sequence[str]) -> dict[str, str]:

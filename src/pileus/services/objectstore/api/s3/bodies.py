@@ -3,13 +3,15 @@
 import base64
 import binascii
 from collections.abc import AsyncIterator, Mapping
+from xml.etree.ElementTree import Element
 
 from pileus.kernel.rest import Request
-from pileus.services.objectstore.api.s3 import checksums
+from pileus.services.objectstore.api.s3 import checksums, xml
 from pileus.services.objectstore.api.s3.caller import Signed
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.signing import chunks
 from pileus.services.objectstore.api.s3.signing.v4 import UNSIGNED, ClaimV4
+from pileus.services.objectstore.core.aside import aside
 from pileus.services.objectstore.core.intake import Body, hashed
 
 LARGEST_XML = 4 << 20
@@ -99,6 +101,11 @@ class Upload:
         value = checksums.of_hex(body.hashes[self.asked.algorithm])
         checksums.judge(self.asked, value, self._trailers)
         return {self.asked.algorithm: value}
+
+
+async def document(request: Request, root: str, *, sums: bool = True) -> Element:
+    """A body that is XML. Raises `EntityTooLarge`, `MalformedXML`."""
+    return await aside(xml.parsed, await small(request, sums=sums), root)
 
 
 async def small(request: Request, limit: int = LARGEST_XML, *, sums: bool = True) -> bytes:

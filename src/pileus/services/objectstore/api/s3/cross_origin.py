@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from xml.etree.ElementTree import Element
 
 import msgspec
 from msgspec import Struct
@@ -41,9 +42,8 @@ def _like(pattern: str, text: str) -> bool:
     return len(text) >= len(head) + len(tail) and text.startswith(head) and text.endswith(tail)
 
 
-def of_document(raw: bytes) -> str:
+def of_document(root: Element) -> str:
     """A `CORSConfiguration` as it is kept."""
-    root = xml.parsed(raw, "CORSConfiguration")
     rules = []
     for one in root.findall("CORSRule"):
         said = {

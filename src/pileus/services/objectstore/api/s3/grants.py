@@ -105,9 +105,8 @@ def _named(word: str) -> str:
     raise fault("InvalidArgument", f"Argument format not recognized: {word.strip()}")
 
 
-def of_document(raw: bytes) -> list[Grant]:
+def of_document(root: Element) -> list[Grant]:
     """Of an `AccessControlPolicy`. Raises `MalformedACLError`."""
-    root = xml.parsed(raw, "AccessControlPolicy")
     found = [_grant(one) for one in root.findall("AccessControlList/Grant")]
     if root.find("AccessControlList") is None or len(found) > _MOST:
         raise fault("MalformedACLError")

@@ -1,6 +1,7 @@
 """Object lock in S3's forms: a bucket's default, an object's retention and legal hold."""
 
 from collections.abc import Mapping
+from xml.etree.ElementTree import Element
 
 from pileus.kernel.types import Micros, parse
 from pileus.services.objectstore.api.s3 import answers, xml
@@ -11,9 +12,8 @@ MODES = ("GOVERNANCE", "COMPLIANCE")
 _UNITS = {"Days": ("days", 36_500), "Years": ("years", 100)}
 
 
-def read_default(raw: bytes) -> str:
+def read_default(root: Element) -> str:
     """An `ObjectLockConfiguration` as it is kept. Raises `MalformedXML`, `InvalidArgument`."""
-    root = xml.parsed(raw, "ObjectLockConfiguration")
     if xml.text_of(root, "ObjectLockEnabled") != "Enabled":
         raise fault("MalformedXML")
     rule = root.find("Rule/DefaultRetention")

@@ -24,8 +24,8 @@ def of_header(text: str) -> dict[str, str]:
     return checked(pairs, ON_OBJECT)
 
 
-def of_document(raw: bytes, most: int) -> dict[str, str]:
-    root = xml.parsed(raw, "Tagging")
+def of_document(root: Element, most: int) -> dict[str, str]:
+    """Of a `Tagging`. Raises `MalformedXML`, `InvalidTag`."""
     if root.find("TagSet") is None:
         raise fault("MalformedXML")
     return of_elements(root.findall("TagSet/Tag"), most)

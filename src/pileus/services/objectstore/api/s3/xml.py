@@ -14,6 +14,8 @@ NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _DEEPEST = 32
+_MOST = 100_000
+"""Elements. Ten thousand parts with every checksum have fewer."""
 
 Content: TypeAlias = "str | int | bool | Sequence[Node] | None"
 Node: TypeAlias = "tuple[str, Content]"
@@ -68,14 +70,15 @@ def parsed(raw: bytes, root: str) -> Element:
 
 
 class _Shallow(TreeBuilder):
-    """Gives up at the first element that stands too deep: a megabyte of them takes seconds to build."""
+    """Gives up at the first element that stands too deep, or is one too many: a megabyte of them takes seconds to build."""
 
-    _depth = 0
+    _depth = _count = 0
 
     def start(self, tag: str, attrs: dict[str, str], /) -> Element:
         self._depth += 1
-        if self._depth > _DEEPEST:
-            raise ValueError("too deep")
+        self._count += 1
+        if self._depth > _DEEPEST or self._count > _MOST:
+            raise ValueError("too deep, or too many")
         return super().start(tag, attrs)
 
     def end(self, tag: str, /) -> Element:

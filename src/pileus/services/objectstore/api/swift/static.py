@@ -22,6 +22,7 @@ from pileus.services.objectstore.api.swift.paths import Path
 from pileus.services.objectstore.api.swift.removing import Doomed, remove_all, status_line
 from pileus.services.objectstore.api.swift.written import Written, made, quoted
 from pileus.services.objectstore.core import manifests
+from pileus.services.objectstore.core.aside import aside
 from pileus.services.objectstore.core.manifests import Segment, Wish
 from pileus.services.objectstore.core.objects import Permit, Put
 from pileus.services.objectstore.db.containers import ContainerRow
@@ -41,7 +42,8 @@ async def put(call: Call, want: Put) -> Answer:
     """Raises 400, 413, 422."""
     if "x-symlink-target" in call.headers:
         raise bad("Symlink requests require a zero byte body")
-    wishes = read(await _text(call, call.near.settings.manifest_bytes), call.path, call.near.settings.segments_max)
+    text = await _text(call, call.near.settings.manifest_bytes)
+    wishes = await aside(read, text, call.path, call.near.settings.segments_max)
     if listings.truth(call.query.one("heartbeat")):
         return Answer(202, stream=_heartbeat(call, want, wishes), media=bulk_reports.media(call.headers))
     return made(await _written(call, want, wishes))
@@ -155,7 +157,7 @@ def _facts(status: int) -> dict[str, str]:
 
 
 def read(text: bytes, path: Path, most: int) -> list[Wish]:
-    """What a body asks for. Raises 400 with all that is wrong, 413."""
+    """What a body asks for. Raises 400 with what is wrong, at most as much as there may be segments, 413."""
     try:
         entries = json.loads(text)
     except (ValueError, RecursionError):
@@ -170,6 +172,8 @@ def read(text: bytes, path: Path, most: int) -> list[Wish]:
             wishes.append(_wish(entry, path))
         except ValueError as error:
             problems += [f"Index {index}: {reason}" for reason in error.args]
+            if len(problems) > most:
+                break
     if entries and not any("data" not in one for one in entries if isinstance(one, dict)):
         problems.append("Inline data segments require at least one object-backed segment.")
     if problems:

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 
 from pileus.kernel.db import Tx
 from pileus.kernel.rest import Answer, Request
-from pileus.services.objectstore.api.s3 import actions, answers, bodies, grants, ownership
+from pileus.services.objectstore.api.s3 import actions, answers, bodies, grants, ownership, xml
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.api.s3.grants import Grant
 from pileus.services.objectstore.api.s3.operations.buckets import find
 from pileus.services.objectstore.api.s3.operations.objects import keep, one
 from pileus.services.objectstore.core import containers
+from pileus.services.objectstore.core.aside import aside
 from pileus.services.objectstore.core.containers import Change
 from pileus.services.objectstore.core.neighbours import Neighbours
 from pileus.services.objectstore.db.containers import ContainerRow
@@ -66,7 +67,7 @@ async def _document(request: Request) -> list[Grant] | None:
         raise fault(
             "MissingSecurityHeader", "Your request was missing a required header", MissingHeaderName="x-amz-acl"
         )
-    return grants.of_document(raw) if said is None else None
+    return grants.of_document(await aside(xml.parsed, raw, "AccessControlPolicy")) if said is None else None
 
 
 def _wanted(

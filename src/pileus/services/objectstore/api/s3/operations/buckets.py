@@ -10,6 +10,7 @@ from pileus.services.objectstore.api.s3.actions import Action
 from pileus.services.objectstore.api.s3.address import Address
 from pileus.services.objectstore.api.s3.faults import fault
 from pileus.services.objectstore.core import containers
+from pileus.services.objectstore.core.aside import aside
 from pileus.services.objectstore.core.containers import Change
 from pileus.services.objectstore.core.listings import Subdir, Wanted, of_account
 from pileus.services.objectstore.core.locks import ENABLED
@@ -47,7 +48,7 @@ async def head_service(near: Neighbours, request: Request, where: Address) -> An
 async def create_bucket(near: Neighbours, request: Request, where: Address) -> Answer:
     account = access.own_account(near, request)
     _check_name(where.bucket)
-    place, marked = _configured(near, await bodies.small(request))
+    place, marked = await aside(_configured, await bodies.small(request), near)
     listed, owning = grants.of_headers(request.headers) or [], request.headers.get(ownership.HEADER, "")
     if owning and owning not in ownership.CHOICES:
         raise fault("InvalidArgument", ArgumentName=ownership.HEADER, ArgumentValue=owning)
@@ -85,7 +86,7 @@ def _check_name(name: str) -> None:
         raise fault("InvalidBucketName")
 
 
-def _configured(near: Neighbours, raw: bytes) -> tuple[str, dict[str, str]]:
+def _configured(raw: bytes, near: Neighbours) -> tuple[str, dict[str, str]]:
     """The storage policy of a `LocationConstraint` `region:policy` or `:policy`, as Ceph's gateway has it, or empty; and tags."""
     if not raw:
         return "", {}
@@ -128,7 +129,7 @@ async def get_versioning(near: Neighbours, request: Request, where: Address) -> 
 
 
 async def put_versioning(near: Neighbours, request: Request, where: Address) -> Answer:
-    asked = xml.parsed(await bodies.small(request), "VersioningConfiguration")
+    asked = await bodies.document(request, "VersioningConfiguration")
     state = xml.text_of(asked, "Status")
     if state not in ("Enabled", "Suspended"):
         raise fault("MalformedXML")

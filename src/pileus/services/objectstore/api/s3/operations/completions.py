@@ -21,7 +21,7 @@ from pileus.services.objectstore.db.uploads import PartRow, UploadRow
 
 async def complete(near: Neighbours, request: Request, where: Address) -> Answer:
     # Checksums in its headers are the object's, not the document's.
-    asked = xml.parsed(await bodies.small(request, sums=False), "CompleteMultipartUpload")
+    asked = await bodies.document(request, "CompleteMultipartUpload", sums=False)
     chosen, sums = [], []
     for part in asked.findall("Part"):
         number, etag = xml.text_of(part, "PartNumber"), xml.text_of(part, "ETag").strip('"')

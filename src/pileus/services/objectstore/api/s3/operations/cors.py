@@ -25,7 +25,7 @@ async def get_rules(near: Neighbours, request: Request, where: Address) -> Answe
 
 
 async def put_rules(near: Neighbours, request: Request, where: Address) -> Answer:
-    wanted = cross_origin.of_document(await bodies.small(request))
+    wanted = cross_origin.of_document(await bodies.document(request, "CORSConfiguration"))
     await near.db.write(_set, near, request, where.bucket, wanted)
     return Answer(200, raw=b"", media=answers.XML)
 

@@ -35,7 +35,7 @@ async def delete_objects(near: Neighbours, request: Request, where: Address) -> 
         and "x-amz-trailer" not in request.headers
     ):
         raise fault("InvalidRequest", "Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
-    body = xml.parsed(await bodies.small(request), "Delete")
+    body = await bodies.document(request, "Delete")
     quiet = xml.text_of(body, "Quiet").lower() == "true"
     wanted = [_read(one) for one in body.findall("Object")]
     if not 0 < len(wanted) <= MOST:

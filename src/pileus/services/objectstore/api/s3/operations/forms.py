@@ -65,7 +65,9 @@ async def _store(near: Neighbours, request: Request, where: Address, fields: dic
     refusals.check_headers(said)
     asked = checksums.wanted(said) or checksums.Wanted(checksums.DEFAULT)
     if "tagging" in fields:
-        said[tags.HEADER] = tags.kept(tags.of_document(fields["tagging"].encode(), tags.ON_OBJECT))
+        said[tags.HEADER] = tags.kept(
+            tags.of_document(xml.parsed(fields["tagging"].encode(), "Tagging"), tags.ON_OBJECT)
+        )
     limits.check_object_name(near, key)
     details = metadata.details_of(said, as_text=False)
     media = fields.get("content-type") or file.headers.get("content-type") or "binary/octet-stream"

@@ -34,7 +34,7 @@ async def get_rules(near: Neighbours, request: Request, where: Address) -> Answe
 
 
 async def put_rules(near: Neighbours, request: Request, where: Address) -> Answer:
-    root = xml.parsed(await bodies.small(request), "LifecycleConfiguration")
+    root = await bodies.document(request, "LifecycleConfiguration")
     rules = [_read(one) for one in root.findall("Rule")]
     if not 0 < len(rules) <= _MOST:
         raise fault("MalformedXML")

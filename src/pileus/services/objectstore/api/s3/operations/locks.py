@@ -25,7 +25,8 @@ async def get_configuration(near: Neighbours, request: Request, where: Address) 
 
 
 async def put_configuration(near: Neighbours, request: Request, where: Address) -> Answer:
-    await near.db.write(_configure, near, request, where.bucket, locking.read_default(await bodies.small(request)))
+    asked = locking.read_default(await bodies.document(request, "ObjectLockConfiguration"))
+    await near.db.write(_configure, near, request, where.bucket, asked)
     return Answer(200, raw=b"", media=answers.XML)
 
 
@@ -48,7 +49,7 @@ async def get_retention(near: Neighbours, request: Request, where: Address) -> A
 
 
 async def put_retention(near: Neighbours, request: Request, where: Address) -> Answer:
-    root = xml.parsed(await bodies.small(request), "Retention")
+    root = await bodies.document(request, "Retention")
     mode, until = xml.text_of(root, "Mode"), xml.text_of(root, "RetainUntilDate")
     if bool(mode) != bool(until) or mode not in ("", *locking.MODES):
         raise fault("MalformedXML")
@@ -80,7 +81,7 @@ async def get_hold(near: Neighbours, request: Request, where: Address) -> Answer
 
 
 async def put_hold(near: Neighbours, request: Request, where: Address) -> Answer:
-    status = xml.text_of(xml.parsed(await bodies.small(request), "LegalHold"), "Status")
+    status = xml.text_of(await bodies.document(request, "LegalHold"), "Status")
     if status not in ("ON", "OFF"):
         raise fault("MalformedXML")
     await near.db.write(_hold, near, request, where, status)

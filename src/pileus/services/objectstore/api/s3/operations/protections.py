@@ -30,7 +30,7 @@ async def get_block(near: Neighbours, request: Request, where: Address) -> Answe
 
 
 async def put_block(near: Neighbours, request: Request, where: Address) -> Answer:
-    root = xml.parsed(await bodies.small(request), "PublicAccessBlockConfiguration")
+    root = await bodies.document(request, "PublicAccessBlockConfiguration")
     _once(root, set(_SWITCHES))
     said = {name: xml.text_of(root, name, "false").lower() for name in _SWITCHES}
     if not set(said.values()) <= {"true", "false"}:
@@ -54,7 +54,7 @@ async def get_ownership(near: Neighbours, request: Request, where: Address) -> A
 
 
 async def put_ownership(near: Neighbours, request: Request, where: Address) -> Answer:
-    root = xml.parsed(await bodies.small(request), "OwnershipControls")
+    root = await bodies.document(request, "OwnershipControls")
     _once(root, {"Rule"})
     for rule in root:
         _once(rule, {"ObjectOwnership"})
@@ -84,7 +84,7 @@ async def get_payment(near: Neighbours, request: Request, where: Address) -> Ans
 
 async def put_payment(near: Neighbours, request: Request, where: Address) -> Answer:
     """Nobody pays here; what is, may be said."""
-    root = xml.parsed(await bodies.small(request), "RequestPaymentConfiguration")
+    root = await bodies.document(request, "RequestPaymentConfiguration")
     _once(root, {"Payer"})
     payer = xml.text_of(root, "Payer")
     if payer not in ("BucketOwner", "Requester"):

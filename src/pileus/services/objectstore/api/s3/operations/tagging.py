@@ -25,7 +25,7 @@ async def get_bucket_tags(near: Neighbours, request: Request, where: Address) ->
 
 
 async def put_bucket_tags(near: Neighbours, request: Request, where: Address) -> Answer:
-    wanted = tags.of_document(await bodies.small(request), tags.ON_BUCKET)
+    wanted = tags.of_document(await bodies.document(request, "Tagging"), tags.ON_BUCKET)
     await near.db.write(_set_of_bucket, near, request, where.bucket, wanted)
     return Answer(204)
 
@@ -48,7 +48,7 @@ async def get_object_tags(near: Neighbours, request: Request, where: Address) ->
 
 
 async def put_object_tags(near: Neighbours, request: Request, where: Address) -> Answer:
-    wanted = tags.of_document(await bodies.small(request), tags.ON_OBJECT)
+    wanted = tags.of_document(await bodies.document(request, "Tagging"), tags.ON_OBJECT)
     row, made = await near.db.write(_set_of_object, near, request, where, actions.PUT_TAGS, wanted)
     return Answer(200, raw=b"", headers=version_header(row, made), media=answers.XML)
 
