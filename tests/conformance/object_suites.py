@@ -15,9 +15,9 @@ import configparser
 import fnmatch
 import json
 import os
+import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 import xml.etree.ElementTree as Tree
 from collections.abc import Mapping, Sequence
@@ -133,8 +133,7 @@ def suites(folder: Path) -> tuple[Path, Path]:
         subprocess.run([*pip, "install", "-r", HERE / "swift.txt"], check=True)
         (pin,) = (line for line in pins.splitlines() if line.startswith("swift=="))
         subprocess.run([*pip, "download", "--no-deps", "--no-binary", ":all:", "-d", folder / "swift", pin], check=True)
-        with tarfile.open(next((folder / "swift").glob("swift-*.tar.gz"))) as archive:
-            archive.extractall(folder / "swift", filter="data")
+        shutil.unpack_archive(next((folder / "swift").glob("swift-*.tar.gz")), folder / "swift")
         stamp.write_text(pins)
     return python, next(path for path in (folder / "swift").glob("swift-*") if path.is_dir())
 
