@@ -230,3 +230,24 @@ async def test_a_copy_that_nobody_waits_for(
         await ended.wait()
     assert looked[0] < 100**3 // segments.MOST
     assert (await http.head(f"{C}/all")).status_code == 404
+
+
+@pytest.mark.parametrize("spoilt", ["DELETE", "PUT"])
+async def test_a_segment_that_goes_while_its_manifest_is_read(
+    spoilt: str, http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The status is out: the reader's connection ends early. That is no error of ours, and what was sent is in the log."""
+    caplog.set_level(logging.INFO, "pileus")
+    for name in "ab":
+        assert (await http.put(f"{C}/{name}", content=name.encode() * 9)).status_code == 201
+    manifest = json.dumps([{"path": f"/c/{name}"} for name in "ab"])
+    assert (await http.put(f"{C}/whole?multipart-manifest=put", content=manifest)).status_code == 201
+    await http.request(spoilt, f"{C}/b", content=b"another" if spoilt == "PUT" else None)
+    with pytest.raises(httpx.RemoteProtocolError, match="received 9 bytes, expected 18"):
+        await http.get(f"{C}/whole")
+    broke = [record for record in caplog.records if "broke off after 9 bytes" in record.getMessage()]
+    assert [(one.levelname, one.exc_info) for one in broke] == [("WARNING", None)]
+    lines = [
+        one for one in caplog.records if one.name == "pileus.access" and f'"GET {C}/whole" 200 9 ' in one.getMessage()
+    ]
+    assert [vars(one)["request_id"] for one in lines] == [vars(broke[0])["request_id"]]

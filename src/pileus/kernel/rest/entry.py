@@ -12,12 +12,13 @@ from typing import Any
 from pileus.kernel.rest.face import Face
 from pileus.kernel.rest.openapi import document
 from pileus.kernel.rest.request import Answer, Query, Receive, Request, encode
-from pileus.kernel.rest.streamed import send_stream
+from pileus.kernel.rest.streamed import BrokenOff, send_stream
 from pileus.kernel.rest.whole import Send, plain, send_whole
 from pileus.kernel.types import Ctx, Fault, Invalid, new_id
 
 Scope = MutableMapping[str, Any]
 access = logging.getLogger("pileus.access")
+log = logging.getLogger("pileus.rest")
 _SMALL = 1 << 16
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+;=\x80-\xff-]*)(:\d*){0,2}\Z")
 """Bare UTF-8 too, as old clients of Swift have it; boto 2 signs and says the port twice."""
@@ -118,7 +119,11 @@ class Entry:
             answer.headers["connection"] = "close"
         json_media = face.dialect.json_media if face else "application/json"
         cased = face is not None and face.dialect.cased_headers
-        sent = await _respond(answer, send, method == "HEAD", json_media, unread, cased)
+        try:
+            sent = await _respond(answer, send, method == "HEAD", json_media, unread, cased)
+        except BrokenOff as broken:
+            sent = broken.sent
+            _tell_broken(broken, f"{name} {method} {face.dialect.logged(path) if face else path}", request_id)
         self._count(name, method, answer.status, time.perf_counter() - began)
         if access.isEnabledFor(logging.INFO):
             shown = face.dialect.logged(path) if face else path
@@ -343,6 +348,15 @@ def _body_left(headers: Mapping[str, str]) -> bool:
     """Whether an unread body is too much to read and forget: the connection closes instead."""
     length = headers.get("content-length", "0")
     return "transfer-encoding" in headers or "expect" in headers or not length.isdigit() or int(length) > _SMALL
+
+
+def _tell_broken(broken: BrokenOff, what: str, request_id: str) -> None:
+    """A fault is what a reader may meet, as a segment that was deleted; anything else is a mistake of ours."""
+    cause, extra = broken.__cause__, {"request_id": request_id}
+    if isinstance(cause, Fault):
+        log.warning("%s %s: %s", what, broken, cause.message, extra=extra)
+    else:
+        log.error("%s %s", what, broken, exc_info=cause, extra=extra)
 
 
 async def _linger(request: Request) -> None:

@@ -16,11 +16,19 @@ STALLED = 60.0
 """Seconds in which a client takes nothing at all; then it is let go."""
 
 
+class BrokenOff(Exception):
+    """An answer whose status was out when its body failed, by what is its cause; its connection is cut. `sent`: bytes of the body."""
+
+    def __init__(self, sent: int) -> None:
+        super().__init__(f"broke off after {sent} bytes")
+        self.sent = sent
+
+
 async def send_stream(
     send: Send, status: int, headers: list[tuple[bytes, bytes]], stream: Pieces, *, head: bool = False
 ) -> int:
     """Returns the body's bytes. The stream is closed as soon as the client is gone: the server itself would read it to its end
-    and throw all of it away. The next piece is asked for when the last has left: a slow reader holds one.
+    and throw all of it away. The next piece is asked for when the last has left: a slow reader holds one. Raises `BrokenOff`.
     """
     outlet = _Outlet(send)
     try:
@@ -31,6 +39,10 @@ async def send_stream(
         await send({"type": "http.response.body", "body": b""})
     except ClientGone:
         pass
+    except Exception as problem:
+        if not outlet.cut():
+            raise
+        raise BrokenOff(outlet.sent) from problem
     finally:
         close = getattr(stream, "aclose", None)
         if close is not None:
@@ -46,6 +58,14 @@ class _Outlet:
         self._send = send
         self._cycle = found if type(found) is RequestResponseCycle else None  # else another server's `send`
         self.sent = 0
+
+    def cut(self) -> bool:
+        """End the connection, so that nobody takes what was sent for the whole. False where that is the server's to do."""
+        if self._cycle is None or not self._cycle.response_started:
+            return False
+        self._cycle.transport.close()
+        self._cycle.disconnected = True  # else the server complains of an answer without an end, as of an error of ours
+        return True
 
     async def bytes(self, data: bytes) -> bool:
         self.sent += len(data)

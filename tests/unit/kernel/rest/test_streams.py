@@ -110,6 +110,12 @@ async def served(source: Source, tls: Tls | None = None, *, chunked: bool = Fals
         length = str(source.pieces * len(PIECE)).encode()
         await streamed.send_stream(send, 200, [] if chunked else [(b"content-length", length)], source())
 
+    async with listening(app, tls) as port:
+        yield port
+
+
+@asynccontextmanager
+async def listening(app: Any, tls: Tls | None = None) -> AsyncIterator[int]:
     port = free_ports(1)[0]
     listeners = Listeners(app, [("127.0.0.1", port)], tls=tls)
     listeners.bind()
@@ -264,3 +270,25 @@ async def test_one_who_takes_little_is_not_let_go(
         assert not source.closed.is_set()
         writer.transport.abort()
         await asyncio.wait_for(source.closed.wait(), 60)
+
+
+async def test_a_source_that_fails_in_the_middle() -> None:
+    """The connection ends before the body does, and whoever logs it is told of what, and how far it came."""
+    told: list[streamed.BrokenOff] = []
+
+    async def failing() -> AsyncIterator[bytes]:
+        yield PIECE
+        raise ValueError("in the middle")
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await streamed.send_stream(send, 200, [(b"content-length", b"%d" % (2 * len(PIECE)))], failing())
+        except streamed.BrokenOff as broken:
+            told.append(broken)
+
+    async with listening(app) as port:
+        reader, writer = await ask(port)
+        got = await reader.read(-1)
+        writer.close()
+    assert got == PIECE
+    assert [(one.sent, type(one.__cause__)) for one in told] == [(len(PIECE), ValueError)]
